@@ -1,0 +1,309 @@
+//! The command line: one file per group of commands. It parses, asks, prints, and gives exit codes; the work is done
+//! in the rooms.
+//!
+//! Standard output is the answer, standard error is talk. With `--json`, standard output holds JSON and nothing else.
+
+mod config;
+mod doctor;
+mod extras;
+mod logging;
+mod stack;
+mod style;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, CloudError, Terms};
+use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
+use crate::stack::{LockError, StackError};
+
+/// How a command ended, as its exit code says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: failed.
+    Failed,
+    /// 2: wrong usage or settings.
+    Usage,
+    /// 3: done in part, or a difference was found.
+    Partly,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Partly => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Why a command could not do its work: one sentence, and a chain of causes for `-v`.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot {what}")]
+    Io {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CliError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Settings(_) | Self::Usage(_) | Self::Cloud(CloudError::NoRegion) => Exit::Usage,
+            Self::Stack(StackError::Interrupted) => Exit::Interrupted,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// A terminal console for social-stream-to-topics pipelines on AWS.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hydrant",
+    version,
+    about,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Settings file, instead of the hydrant.toml found upwards
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// AWS profile to sign in with
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// AWS region
+    #[arg(long, global = true, value_name = "NAME")]
+    region: Option<String>,
+    /// Where AWS calls go instead of AWS
+    #[arg(long, global = true, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Stack to work on
+    #[arg(long, global = true, value_name = "NAME")]
+    stack: Option<String>,
+    /// Any setting, as in hydrant.toml; may be given several times
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// JSON on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Do not ask before what cannot be undone
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// Refuse every call that would change something
+    #[arg(long, global = true)]
+    readonly: bool,
+    /// More talk: causes of errors and calls made; twice, every call
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colour on a terminal, always or never
+    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create what is missing of the stack and mend what differs
+    Up(stack::Up),
+    /// Tear the stack down and prove that nothing is left
+    Down(stack::Down),
+    /// Show the stack's state, drift and cost
+    Status(stack::Status),
+    /// Check settings, credentials, permissions, clock, ssh and disk
+    Doctor(doctor::Doctor),
+    /// Show the settings and where each came from
+    Config(config::Config),
+    /// Print shell completions
+    Completions(extras::Completions),
+    /// Print the manual page
+    Man(extras::Man),
+}
+
+/// What a command needs beside its own arguments.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) global: Global,
+    pub(crate) settings: Settings,
+    pub(crate) layers: Layers,
+    pub(crate) folders: Folders,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Context {
+    fn new(global: Global, stop: CancellationToken) -> Result<Self, CliError> {
+        let no_home = || CliError::Usage("there is no home folder: set HOME".to_owned());
+        let folders = Folders::of_user().ok_or_else(no_home)?;
+        let working_folder = std::env::current_dir()
+            .map_err(|source| CliError::Io { what: "see the working folder".into(), source })?;
+        let sources = Sources {
+            flags: global.flags()?,
+            // A variable that is not Unicode is none of hydrant's.
+            environment: std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+            working_folder,
+            config_folder: folders.config.clone(),
+            config_file: global.config.clone(),
+        };
+        let layers = Layers::read(&sources)?;
+        let settings = Settings::from_layers(&layers)?;
+        Ok(Self { global, settings, layers, folders, stop })
+    }
+
+    /// The clients, on this run's terms.
+    pub(crate) async fn cloud(&self) -> Result<Cloud, CliError> {
+        let changes = self.folders.state.join("changes.jsonl");
+        Ok(Cloud::connect(&self.settings, Terms { readonly: self.global.readonly, changes: Some(changes) })
+            .await?)
+    }
+}
+
+impl Global {
+    fn flags(&self) -> Result<Vec<(String, String)>, SettingsError> {
+        let own = [
+            ("profile", &self.profile),
+            ("region", &self.region),
+            ("endpoint_url", &self.endpoint_url),
+            ("stack", &self.stack),
+        ];
+        let mut flags: Vec<(String, String)> =
+            own.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?))).collect();
+        for pair in &self.set {
+            let (key, value) = pair.split_once('=').ok_or_else(|| SettingsError::BadFlag(pair.clone()))?;
+            flags.push((key.to_owned(), value.to_owned()));
+        }
+        Ok(flags)
+    }
+}
+
+/// Runs the command that the arguments say, to the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; clap prints them where they belong.
+            let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            drop(error.print());
+            return if answered { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    style::choose(cli.global.color == Color::Always, cli.global.color == Color::Never);
+    let verbose = cli.global.verbose;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => return complain(&CliError::Io { what: "start".into(), source }, verbose).into(),
+    };
+    let exit = runtime.block_on(dispatch(cli)).unwrap_or_else(|error| complain(&error, verbose));
+    // A task that is still in a system call must not hold up the answer.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+    match cli.command {
+        Command::Completions(completions) => return Ok(completions.run(&mut Cli::command())),
+        Command::Man(man) => return man.run(Cli::command()),
+        _ => {}
+    }
+    let context = Context::new(cli.global, stop_on_signals())?;
+    let _log = logging::start(&context.folders, context.global.verbose);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), command = ?cli.command, "started");
+    let result = match cli.command {
+        Command::Up(up) => up.run(context).await,
+        Command::Down(down) => down.run(context).await,
+        Command::Status(status) => status.run(context).await,
+        Command::Doctor(doctor) => doctor.run(context).await,
+        Command::Config(config) => config.run(&context),
+        Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),
+    };
+    match &result {
+        Ok(exit) => tracing::info!(?exit, "ended"),
+        Err(error) => tracing::error!(%error, "ended"),
+    }
+    result
+}
+
+/// The first Ctrl+C or SIGTERM asks for a stop at a safe point; the second ends the process where it is, which the
+/// journal makes safe too.
+fn stop_on_signals() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        for again in [false, true] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if again {
+                std::process::exit(130);
+            }
+            eprintln!("hydrant: stopping at a safe point; once more to stop at once");
+            asked.cancel();
+        }
+    });
+    stop
+}
+
+/// One sentence on standard error, and with `-v` the causes under it.
+fn complain(error: &CliError, verbose: u8) -> Exit {
+    eprintln!("{} {error}", style::bad("hydrant:"));
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if verbose > 0 || matches!(error.downcast_ref::<std::io::Error>(), Some(_)) {
+            eprintln!("  because: {}", crate::text::sanitise(&error.to_string()));
+        }
+        cause = error.source();
+    }
+    error.exit()
+}

@@ -1,0 +1,141 @@
+//! `hydrant doctor`: what has to be right before anything else can be.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use clap::Args;
+
+use super::{CliError, Context, Exit, style};
+use crate::cloud::Identity;
+use crate::stack::{Names, permissions};
+
+/// Check settings, credentials, permissions, clock, ssh and disk
+#[derive(Debug, Args)]
+#[command(after_help = "Example: hydrant doctor --policy > operator-policy.json")]
+pub(super) struct Doctor {
+    /// Print the permissions policy that an operator's user needs, and check nothing
+    #[arg(long)]
+    policy: bool,
+}
+
+/// Free space under which a stream could fill the disk within a day.
+const LITTLE_SPACE: u64 = 2 * 1024 * 1024 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Row {
+    check: &'static str,
+    verdict: Verdict,
+    found: String,
+}
+
+impl Row {
+    fn new(check: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
+        Self { check, verdict, found: found.into() }
+    }
+}
+
+impl Doctor {
+    pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
+        if self.policy {
+            return policy(&context).await;
+        }
+        let mut rows = vec![settings(&context)];
+        rows.extend(account(&context).await);
+        rows.push(ssh().await);
+        rows.push(disk(&context.folders.data));
+        for row in &rows {
+            if context.global.json {
+                continue;
+            }
+            let sign = match row.verdict {
+                Verdict::Ok => style::good("● ok     "),
+                Verdict::Warning => style::warn("◌ warning"),
+                Verdict::Failed => style::bad("✗ failed "),
+            };
+            println!("  {sign} {:<12} {}", row.check, row.found);
+        }
+        if context.global.json {
+            println!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));
+        }
+        let failed = rows.iter().any(|row| row.verdict == Verdict::Failed);
+        Ok(if failed { Exit::Failed } else { Exit::Done })
+    }
+}
+
+async fn policy(context: &Context) -> Result<Exit, CliError> {
+    let cloud = context.cloud().await?;
+    // Whoever needs the policy may not be able to sign in yet: then it is written for any account.
+    let identity = cloud.identity().await.unwrap_or_else(|error| {
+        eprintln!(
+            "{} the account is not known, so the policy says `*` for it: {error}",
+            style::warn("hydrant:")
+        );
+        Identity { account: "*".to_owned(), arn: String::new(), partition: "aws".to_owned() }
+    });
+    let names = Names::new(&context.settings, &identity, cloud.region());
+    let policy = permissions::policy(&names);
+    println!("{}", serde_json::to_string_pretty(&policy).expect("a policy is JSON"));
+    Ok(Exit::Done)
+}
+
+fn settings(context: &Context) -> Row {
+    let read = [&context.layers.file, &context.layers.dotenv];
+    let read: Vec<String> = read.into_iter().flatten().map(|path| path.display().to_string()).collect();
+    let from = if read.is_empty() {
+        "no hydrant.toml and no .env: defaults and environment".to_owned()
+    } else {
+        read.join(", ")
+    };
+    Row::new("settings", Verdict::Ok, from)
+}
+
+async fn account(context: &Context) -> Vec<Row> {
+    let cloud = match context.cloud().await {
+        Ok(cloud) => cloud,
+        Err(error) => return vec![Row::new("region", Verdict::Failed, error.to_string())],
+    };
+    let region = Row::new("region", Verdict::Ok, format!("{} at {}", cloud.region(), cloud.place()));
+    let identity = match cloud.identity().await {
+        Ok(identity) => identity,
+        Err(error) => return vec![region, Row::new("credentials", Verdict::Failed, error.to_string())],
+    };
+    let whose = format!("account {} as {}", identity.masked_account(), crate::text::sanitise(&identity.arn));
+    vec![region, Row::new("credentials", Verdict::Ok, whose)]
+}
+
+async fn ssh() -> Row {
+    let asked = tokio::process::Command::new("ssh").arg("-V").stdin(Stdio::null()).output();
+    match tokio::time::timeout(std::time::Duration::from_secs(5), asked).await {
+        Ok(Ok(output)) => Row::new(
+            "ssh",
+            Verdict::Ok,
+            crate::text::sanitise(String::from_utf8_lossy(&output.stderr).trim()),
+        ),
+        _ => Row::new(
+            "ssh",
+            Verdict::Warning,
+            "no ssh program: install openssh-client to reach the remote host",
+        ),
+    }
+}
+
+fn disk(data: &Path) -> Row {
+    let there = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    match rustix::fs::statvfs(there) {
+        Ok(space) => {
+            let free = space.f_bavail.saturating_mul(space.f_frsize);
+            let verdict = if free < LITTLE_SPACE { Verdict::Warning } else { Verdict::Ok };
+            let gigabytes = free / (1024 * 1024 * 1024);
+            Row::new("disk", verdict, format!("{gigabytes} GB free for {}", data.display()))
+        }
+        Err(error) => Row::new("disk", Verdict::Warning, format!("{}: {error}", there.display())),
+    }
+}

@@ -1,0 +1,33 @@
+//! hydrant's own log: a file a day in the user's state folder, seven of them kept. Secrets cannot reach it, as their
+//! type has no way to be printed; the clients' own debug output, which would hold requests, is left out.
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::Folders;
+
+/// Days of log that are kept.
+const DAYS: usize = 7;
+
+/// Starts logging; the guard writes out what is left when it is dropped. Without a folder to write to, hydrant works
+/// without a log.
+pub(super) fn start(folders: &Folders, verbose: u8) -> Option<WorkerGuard> {
+    Folders::make_private(&folders.state).ok()?;
+    let files = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("hydrant")
+        .filename_suffix("log")
+        .max_log_files(DAYS)
+        .build(&folders.state)
+        .ok()?;
+    let (writer, guard) = tracing_appender::non_blocking(files);
+    let level = if verbose > 1 { "hydrant=debug,warn" } else { "hydrant=info,error" };
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::new(level))
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).ok()?;
+    Some(guard)
+}

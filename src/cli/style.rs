@@ -1,0 +1,45 @@
+//! Colour and weight for text on a terminal. Nothing is told by colour alone.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+static COLOUR: OnceLock<bool> = OnceLock::new();
+
+/// Decides once: always, never, or when standard error is a terminal and `NO_COLOR` is not set.
+pub(super) fn choose(always: bool, never: bool) {
+    let wanted = || {
+        let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        std::io::stderr().is_terminal() && std::io::stdout().is_terminal() && !said_no
+    };
+    COLOUR.get_or_init(|| always || (!never && wanted()));
+}
+
+fn paint(code: &str, text: impl Display) -> String {
+    if COLOUR.get() == Some(&true) { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
+}
+
+/// What went well.
+pub(super) fn good(text: impl Display) -> String {
+    paint("32", text)
+}
+
+/// What differs or waits.
+pub(super) fn warn(text: impl Display) -> String {
+    paint("33", text)
+}
+
+/// What failed or destroys.
+pub(super) fn bad(text: impl Display) -> String {
+    paint("1;31", text)
+}
+
+/// What matters less.
+pub(super) fn faint(text: impl Display) -> String {
+    paint("2", text)
+}
+
+/// What matters more.
+pub(super) fn strong(text: impl Display) -> String {
+    paint("1", text)
+}

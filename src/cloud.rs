@@ -1,0 +1,237 @@
+//! The AWS clients, made once from the settings, and the one way to call them.
+//!
+//! Every call of every room goes through [`Cloud::call`]. It names the operation and the thing it is about, so
+//! that an error can; it is checked against the table of [operations](Operation) before it leaves (see
+//! [`guard`]); and if it changes anything, it is written into the record of changes. All clients share
+//! one set of rules: adaptive retries, a limit on every wait, path-style buckets and no address but the endpoint's
+//! own where the endpoint is custom, and no look-up of instance metadata there.
+
+mod changes;
+mod credentials;
+mod error;
+mod guard;
+mod operation;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::request_id::RequestId;
+
+use crate::settings::{Region, Settings, Url};
+use changes::ChangeRecord;
+pub use error::{CloudError, Failure};
+use guard::Guard;
+pub use operation::{Access, On, Operation, Spec};
+
+/// Connecting takes at most this long.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// One try of a call takes at most this long; the slowest that hydrant makes deletes 1,000 objects.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+/// A call with all its retries takes at most this long.
+const CALL_LIMIT: Duration = Duration::from_secs(120);
+/// Tries of a call that is throttled or meets a passing fault, and how long the first and the longest pause is.
+const ATTEMPTS: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Who the credentials belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account's twelve digits.
+    pub account: String,
+    /// The caller's own name in AWS.
+    pub arn: String,
+    /// `aws`, or the partition of China or the US government.
+    pub partition: String,
+}
+
+impl Identity {
+    /// The account as it is shown: first and last four digits.
+    pub fn masked_account(&self) -> String {
+        match (self.account.get(..4), self.account.get(self.account.len().saturating_sub(4)..)) {
+            (Some(first), Some(last)) if self.account.len() > 8 => format!("{first}…{last}"),
+            _ => self.account.clone(),
+        }
+    }
+}
+
+/// Where the clients point: AWS, or an endpoint that stands in for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// AWS itself: real money.
+    Aws,
+    /// An emulator or the sandbox.
+    Endpoint(Url),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Aws => f.write_str("aws"),
+            Self::Endpoint(url) => url.fmt(f),
+        }
+    }
+}
+
+/// The clients, one of each service, and the rules that they share.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    /// Amazon S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Amazon Data Firehose.
+    pub firehose: aws_sdk_firehose::Client,
+    /// Amazon EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// AWS IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// Amazon CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Finds resources by tag over most services at once.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    sts: aws_sdk_sts::Client,
+    region: Region,
+    place: Place,
+    profile: Option<String>,
+    guard: Guard,
+    changes: Arc<ChangeRecord>,
+}
+
+/// What the one who connects decides beside the settings.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Refuse every operation that changes anything.
+    pub readonly: bool,
+    /// The file that every change is appended to, as JSON lines; `None` keeps no record.
+    pub changes: Option<PathBuf>,
+}
+
+impl Cloud {
+    /// Makes the clients. Asks nothing of AWS yet: credentials are looked up by the first call.
+    pub async fn connect(settings: &Settings, terms: Terms) -> Result<Self, CloudError> {
+        let profile = settings
+            .profile
+            .as_ref()
+            .filter(|_| settings.profile_beats_keys() || settings.aws_access_key_id.is_none());
+        let region = credentials::region(settings).await.ok_or(CloudError::NoRegion)?;
+        let place = settings.endpoint_url.as_ref().map_or(Place::Aws, |url| Place::Endpoint(url.clone()));
+        let app = AppName::new(concat!("hydrant-", env!("CARGO_PKG_VERSION")))
+            .expect("a version is a valid app name");
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(aws_types::region::Region::new(region.to_string()))
+            .app_name(app)
+            .retry_config(
+                RetryConfig::adaptive()
+                    .with_max_attempts(ATTEMPTS)
+                    .with_initial_backoff(FIRST_PAUSE)
+                    .with_max_backoff(LONGEST_PAUSE),
+            )
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_LIMIT)
+                    .operation_attempt_timeout(ATTEMPT_LIMIT)
+                    .operation_timeout(CALL_LIMIT)
+                    .build(),
+            )
+            .credentials_provider(credentials::provider(settings).await);
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Place::Endpoint(url) = &place {
+            loader = loader.endpoint_url(url.as_str());
+        }
+        let changes = Arc::new(ChangeRecord::new(terms.changes, &settings.stack));
+        Ok(Self::from_config(&loader.load().await, region, place, profile.cloned(), terms.readonly, changes))
+    }
+
+    fn from_config(
+        config: &SdkConfig,
+        region: Region,
+        place: Place,
+        profile: Option<String>,
+        readonly: bool,
+        changes: Arc<ChangeRecord>,
+    ) -> Self {
+        let guard = Guard::new(readonly, &place);
+        macro_rules! client {
+            ($sdk:ident $(, $option:ident ( $value:expr ))*) => {
+                $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(guard.clone()) $(.$option($value))* .build())
+            };
+        }
+        Self {
+            s3: client!(aws_sdk_s3, force_path_style(place != Place::Aws)),
+            firehose: client!(aws_sdk_firehose),
+            ec2: client!(aws_sdk_ec2),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            tagging: client!(aws_sdk_resourcegroupstagging),
+            sts: client!(aws_sdk_sts),
+            region,
+            place,
+            profile,
+            guard,
+            changes,
+        }
+    }
+
+    /// The region that every client talks to.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// AWS, or the endpoint that stands in for it.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// How often each operation was called so far, retries not counted.
+    pub fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.guard.calls()
+    }
+
+    /// Asks who the credentials belong to.
+    pub async fn identity(&self) -> Result<Identity, CloudError> {
+        let answer = self
+            .call(Operation::GetCallerIdentity, "your credentials", self.sts.get_caller_identity().send())
+            .await?;
+        let arn = answer.arn.unwrap_or_default();
+        let partition =
+            arn.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws").to_owned();
+        Ok(Identity { account: answer.account.unwrap_or_default(), arn, partition })
+    }
+
+    /// Makes one call: `target` is the thing it is about, in the operator's words.
+    ///
+    /// The request is only sent if the table permits `operation` and it is the one that `request` really is.
+    pub async fn call<T, E>(
+        &self,
+        operation: Operation,
+        target: &str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, CloudError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let answer = guard::CALL.scope(operation, Box::pin(request)).await;
+        let answered_id = match &answer {
+            Ok(output) => output.request_id().map(ToOwned::to_owned),
+            Err(error) => error.request_id().map(ToOwned::to_owned),
+        };
+        let result = answer.map_err(|error| {
+            CloudError::from_sdk(operation, target, &self.place, self.profile.as_deref(), error)
+        });
+        if operation.changes() {
+            self.changes.append(operation, target, answered_id.as_deref(), result.as_ref().err());
+        }
+        result
+    }
+}

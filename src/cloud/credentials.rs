@@ -1,0 +1,57 @@
+//! Where credentials and the region come from.
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use secrecy::ExposeSecret;
+
+use crate::settings::{Region, SettingValue, Settings};
+
+/// Keys that were given; else the profile, if it was; else the standard chain.
+///
+/// With a custom endpoint the chain ends before the metadata services of containers and instances: a session
+/// against an emulator must not reach for an address outside this machine.
+pub(super) async fn provider(settings: &Settings) -> SharedCredentialsProvider {
+    let keys = settings.aws_access_key_id.as_ref().zip(settings.aws_secret_access_key.as_ref());
+    if let Some((id, secret)) = keys.filter(|_| !settings.profile_beats_keys()) {
+        let token = settings.aws_session_token.as_ref().map(|token| token.expose_secret().to_owned());
+        return SharedCredentialsProvider::new(Credentials::new(
+            id,
+            secret.expose_secret(),
+            token,
+            None,
+            "settings",
+        ));
+    }
+    let mut profile = ProfileFileCredentialsProvider::builder();
+    if let Some(name) = settings.profile.as_ref() {
+        profile = profile.profile_name(name);
+    }
+    if settings.has_custom_endpoint() {
+        let environment = EnvironmentVariableCredentialsProvider::new();
+        let chain = CredentialsProviderChain::first_try("Environment", environment)
+            .or_else("Profile", profile.build());
+        return SharedCredentialsProvider::new(chain);
+    }
+    if settings.profile.is_some() {
+        return SharedCredentialsProvider::new(profile.build());
+    }
+    SharedCredentialsProvider::new(DefaultCredentialsChain::builder().build().await)
+}
+
+/// The region that was given, else the profile's. Instance metadata is never asked.
+pub(super) async fn region(settings: &Settings) -> Option<Region> {
+    if let Some(region) = settings.region.as_ref() {
+        return Some(region.clone());
+    }
+    let mut provider = ProfileFileRegionProvider::builder();
+    if let Some(profile) = settings.profile.as_ref() {
+        provider = provider.profile_name(profile);
+    }
+    let region = provider.build().region().await?;
+    Region::parse(region.as_ref()).ok()
+}

@@ -1,0 +1,108 @@
+//! Looks at every request before it leaves, in the client itself, so that no caller can forget to.
+//!
+//! It refuses: an operation that was not announced through [`Cloud::call`](super::Cloud::call) under its own name
+//! (so the table of operations is complete by construction); any change in read-only mode; and, with a custom
+//! endpoint, any host but the endpoint's own. It counts what it lets through.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+
+use super::{Operation, Place};
+
+tokio::task_local! {
+    /// The operation that the present call announced.
+    pub(super) static CALL: Operation;
+}
+
+/// Why a request was not let out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("this run is read-only")]
+    Readonly,
+    #[error("{service} {operation} is not the operation that was announced: a fault in hydrant")]
+    Unannounced { service: String, operation: String },
+    #[error("the request would go to {host}, which is not the endpoint that was given")]
+    Elsewhere { host: String },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    readonly: bool,
+    only_authority: Option<String>,
+    calls: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+}
+
+impl Guard {
+    pub(super) fn new(readonly: bool, place: &Place) -> Self {
+        let only_authority = match place {
+            Place::Aws => None,
+            Place::Endpoint(url) => Some(url.authority()),
+        };
+        Self { readonly, only_authority, calls: Arc::default() }
+    }
+
+    pub(super) fn calls(&self) -> BTreeMap<&'static str, u64> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn permit(&self, service: &str, name: &str) -> Result<Operation, Refusal> {
+        let announced = CALL.try_with(|operation| *operation).ok().filter(|operation| {
+            let spec = operation.spec();
+            spec.service == service && spec.name == name
+        });
+        let operation = announced.ok_or_else(|| Refusal::Unannounced {
+            service: service.to_owned(),
+            operation: name.to_owned(),
+        })?;
+        if self.readonly && operation.changes() { Err(Refusal::Readonly) } else { Ok(operation) }
+    }
+}
+
+impl Intercept for Guard {
+    fn name(&self) -> &'static str {
+        "hydrant's guard"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, name) = cfg.load::<Metadata>().map_or(("", ""), |call| (call.service(), call.name()));
+        let operation = self.permit(service, name)?;
+        *self
+            .calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(operation.permission())
+            .or_default() += 1;
+        tracing::debug!(operation = operation.permission(), "call");
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(only) = &self.only_authority else { return Ok(()) };
+        let target = reqwest::Url::parse(context.request().uri());
+        match target.as_ref().map(|url| url.authority()) {
+            Ok(authority) if authority == only => Ok(()),
+            elsewhere => {
+                Err(Refusal::Elsewhere { host: elsewhere.unwrap_or("an address that is none").to_owned() }
+                    .into())
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! hydrant: a console for a social-stream-to-topics pipeline on AWS.
+//!
+//! Two doors over the same rooms; the rooms do not know which door one came by. Arrows run downward only.
+//!
+//! ```text
+//! cli        the command line: parses, asks, prints text or JSON, gives exit codes
+//!   │
+//! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
+//!   │
+//! cloud      the AWS clients, made once from the settings; the table of what may be called
+//! settings   flags, environment, .env, hydrant.toml, defaults; each value with its origin
+//! progress   how long work tells what it does
+//! text       the one gate for foreign text
+//! ```
+//!
+//! What changes the world is a plan first. Every call goes through [`cloud::Cloud::call`], which checks it against
+//! the table of operations; every change is journalled before it is made and recorded after it.
+
+pub mod cli;
+pub mod cloud;
+pub mod progress;
+pub mod settings;
+pub mod stack;
+pub mod text;

@@ -1,0 +1,447 @@
+//! What the operator wants, and where each wish came from.
+//!
+//! Every setting is one line in the [`settings!`] table below: its key, its type, its default and the
+//! variables of other programs that also set it. A key has the same name everywhere: `ssh_from` in
+//! `hydrant.toml`, `HYDRANT_SSH_FROM` in the environment and in `.env`, `--set ssh_from=…` as a flag.
+//! The strongest layer that speaks wins: flag, environment, `.env`, `hydrant.toml`, default; each value
+//! remembers its [`Origin`]. An unknown key is an error that names the nearest known one, and a value that
+//! does not parse names the place it was written. Secrets are a type that cannot be printed.
+
+mod folders;
+mod layer;
+mod value;
+
+use std::fmt;
+use std::ops::Deref;
+
+pub use folders::Folders;
+pub use layer::{Layers, Origin, Sources};
+pub use value::{
+    BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, Url, Whole,
+};
+
+/// One value and where it came from. Reads as the value itself.
+#[derive(Debug, Clone)]
+pub struct Setting<T> {
+    value: T,
+    /// The layer, and the place in it, that decided the value.
+    pub origin: Origin,
+}
+
+impl<T> Deref for Setting<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// What is known about a key before any value is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The key's one name, as in `hydrant.toml`.
+    pub name: &'static str,
+    /// Variables of other programs that set it too, strongest first.
+    pub variables: &'static [&'static str],
+    /// The default as it would be written in `hydrant.toml`; `None` where there is none.
+    pub default: Option<&'static str>,
+    /// One or two sentences for `hydrant config --init`.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The key's own environment variable, such as `HYDRANT_SSH_FROM`.
+    pub fn variable(&self) -> String {
+        format!("HYDRANT_{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// A line of `hydrant config`: the key, its value as it may be shown, and its origin.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Row {
+    /// The key.
+    pub key: &'static str,
+    /// The value as written in `hydrant.toml`; secrets are masked, absent values are `None`.
+    pub value: Option<String>,
+    /// Where it came from, in words.
+    pub origin: String,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A key that hydrant does not know.
+    #[error("{origin}: there is no setting `{key}`{}", nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    UnknownKey {
+        /// As written.
+        key: String,
+        /// Where it was written.
+        origin: Origin,
+        /// The known key that is spelled most alike, if one is.
+        nearest: Option<&'static str>,
+    },
+    /// A value that does not fit its key.
+    #[error("{origin}: `{key}` {why}")]
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// Where the value was written.
+        origin: Origin,
+        /// What is wrong with it; never repeats the value of a secret.
+        why: String,
+    },
+    /// A file that is there but cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file that is not TOML, or a `.env` line that is not `NAME=value`.
+    #[error("{path}:{line}: {why}")]
+    BadFile {
+        /// The file.
+        path: String,
+        /// Counted from 1.
+        line: usize,
+        /// What the parser expected.
+        why: String,
+    },
+    /// A `--set` that is not `KEY=VALUE`.
+    #[error("`--set {0}`: write it as `--set key=value`")]
+    BadFlag(String),
+}
+
+macro_rules! settings {
+    ($( $(#[doc = $doc:literal])+ $name:ident : $type:ty $(= $default:literal)? $(, also $($variable:literal)+)? ; )*) => {
+        /// All settings, each with its origin.
+        #[derive(Debug, Clone)]
+        pub struct Settings {
+            $( $(#[doc = $doc])+ pub $name: Setting<$type>, )*
+        }
+
+        /// Every key, in the order in which `hydrant config` prints them.
+        pub const KEYS: &[Key] = &[ $( Key {
+            name: stringify!($name),
+            variables: &[$($($variable),+)?],
+            default: settings!(@default $($default)?),
+            help: concat!($($doc),+),
+        } ),* ];
+
+        impl Settings {
+            /// Takes each key from the strongest layer that has it.
+            pub fn from_layers(layers: &Layers) -> Result<Self, SettingsError> {
+                Ok(Self { $( $name: layers.pick(settings!(@default $($default)?), stringify!($name))?, )* })
+            }
+
+            /// The settings as lines to show; secrets are masked.
+            pub fn rows(&self) -> Vec<Row> {
+                vec![ $( Row {
+                    key: stringify!($name),
+                    value: self.$name.show(),
+                    origin: self.$name.origin.to_string(),
+                } ),* ]
+            }
+        }
+    };
+    (@default $default:literal) => { Some($default) };
+    (@default) => { None };
+}
+
+settings! {
+    /// The stack's name: one word for everything that belongs together. Other stacks than `default` put it before every name.
+    stack: Name = "default";
+    /// The AWS profile to sign in with.
+    profile: Option<String>, also "AWS_PROFILE" "AWS_DEFAULT_PROFILE";
+    /// The AWS region; unset, the profile's.
+    region: Option<Region>, also "AWS_REGION" "AWS_DEFAULT_REGION";
+    /// Where AWS calls go instead of AWS: the sandbox or an emulator.
+    endpoint_url: Option<Url>, also "AWS_ENDPOINT_URL";
+    /// AWS access key id; better left to a profile.
+    aws_access_key_id: Option<String>, also "AWS_ACCESS_KEY_ID";
+    /// AWS secret access key; better left to a profile.
+    aws_secret_access_key: Option<Secret>, also "AWS_SECRET_ACCESS_KEY";
+    /// AWS session token of temporary credentials.
+    aws_session_token: Option<Secret>, also "AWS_SESSION_TOKEN";
+
+    /// The bucket of the lake; unset, `hydrant-<account>-<region>`.
+    bucket: Option<BucketName>, also "AWS_S3_BUCKET_NAME";
+    /// Where in the bucket the hourly folders begin.
+    prefix: Prefix = "datasets/twitter/kinesis-demo/";
+    /// Where in the bucket Firehose puts what it could not deliver.
+    error_prefix: Prefix = "datasets/twitter/kinesis-demo-errors/!{firehose:error-output-type}/";
+    /// The Firehose delivery stream.
+    delivery_stream: Name = "twitter_delivery_stream";
+    /// Firehose writes a file after this many MiB (1 to 128) …
+    buffer_mb: Whole<1, 128> = "5";
+    /// … or after this many seconds (0 to 900), whichever comes first.
+    buffer_seconds: Whole<0, 900> = "60";
+    /// How Firehose compresses its files: `none` or `gzip`.
+    compression: Compression = "none";
+    /// The log group of the delivery stream and of the streamer.
+    log_group: Name = "kinesisfirehose_twitter_delivery_stream";
+    /// The log stream for delivery errors.
+    log_stream: Name = "twitter_delivery_stream";
+    /// Days after which log events are dropped; one of the numbers that CloudWatch allows.
+    log_retention_days: RetentionDays = "30";
+    /// The role by which Firehose writes to the bucket.
+    firehose_role: Name = "kinesis-firehose-role";
+
+    /// Whether the stack has a remote host; `false` leaves out the instance and all that only it needs.
+    instance: bool = "true";
+    /// The security group of the host; it opens port 22 to `ssh_from` only.
+    security_group: Name = "allow-inbound-ssh";
+    /// The key pair of the host; the private half is made and kept on this machine.
+    key_pair: Name = "ec2-key-pair";
+    /// The role by which the host puts records and writes its log.
+    instance_role: Name = "hydrant-streamer-role";
+    /// The profile that gives the host its role.
+    instance_profile: Name = "hydrant-streamer-profile";
+    /// The host's `Name` tag.
+    instance_name: Name = "hydrant-streamer";
+    /// The host's type; types with a `g` in their family are arm64 (t4g.micro), others x86_64.
+    instance_type: Name = "t3.micro";
+    /// The image to start; unset, the newest Amazon Linux 2023 of the type's architecture.
+    instance_image: Option<Name>;
+    /// The host's disk (gp3) in GiB.
+    instance_volume_gb: Whole<8, 16384> = "8";
+    /// The addresses that may reach port 22, as a block (`203.0.113.7/32`); unset, your own, asked of `ssh_from_service`.
+    ssh_from: Option<Cidr>;
+    /// A service that answers with the address you come from, as plain text.
+    ssh_from_service: Url = "https://checkip.amazonaws.com/";
+
+    /// Where the remote host is (`address:port`) when it is not the stack's own instance.
+    host_address: Option<String>;
+    /// The user to sign in as on the remote host.
+    host_user: Name = "ec2-user";
+    /// The private key for the remote host; unset, the stack's own.
+    host_key_file: Option<String>;
+    /// The known-hosts file for the remote host; unset, the stack's own.
+    host_known_hosts: Option<String>;
+
+    /// X API key (consumer key).
+    x_api_key: Option<Secret>, also "TWITTER_API_KEY";
+    /// X API key secret.
+    x_api_key_secret: Option<Secret>, also "TWITTER_API_KEY_SECRET";
+    /// X access token; the stream does not need it.
+    x_access_token: Option<Secret>, also "TWITTER_ACCESS_TOKEN";
+    /// X access token secret; the stream does not need it.
+    x_access_token_secret: Option<Secret>, also "TWITTER_ACCESS_TOKEN_SECRET";
+}
+
+impl Settings {
+    /// Reads all layers and decides every key.
+    pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
+        Self::from_layers(&Layers::read(sources)?)
+    }
+
+    /// Whether calls go somewhere else than AWS itself.
+    pub fn has_custom_endpoint(&self) -> bool {
+        self.endpoint_url.is_some()
+    }
+
+    /// Whether sign-in is by profile although keys are given too: the stronger layer decides, as
+    /// `--profile` is meant to beat keys left in a `.env`.
+    pub fn profile_beats_keys(&self) -> bool {
+        self.profile.is_some() && self.profile.origin.is_stronger_than(&self.aws_access_key_id.origin)
+    }
+
+    /// A `hydrant.toml` with every key explained, set to its default and commented out.
+    pub fn template() -> String {
+        let mut text = String::from(
+            "# hydrant.toml: settings of the pipeline in this folder and below.\n\
+             # Flags, the environment and .env are stronger than this file; `hydrant config` shows what won.\n",
+        );
+        for key in KEYS {
+            let value = match key.default {
+                None => "\"\"".to_owned(),
+                Some(plain) if plain.parse::<u64>().is_ok() || plain.parse::<bool>().is_ok() => {
+                    plain.to_owned()
+                }
+                Some(quoted) => format!("{quoted:?}"),
+            };
+            text.push_str(&format!("\n#{}\n# {} = {value}\n", key.help, key.name));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(sources: &Sources) -> Result<Settings, SettingsError> {
+        Settings::load(sources)
+    }
+
+    fn sources() -> (tempfile::TempDir, Sources) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let sources = Sources {
+            working_folder: folder.path().join("a/b"),
+            config_folder: folder.path().join("config"),
+            ..Sources::default()
+        };
+        std::fs::create_dir_all(&sources.working_folder).expect("a working folder");
+        (folder, sources)
+    }
+
+    #[test]
+    fn the_strongest_layer_wins_and_each_value_knows_its_origin() {
+        let (folder, mut sources) = sources();
+        std::fs::write(
+            folder.path().join("a/hydrant.toml"),
+            "bucket = \"from-file\"\nbuffer_mb = 7\nprefix = \"p/\"\n",
+        )
+        .expect("written");
+        std::fs::write(
+            folder.path().join(".env"),
+            "AWS_S3_BUCKET_NAME=from-dotenv\nHYDRANT_BUFFER_MB=8\nUNRELATED=1\n",
+        )
+        .expect("written");
+        sources.environment = vec![("HYDRANT_BUFFER_MB".into(), "9".into())];
+        sources.flags = vec![("buffer_seconds".into(), "61".into())];
+        let settings = load(&sources).expect("settings");
+        assert_eq!(settings.bucket.as_ref().map(ToString::to_string), Some("from-dotenv".into()));
+        assert_eq!(settings.buffer_mb.get(), 9);
+        assert_eq!(settings.buffer_seconds.get(), 61);
+        assert_eq!(settings.prefix.to_string(), "p/");
+        assert_eq!(settings.compression.origin, Origin::Default);
+        assert!(settings.prefix.origin.to_string().ends_with("hydrant.toml:3"), "{}", settings.prefix.origin);
+        assert!(
+            settings.bucket.origin.to_string().contains(".env:1 (AWS_S3_BUCKET_NAME)"),
+            "{}",
+            settings.bucket.origin
+        );
+        assert_eq!(settings.buffer_mb.origin.to_string(), "environment (HYDRANT_BUFFER_MB)");
+        assert_eq!(settings.buffer_seconds.origin.to_string(), "flag");
+    }
+
+    #[test]
+    fn the_predecessors_dotenv_works_unchanged() {
+        let (folder, sources) = sources();
+        std::fs::write(
+            folder.path().join(".env"),
+            "AWS_ACCESS_KEY_ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=abc\nAWS_REGION=us-east-2\nAWS_S3_BUCKET_NAME=lake-of-tweets\n\
+             TWITTER_API_KEY=k\nTWITTER_API_KEY_SECRET=s\nTWITTER_ACCESS_TOKEN=t\nTWITTER_ACCESS_TOKEN_SECRET=u\n",
+        )
+        .expect("written");
+        let settings = load(&sources).expect("settings");
+        assert_eq!(settings.region.as_ref().map(ToString::to_string), Some("us-east-2".into()));
+        assert!(settings.x_api_key_secret.is_some() && settings.aws_secret_access_key.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
+        let (folder, sources) = sources();
+        std::fs::write(folder.path().join("a/hydrant.toml"), "\nbukcet = \"x\"\n").expect("written");
+        let error = load(&sources).expect_err("an error").to_string();
+        assert!(
+            error.ends_with("hydrant.toml:2: there is no setting `bukcet`; did you mean `bucket`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_variable_of_our_own_is_an_error_and_others_are_not_ours() {
+        let (_folder, mut sources) = sources();
+        sources.environment = vec![("HYDRANT_SSH_FORM".into(), "x".into()), ("PATH".into(), "/bin".into())];
+        let error = load(&sources).expect_err("an error").to_string();
+        assert_eq!(
+            error,
+            "environment (HYDRANT_SSH_FORM): there is no setting `ssh_form`; did you mean `ssh_from`?"
+        );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_says_where_and_why() {
+        let (folder, sources) = sources();
+        for (written, expected) in [
+            ("buffer_mb = 129", "`buffer_mb` must be a whole number from 1 to 128, not `129`"),
+            ("buffer_mb = \"many\"", "`buffer_mb` must be a whole number from 1 to 128, not `many`"),
+            (
+                "bucket = \"No_Such\"",
+                "`bucket` must be 3 to 63 of a–z, 0–9, `-` and `.`, beginning and ending with a letter or digit, not `No_Such`",
+            ),
+            (
+                "ssh_from = \"1.2.3.4\"",
+                "`ssh_from` must be an address block such as 203.0.113.7/32, not `1.2.3.4`",
+            ),
+            (
+                "ssh_from = \"1.2.3.4/33\"",
+                "`ssh_from` must be an address block such as 203.0.113.7/32, not `1.2.3.4/33`",
+            ),
+            ("compression = \"zip\"", "`compression` must be `none` or `gzip`, not `zip`"),
+            ("instance = \"maybe\"", "`instance` must be `true` or `false`, not `maybe`"),
+            ("prefix = \"/a\"", "`prefix` must not begin with `/` and must end with it, not `/a`"),
+            ("region = \"../x\"", "`region` must be a region's name such as us-east-1, not `../x`"),
+            ("stack = \"\"", "`stack` must not be empty"),
+            ("stack = [1]", "`stack` must be text, a number or true/false"),
+        ] {
+            std::fs::write(folder.path().join("a/hydrant.toml"), written).expect("written");
+            let error = load(&sources).expect_err(written).to_string();
+            assert!(error.ends_with(&format!("hydrant.toml:1: {expected}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn broken_files_name_their_line() {
+        let (folder, sources) = sources();
+        std::fs::write(folder.path().join("a/hydrant.toml"), "bucket = \"ok-name\"\nprefix = \n")
+            .expect("written");
+        let error = load(&sources).expect_err("an error").to_string();
+        assert!(error.contains("hydrant.toml:2: "), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let (_folder, mut sources) = sources();
+        sources.environment = vec![
+            ("AWS_SECRET_ACCESS_KEY".into(), "hunter2".into()),
+            ("TWITTER_API_KEY".into(), "hunter2".into()),
+        ];
+        let settings = load(&sources).expect("settings");
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        let rows = serde_json::to_string(&settings.rows()).expect("JSON");
+        assert!(!rows.contains("hunter2") && rows.contains("••••"), "{rows}");
+    }
+
+    #[test]
+    fn a_profile_beats_keys_only_from_a_stronger_layer() {
+        let (folder, mut sources) = sources();
+        std::fs::write(
+            folder.path().join(".env"),
+            "AWS_ACCESS_KEY_ID=AKIAEXAMPLE\nAWS_SECRET_ACCESS_KEY=abc\nAWS_PROFILE=weak\n",
+        )
+        .expect("written");
+        assert!(!load(&sources).expect("settings").profile_beats_keys());
+        sources.flags = vec![("profile".into(), "strong".into())];
+        assert!(load(&sources).expect("settings").profile_beats_keys());
+    }
+
+    #[test]
+    fn the_template_is_a_file_of_defaults() {
+        let (folder, sources) = sources();
+        let live: String = Settings::template()
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.contains(" = ") && !rest.ends_with("\"\""))
+                    .unwrap_or("")
+                    .to_owned()
+                    + "\n"
+            })
+            .collect();
+        std::fs::write(folder.path().join("a/hydrant.toml"), live).expect("written");
+        let settings = load(&sources).expect("the template's own defaults are good");
+        assert_eq!(settings.delivery_stream.to_string(), "twitter_delivery_stream");
+    }
+}

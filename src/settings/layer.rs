@@ -1,0 +1,246 @@
+//! The layers that settings are read from, and which of them wins.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{KEYS, Key, Setting, SettingValue, SettingsError};
+
+/// Where a value came from. Ordered from the weakest layer to the strongest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// `hydrant.toml`.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// The `.env` that was found upwards.
+    DotEnv {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// The variable's name there.
+        variable: String,
+    },
+    /// The process environment.
+    Environment {
+        /// The variable's name.
+        variable: String,
+    },
+    /// The command line.
+    Flag,
+}
+
+impl Origin {
+    fn layer(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File { .. } => 1,
+            Self::DotEnv { .. } => 2,
+            Self::Environment { .. } => 3,
+            Self::Flag => 4,
+        }
+    }
+
+    /// Whether it is of a layer above the other's.
+    pub fn is_stronger_than(&self, other: &Self) -> bool {
+        self.layer() > other.layer()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::DotEnv { path, line, variable } => write!(f, "{}:{line} ({variable})", path.display()),
+            Self::Environment { variable } => write!(f, "environment ({variable})"),
+            Self::Flag => f.write_str("flag"),
+        }
+    }
+}
+
+/// Everything that settings are read from, so that a test can say what the world is.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Keys and values of the command line, strongest last.
+    pub flags: Vec<(String, String)>,
+    /// The process environment.
+    pub environment: Vec<(String, String)>,
+    /// Where `.env` and `hydrant.toml` are looked for, upwards.
+    pub working_folder: PathBuf,
+    /// Where `hydrant.toml` is looked for when there is none upwards.
+    pub config_folder: PathBuf,
+    /// The file of `--config`; it must exist.
+    pub config_file: Option<PathBuf>,
+}
+
+/// What each layer says about each key, as written.
+#[derive(Debug, Default)]
+pub struct Layers {
+    said: BTreeMap<&'static str, Vec<(Origin, String)>>,
+    /// The `hydrant.toml` that was read, if any.
+    pub file: Option<PathBuf>,
+    /// The `.env` that was read, if any.
+    pub dotenv: Option<PathBuf>,
+}
+
+impl Layers {
+    /// Reads every layer. Only keys are checked here; values are when they are picked.
+    pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let mut layers = Self::default();
+        for (key, value) in &sources.flags {
+            layers.say(known(key, &Origin::Flag)?, Origin::Flag, value.clone());
+        }
+        layers.read_environment(&sources.environment)?;
+        if let Some(path) = upwards(&sources.working_folder, ".env") {
+            layers.read_dotenv(&path)?;
+            layers.dotenv = Some(path);
+        }
+        let file =
+            sources.config_file.clone().or_else(|| upwards(&sources.working_folder, "hydrant.toml")).or_else(
+                || {
+                    let path = sources.config_folder.join("hydrant.toml");
+                    path.is_file().then_some(path)
+                },
+            );
+        if let Some(path) = file {
+            layers.read_file(&path)?;
+            layers.file = Some(path);
+        }
+        Ok(layers)
+    }
+
+    /// The value of the strongest layer that has the key.
+    pub(super) fn pick<T: SettingValue>(
+        &self,
+        default: Option<&str>,
+        key: &'static str,
+    ) -> Result<Setting<T>, SettingsError> {
+        let strongest =
+            self.said.get(key).and_then(|said| said.iter().max_by_key(|(origin, _)| origin.layer()));
+        let bad = |origin: Origin, why| SettingsError::BadValue { key, origin, why };
+        if let Some((origin, written)) = strongest {
+            let value = T::parse(written).map_err(|why| bad(origin.clone(), why))?;
+            return Ok(Setting { value, origin: origin.clone() });
+        }
+        let value = match default {
+            Some(written) => T::parse(written).map_err(|why| bad(Origin::Default, why))?,
+            None => T::absent().ok_or_else(|| bad(Origin::Default, "must be given".to_owned()))?,
+        };
+        Ok(Setting { value, origin: Origin::Default })
+    }
+
+    fn say(&mut self, key: &'static str, origin: Origin, value: String) {
+        self.said.entry(key).or_default().push((origin, value));
+    }
+
+    fn read_environment(&mut self, environment: &[(String, String)]) -> Result<(), SettingsError> {
+        let value_of =
+            |name: &str| environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
+        for key in KEYS {
+            if let Some((variable, value)) =
+                names(key).find_map(|name| value_of(&name).map(|value| (name, value)))
+            {
+                self.say(key.name, Origin::Environment { variable }, value);
+            }
+        }
+        for (name, _) in environment {
+            check_own_variable(name, || Origin::Environment { variable: name.clone() })?;
+        }
+        Ok(())
+    }
+
+    fn read_dotenv(&mut self, path: &Path) -> Result<(), SettingsError> {
+        let text = read(path)?;
+        let mut lines = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            // One line at a time, so that each value knows its line; a `.env` has no values over several lines.
+            for pair in dotenvy::from_read_iter(line.as_bytes()) {
+                let (name, value) = pair.map_err(|_| SettingsError::BadFile {
+                    path: path.display().to_string(),
+                    line: index + 1,
+                    why: "expected NAME=value".to_owned(),
+                })?;
+                lines.push((name, value, index + 1));
+            }
+        }
+        let origin = |variable: &str, line| Origin::DotEnv {
+            path: path.to_owned(),
+            line,
+            variable: variable.to_owned(),
+        };
+        for key in KEYS {
+            let found = names(key).find_map(|name| lines.iter().find(|(n, _, _)| *n == name));
+            if let Some((name, value, line)) = found {
+                self.say(key.name, origin(name, *line), value.clone());
+            }
+        }
+        lines.iter().try_for_each(|(name, _, line)| check_own_variable(name, || origin(name, *line)))
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), SettingsError> {
+        let text = read(path)?;
+        let line_of = |offset: usize| text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1);
+        let table = toml::de::DeTable::parse(&text).map_err(|error| SettingsError::BadFile {
+            path: path.display().to_string(),
+            line: error.span().map_or(1, |span| line_of(span.start)),
+            why: error.message().to_owned(),
+        })?;
+        for (key, value) in table.get_ref() {
+            let origin = Origin::File { path: path.to_owned(), line: line_of(key.span().start) };
+            let key = known(key.get_ref(), &origin)?;
+            let written = match value.get_ref() {
+                toml::de::DeValue::String(text) => text.to_string(),
+                toml::de::DeValue::Integer(number) => number.to_string(),
+                toml::de::DeValue::Boolean(truth) => truth.to_string(),
+                _ => {
+                    let why = "must be text, a number or true/false".to_owned();
+                    return Err(SettingsError::BadValue { key, origin, why });
+                }
+            };
+            self.say(key, origin, written);
+        }
+        Ok(())
+    }
+}
+
+/// The variables that set a key, strongest first.
+fn names(key: &Key) -> impl Iterator<Item = String> {
+    std::iter::once(key.variable()).chain(key.variables.iter().map(|name| (*name).to_owned()))
+}
+
+/// Variables that are not ours are nobody's business here; a `HYDRANT_` one must be known.
+fn check_own_variable(name: &str, origin: impl Fn() -> Origin) -> Result<(), SettingsError> {
+    match name.strip_prefix("HYDRANT_") {
+        Some(key) => known(&key.to_ascii_lowercase(), &origin()).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn known(key: &str, origin: &Origin) -> Result<&'static str, SettingsError> {
+    if let Some(found) = KEYS.iter().find(|known| known.name == key) {
+        return Ok(found.name);
+    }
+    let nearest = KEYS
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(known.name, key), known.name))
+        .filter(|(distance, name)| *distance <= name.len() / 3 + 1)
+        .min()
+        .map(|(_, name)| name);
+    Err(SettingsError::UnknownKey { key: key.to_owned(), origin: origin.clone(), nearest })
+}
+
+fn upwards(from: &Path, name: &str) -> Option<PathBuf> {
+    from.ancestors().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn read(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| SettingsError::Unreadable { path: path.display().to_string(), source })
+}

@@ -1,0 +1,391 @@
+//! What hydrant owns in AWS: the stack, made, watched and torn down.
+//!
+//! ```text
+//! graph     the kinds, what each needs, the walk along those needs
+//! names     what each resource is called
+//! plan      wanted against there -> the next thing to do, decided without I/O
+//! resource/ one file per kind: wanted, read, create, change, delete
+//! apply     runs a plan along the graph, in parallel, with waits; journals before it acts
+//! journal   what was begun and done, on disk
+//! audit     finds by tag and by name whatever is left
+//! status    present state and drift, as a table and as JSON
+//! ```
+//!
+//! A [`Stack`] is opened by a door, makes a [`Plan`], shows it, and applies it. Nothing here knows which door.
+
+pub mod apply;
+pub mod audit;
+mod cost;
+pub mod graph;
+mod journal;
+mod keys;
+mod lock;
+mod names;
+mod own_address;
+pub mod permissions;
+pub mod plan;
+mod resource;
+pub mod status;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{Cloud, CloudError, Failure, Identity, Operation, Place};
+use crate::progress::Progress;
+use crate::settings::{Cidr, Folders, Settings};
+pub use cost::Estimate;
+use graph::Kind;
+use journal::Journal;
+use keys::Keys;
+pub use lock::{Lock, LockError};
+pub use names::{Names, STACK_TAG};
+use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
+
+/// What can go wrong with a stack.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StackError {
+    /// A call failed.
+    #[error("{}", cloud_sentence(.0))]
+    Cloud(#[from] CloudError),
+    /// Something there is not ours to touch.
+    #[error("{}", .0.join("; "))]
+    Refused(Vec<String>),
+    /// The operator asked to stop.
+    #[error("stopped as asked")]
+    Interrupted,
+    /// A wait took too long.
+    #[error("the {kind} {name} is not ready after {}: {waiting_for}; run the same command again to go on waiting", minutes(*.limit))]
+    TooLong {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What did not happen.
+        waiting_for: String,
+        /// How long hydrant waited.
+        limit: std::time::Duration,
+    },
+    /// A file of the stack's own cannot be read or written.
+    #[error("cannot {what} {path}")]
+    File {
+        /// Read, write, remove.
+        what: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key that hydrant keeps is not one.
+    #[error("the key {path} is not a usable ed25519 key: move it away to have a new one made")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: ssh_key::Error,
+    },
+    /// There is no network to put a host into.
+    #[error(
+        "there is no default VPC in {0} to put the host into: make one with `aws ec2 create-default-vpc --region {0}`, or do without a host (`instance = false`)"
+    )]
+    NoNetwork(String),
+    /// There is no image to start a host from.
+    #[error(
+        "there is no Amazon Linux 2023 image for {architecture} in {region}: name one with `instance_image`"
+    )]
+    NoImage {
+        /// As EC2 writes it.
+        architecture: &'static str,
+        /// Where.
+        region: String,
+    },
+    /// The operator's address is not known.
+    #[error("your own address could not be learned from {service}: give it with --set ssh_from=ADDRESS/32")]
+    NoAddress {
+        /// Who was asked.
+        service: String,
+        /// Why it gave no answer.
+        #[source]
+        source: Option<reqwest::Error>,
+    },
+    /// AWS's answer lacks what it always has.
+    #[error("AWS's answer about {0} lacks what it needs: {1}")]
+    OddAnswer(String, &'static str),
+}
+
+fn minutes(limit: std::time::Duration) -> String {
+    let minutes = limit.as_secs().div_ceil(60);
+    if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") }
+}
+
+/// A call's own sentence, and for the two cases that look like something else, what they most often are.
+fn cloud_sentence(error: &CloudError) -> String {
+    let is_bucket_call = |call: &str| call.starts_with("s3:");
+    match (error, error.code()) {
+        (CloudError::Call(call), Some("BucketAlreadyExists")) => {
+            format!(
+                "the bucket name {} is taken by another account: choose another with `bucket`",
+                call.target
+            )
+        }
+        (CloudError::Call(call), _)
+            if call.failure == Failure::Denied && is_bucket_call(call.operation.permission()) =>
+        {
+            format!(
+                "{error} (or the bucket {} belongs to another account: choose another with `bucket`)",
+                call.target
+            )
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl StackError {
+    /// Whether the same thing may well succeed a little later, and so is worth waiting for.
+    fn passes(&self) -> bool {
+        matches!(self, Self::Cloud(error) if error.failure().passes())
+    }
+
+    fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { what, path, source }
+    }
+}
+
+/// One stack in one account and region, opened.
+#[derive(Debug)]
+pub struct Stack {
+    cloud: Cloud,
+    settings: Settings,
+    identity: Identity,
+    names: Names,
+    keys: Keys,
+    journal: Journal,
+    lock_file: PathBuf,
+    progress: Progress,
+    stop: CancellationToken,
+    ssh_from: tokio::sync::OnceCell<Cidr>,
+}
+
+/// A plan as far as the world could be read.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// What could be read, and what would be done about it.
+    pub plan: Plan,
+    /// What could not.
+    pub unreadable: BTreeMap<Kind, StackError>,
+}
+
+/// What is there of each kind, or why it could not be read.
+type World = BTreeMap<Kind, Result<Option<Found>, StackError>>;
+
+impl Stack {
+    /// Learns whose account it is and reads the stack's own files. Changes nothing.
+    pub async fn open(
+        cloud: Cloud,
+        settings: Settings,
+        folders: &Folders,
+        progress: Progress,
+        stop: CancellationToken,
+    ) -> Result<Self, StackError> {
+        let identity = cloud.identity().await?;
+        let names = Names::new(&settings, &identity, cloud.region());
+        let place = match cloud.place() {
+            Place::Aws => "aws".to_owned(),
+            Place::Endpoint(url) => url.authority().replace([':', '[', ']'], "-"),
+        };
+        let slug = format!("{place}_{}_{}_{}", identity.account, names.region, names.stack.replace('/', "-"));
+        let folder = folders.data.join("stacks").join(&slug);
+        let journal_file = folder.join("journal.jsonl");
+        let journal = Journal::open(journal_file.clone()).map_err(StackError::file("read", journal_file))?;
+        let keys = Keys::open(folder)?;
+        let lock_file = folders.state.join("locks").join(format!("{slug}.lock"));
+        let ssh_from = tokio::sync::OnceCell::new();
+        Ok(Self { cloud, settings, identity, names, keys, journal, lock_file, progress, stop, ssh_from })
+    }
+
+    /// The names of its resources.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whose account it is in.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The clients it is reached by.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// Takes the stack for this process, as long as the lock lives; a second process is told who has it.
+    pub fn lock(&self, command: &str) -> Result<Lock, LockError> {
+        Lock::take(&self.lock_file, command)
+    }
+
+    /// What has to be done to bring everything up. Reads the world and changes nothing.
+    pub async fn plan_up(&self, adopt: bool) -> Result<Plan, StackError> {
+        let survey = self.survey(adopt).await;
+        match survey.unreadable.into_values().next() {
+            Some(error) => Err(error),
+            None => Ok(survey.plan),
+        }
+    }
+
+    /// What is there and how it differs from what is wanted, as far as it can be read.
+    pub async fn survey(&self, adopt: bool) -> Survey {
+        let mut survey = Survey::default();
+        for (kind, found) in self.read_all().await {
+            let step = match found {
+                Ok(found) => self
+                    .wanted(kind, found.as_ref())
+                    .await
+                    .map(|wanted| self.step(kind, wanted.as_ref(), found, adopt)),
+                Err(error) => Err(error),
+            };
+            match step {
+                Ok(step) => survey.plan.steps.push(step),
+                Err(error) => drop(survey.unreadable.insert(kind, error)),
+            }
+        }
+        survey
+    }
+
+    /// What has to be done to take everything down. A bucket that holds something stays, unless `delete_data`. What
+    /// cannot be read is planned to be deleted, so that a run reports it and goes on past it.
+    pub async fn plan_down(&self, delete_data: bool) -> Plan {
+        let mut plan = Plan::default();
+        for (kind, found) in self.read_all().await {
+            let name = self.names.of(kind).to_owned();
+            let (found, next) = match found {
+                Ok(found) => {
+                    let kept = if kind == Kind::Bucket && found.is_some() {
+                        self.why_kept(delete_data).await
+                    } else {
+                        None
+                    };
+                    let next = decide_down(kind, &name, found.as_ref(), kept, self.claim(kind, false));
+                    (found, next)
+                }
+                Err(_) => (None, Next::Delete),
+            };
+            plan.steps.push(Step { kind, name, found, wanted: false, next });
+        }
+        plan
+    }
+
+    async fn why_kept(&self, delete_data: bool) -> Option<String> {
+        if delete_data {
+            return None;
+        }
+        // A bucket that cannot be looked into is not known to be empty, and so it stays.
+        match self.bucket_holding().await {
+            Ok(holding) if holding.is_empty() => None,
+            Ok(holding) => Some(format!("it holds {holding}; --delete-data deletes them with it")),
+            Err(error) => Some(format!("what it holds could not be read: {error}")),
+        }
+    }
+
+    fn step(&self, kind: Kind, wanted: Option<&Wanted>, found: Option<Found>, adopt: bool) -> Step {
+        let name = self.names.of(kind).to_owned();
+        let next = decide(kind, &name, wanted, found.as_ref(), self.claim(kind, adopt));
+        Step { kind, name, found, wanted: wanted.is_some(), next }
+    }
+
+    fn claim(&self, kind: Kind, adopt: bool) -> Claim<'_> {
+        Claim { stack: &self.names.stack, begun: self.journal.begun(kind, self.names.of(kind)), adopt }
+    }
+
+    /// The resource as it should be; `None` if it should not be there. What is there decides only what cannot be
+    /// known without it: a key pair whose private half is not on this machine is good as it is.
+    async fn wanted(&self, kind: Kind, found: Option<&Found>) -> Result<Option<Wanted>, StackError> {
+        if kind.is_of_host() && !*self.settings.instance {
+            return Ok(None);
+        }
+        resource::of(kind).wanted(self, found).await.map(Some)
+    }
+
+    fn check_stop(&self) -> Result<(), StackError> {
+        if self.stop.is_cancelled() { Err(StackError::Interrupted) } else { Ok(()) }
+    }
+
+    async fn read(&self, kind: Kind) -> Result<Option<Found>, StackError> {
+        resource::of(kind).read(self).await
+    }
+
+    async fn read_all(&self) -> World {
+        let reads = Kind::ALL.map(|kind| async move { (kind, self.read(kind).await) });
+        futures_util::future::join_all(reads).await.into_iter().collect()
+    }
+
+    /// Makes one call about the resource of that kind. A call that changes anything is in the journal, synced,
+    /// before it is made.
+    async fn call<T, E>(
+        &self,
+        kind: Kind,
+        operation: Operation,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, StackError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.call_with_token(kind, operation, None, request).await
+    }
+
+    /// As [`Stack::call`], with the client token that makes repeating the call safe.
+    async fn call_with_token<T, E>(
+        &self,
+        kind: Kind,
+        operation: Operation,
+        token: Option<&str>,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, StackError>
+    where
+        T: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let name = self.names.of(kind);
+        if !operation.changes() {
+            return Ok(self.cloud.call(operation, name, request).await?);
+        }
+        let journalled =
+            |result: std::io::Result<()>| result.map_err(StackError::file("write", self.keys.folder()));
+        Folders::make_private(self.keys.folder()).map_err(StackError::file("make", self.keys.folder()))?;
+        journalled(self.journal.begin(operation, kind, name, token))?;
+        let answer = self.cloud.call(operation, name, request).await;
+        journalled(self.journal.end(operation, kind, name, answer.as_ref().err()))?;
+        Ok(answer?)
+    }
+}
+
+/// A call's answer, with "it is not there" as an absent one.
+fn if_there<T>(answer: Result<T, StackError>) -> Result<Option<T>, StackError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(StackError::Cloud(error)) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A call's answer, with "it is there already" as good as having made it: the next read tells what it is like.
+fn or_there<T>(answer: Result<T, StackError>) -> Result<(), StackError> {
+    match answer {
+        Err(StackError::Cloud(error))
+            if error.failure() == Failure::Exists && error.code() != Some("BucketAlreadyExists") =>
+        {
+            Ok(())
+        }
+        answer => answer.map(drop),
+    }
+}

@@ -1,0 +1,416 @@
+//! Runs a plan along the graph, in parallel.
+//!
+//! Each resource is brought to where it should be by the same loop: read, decide, act, and again, until nothing is
+//! left to do. Waits are for the state itself, with growing pauses and a limit; what AWS answers while a role is not
+//! yet known or a group is still in use is waited out in the same way. So a run that is cut off anywhere, by Ctrl+C
+//! or by a crash, is finished by the same command: it reads and goes on.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use backon::BackoffBuilder;
+
+use super::graph::{Kind, Walked, walk};
+use super::plan::{Claim, Found, Life, Next, Owner, Plan, Step, decide};
+use super::{Stack, StackError, if_there, resource};
+use crate::cloud::Failure;
+use crate::progress::Phase;
+
+/// The first pause of a wait, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How a resource ended up.
+#[derive(Debug)]
+pub enum Ending {
+    /// It was as it should be.
+    Unchanged,
+    /// It was made.
+    Created,
+    /// It was taken over.
+    Adopted,
+    /// Its differences were mended.
+    Changed,
+    /// It was deleted and made anew.
+    Replaced,
+    /// It is gone, and was there before.
+    Deleted,
+    /// It was not there.
+    Absent,
+    /// It was left as it is, for this reason.
+    Left(String),
+    /// It failed.
+    Failed(StackError),
+    /// It was not tried, because this one before it was not done.
+    Skipped(Kind),
+}
+
+impl Ending {
+    /// Whether anything is different now.
+    pub fn is_work_done(&self) -> bool {
+        matches!(self, Self::Created | Self::Adopted | Self::Changed | Self::Replaced | Self::Deleted)
+    }
+
+    /// Whether it did not come to where it should be.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Skipped(_))
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Created => "created",
+            Self::Adopted => "adopted",
+            Self::Changed => "changed",
+            Self::Replaced => "replaced",
+            Self::Deleted => "deleted",
+            Self::Absent => "not there",
+            Self::Left(_) => "left as it is",
+            Self::Failed(_) => "failed",
+            Self::Skipped(_) => "not tried",
+        }
+    }
+}
+
+/// What a run did, by kind.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How each resource of the plan ended up.
+    pub endings: BTreeMap<Kind, Ending>,
+    /// Resources as they were last read, where the run read them.
+    pub found: BTreeMap<Kind, Found>,
+}
+
+impl Outcome {
+    /// Whether everything came to where it should be.
+    pub fn is_complete(&self) -> bool {
+        !self.endings.values().any(Ending::is_failure)
+    }
+
+    /// Whether it stopped because the operator asked.
+    pub fn is_interrupted(&self) -> bool {
+        self.endings.values().any(|ending| matches!(ending, Ending::Failed(StackError::Interrupted)))
+    }
+
+    /// The failures, with the kind that each is of.
+    pub fn failures(&self) -> impl Iterator<Item = (Kind, &StackError)> {
+        self.endings.iter().filter_map(|(kind, ending)| match ending {
+            Ending::Failed(error) => Some((*kind, error)),
+            _ => None,
+        })
+    }
+}
+
+/// How long hydrant waits for one resource of a kind before it gives up and says so.
+fn limit(kind: Kind) -> Duration {
+    Duration::from_secs(
+        60 * match kind {
+            Kind::Instance | Kind::SecurityGroup => 10,
+            Kind::Bucket | Kind::DeliveryStream => 6,
+            _ => 4,
+        },
+    )
+}
+
+/// Growing pauses up to a limit, which end early when the operator asks to stop.
+struct Patience<'a> {
+    stack: &'a Stack,
+    kind: Kind,
+    since: Instant,
+    pauses: backon::ExponentialBackoff,
+    said: String,
+}
+
+impl<'a> Patience<'a> {
+    fn new(stack: &'a Stack, kind: Kind) -> Self {
+        let pauses = backon::ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_factor(1.6)
+            .with_jitter()
+            .without_max_times()
+            .build();
+        Self { stack, kind, since: Instant::now(), pauses, said: String::new() }
+    }
+
+    /// Says what is waited for, once, and waits a little.
+    async fn wait(&mut self, waiting_for: &str) -> Result<(), StackError> {
+        let name = self.stack.names.of(self.kind);
+        let limit = limit(self.kind);
+        if self.since.elapsed() > limit {
+            let (kind, name, waiting_for) = (self.kind, name.to_owned(), waiting_for.to_owned());
+            return Err(StackError::TooLong { kind, name, waiting_for, limit });
+        }
+        if self.said != waiting_for {
+            self.stack.progress.tell(self.kind.name(), name, Phase::Waiting, waiting_for);
+            waiting_for.clone_into(&mut self.said);
+        }
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = self.stack.stop.cancelled() => Err(StackError::Interrupted),
+        }
+    }
+
+    /// Waits if the error is one that passes; hands it back if it is not.
+    async fn wait_out(&mut self, error: StackError) -> Result<(), StackError> {
+        let StackError::Cloud(cloud) = &error else { return Err(error) };
+        let why = match cloud.failure() {
+            Failure::NotYetUsable => "waiting until AWS knows the role everywhere",
+            Failure::InUse => "waiting until nothing uses it any more",
+            Failure::Throttled => "throttled; trying again",
+            _ if error.passes() => "no good answer; trying again",
+            _ => return Err(error),
+        };
+        let code = cloud.code().map(|code| format!(" ({code})")).unwrap_or_default();
+        match self.wait(&format!("{why}{code}")).await {
+            // The reason that AWS gave is worth more than that it took long.
+            Err(StackError::TooLong { .. }) => Err(error),
+            waited => waited,
+        }
+    }
+}
+
+impl Stack {
+    /// Brings everything up that the plan says, the unwanted down first. The plan must have no refusals. Only what
+    /// the plan says is to be replaced or deleted is: whoever calls has shown it.
+    pub async fn up(&self, plan: &Plan, adopt: bool) -> Outcome {
+        let unwanted: Vec<&Step> = plan.steps.iter().filter(|step| step.next == Next::Delete).collect();
+        let mut outcome = self.take_down(&unwanted, false).await;
+        let wanted: Vec<Kind> = plan.steps.iter().filter(|step| step.wanted).map(|step| step.kind).collect();
+        let walked = walk(
+            &wanted,
+            |kind| kind.needs().to_vec(),
+            |kind| async move {
+                let step = plan.step(kind).expect("every kind walked is in the plan");
+                let ended = self.converge(step, adopt).await;
+                self.tell_ending(kind, ended.as_ref().map(|(ending, _)| ending));
+                ended
+            },
+        )
+        .await;
+        for (kind, walked) in walked {
+            let ending = match walked {
+                Walked::Done((ending, found)) => {
+                    outcome.found.extend(found.map(|found| (kind, found)));
+                    ending
+                }
+                Walked::Failed(error) => Ending::Failed(error),
+                Walked::Skipped(before) => self.skipped(kind, before),
+            };
+            outcome.endings.insert(kind, ending);
+        }
+        outcome
+    }
+
+    /// Takes everything down that the plan says, and what is only this machine's after it. Goes on past a failure.
+    pub async fn down(&self, plan: &Plan, delete_data: bool) -> Outcome {
+        let mut steps: Vec<&Step> = plan.steps.iter().collect();
+        steps.reverse();
+        let outcome = self.take_down(&steps, delete_data).await;
+        if outcome.is_complete() {
+            // The keys and the journal go last: until here, the same command could have needed them again.
+            if let Err(error) = self.keys.remove_with(|| self.journal.remove()) {
+                tracing::warn!(%error, "the stack's own files could not be removed");
+            }
+        }
+        outcome
+    }
+
+    async fn take_down(&self, steps: &[&Step], delete_data: bool) -> Outcome {
+        let kinds: Vec<Kind> = steps.iter().map(|step| step.kind).collect();
+        let walked = walk(&kinds, Kind::needed_by, |kind| async move {
+            let step = steps.iter().find(|step| step.kind == kind).expect("every kind walked is in the plan");
+            let ended = self.remove(step, delete_data).await;
+            self.tell_ending(kind, ended.as_ref());
+            ended
+        })
+        .await;
+        let mut outcome = Outcome::default();
+        for (kind, walked) in walked {
+            let ending = match walked {
+                Walked::Done(ending) => ending,
+                Walked::Failed(error) => Ending::Failed(error),
+                Walked::Skipped(before) => self.skipped(kind, before),
+            };
+            outcome.endings.insert(kind, ending);
+        }
+        outcome
+    }
+
+    fn skipped(&self, kind: Kind, before: Kind) -> Ending {
+        self.progress.tell(
+            kind.name(),
+            self.names.of(kind),
+            Phase::Skipped,
+            format!("the {before} comes before it"),
+        );
+        Ending::Skipped(before)
+    }
+
+    fn tell_ending(&self, kind: Kind, ended: Result<&Ending, &StackError>) {
+        let (phase, text) = match ended {
+            Ok(Ending::Absent) => return,
+            Ok(Ending::Left(why)) => (Phase::Skipped, format!("left: {why}")),
+            Ok(ending) => (Phase::Done, ending.words().to_owned()),
+            Err(StackError::Interrupted) => (Phase::Skipped, StackError::Interrupted.to_string()),
+            Err(error) => (Phase::Failed, error.to_string()),
+        };
+        self.progress.tell(kind.name(), self.names.of(kind), phase, text);
+    }
+
+    /// Brings one wanted resource to where it should be.
+    async fn converge(&self, step: &Step, adopt: bool) -> Result<(Ending, Option<Found>), StackError> {
+        let kind = step.kind;
+        let resource = resource::of(kind);
+        let may_replace = matches!(step.next, Next::Replace(_));
+        let mut patience = Patience::new(self, kind);
+        let (mut next, mut found) = (step.next.clone(), step.found.clone());
+        let mut ending = Ending::Unchanged;
+        // Made or changed a moment ago; AWS may not show it yet.
+        let mut just_made = false;
+        let mut mended: Option<Next> = None;
+        loop {
+            if matches!(next, Next::Rest) {
+                if let Some(found) = &found {
+                    resource.settle(self, found).await?;
+                }
+                return Ok((ending, found));
+            }
+            self.check_stop()?;
+            let acted = match (&next, &found) {
+                (Next::Refuse(why) | Next::Leave(why), _) => {
+                    return Err(StackError::Refused(vec![why.clone()]));
+                }
+                (Next::Wait(what), _) => {
+                    patience.wait(what).await?;
+                    Ok(())
+                }
+                (Next::Create, _) if just_made => {
+                    patience.wait("made, and not to be seen yet").await?;
+                    Ok(())
+                }
+                (Next::Create, _) => {
+                    self.act(kind, "creating");
+                    let made = resource.create(self).await;
+                    just_made = made.is_ok();
+                    if just_made && !matches!(ending, Ending::Replaced) {
+                        ending = Ending::Created;
+                    }
+                    made
+                }
+                (Next::Adopt(differences) | Next::Change(differences), Some(found)) => {
+                    if mended.as_ref() == Some(&next) {
+                        patience.wait("changed, and not to be seen yet").await?;
+                    }
+                    self.act(kind, "setting its properties");
+                    let changed = resource.change(self, found, differences).await;
+                    if changed.is_ok() {
+                        ending = match (ending, &next) {
+                            (Ending::Unchanged, Next::Adopt(_)) => Ending::Adopted,
+                            (Ending::Unchanged, _) => Ending::Changed,
+                            (ending, _) => ending,
+                        };
+                        mended = Some(next.clone());
+                    }
+                    changed
+                }
+                (Next::Replace(differences), Some(found)) if may_replace && !just_made => {
+                    if matches!(ending, Ending::Replaced) {
+                        patience.wait("being deleted to be made anew").await?;
+                    }
+                    self.act(kind, "deleting it to make it anew");
+                    tracing::info!(%kind, ?differences, "replacing");
+                    ending = Ending::Replaced;
+                    if_there(resource.delete(self, found).await).map(drop)
+                }
+                (Next::Replace(differences), _) => {
+                    let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                    let name = self.names.of(kind);
+                    let why = format!(
+                        "the {kind} {name} is not as it was made ({}): run the same command again to see what to do",
+                        why.join(", ")
+                    );
+                    return Err(StackError::Refused(vec![why]));
+                }
+                (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
+            };
+            if let Err(error) = acted {
+                patience.wait_out(error).await?;
+            }
+            match self.look(kind, adopt).await {
+                Ok(looked) => (next, found) = looked,
+                Err(error) => patience.wait_out(error).await?,
+            }
+        }
+    }
+
+    async fn look(&self, kind: Kind, adopt: bool) -> Result<(Next, Option<Found>), StackError> {
+        let found = self.read(kind).await?;
+        let wanted = self.wanted(kind, found.as_ref()).await?;
+        let next =
+            decide(kind, self.names.of(kind), wanted.as_ref(), found.as_ref(), self.claim(kind, adopt));
+        Ok((next, found))
+    }
+
+    fn act(&self, kind: Kind, what: &str) {
+        self.progress.tell(kind.name(), self.names.of(kind), Phase::Acting, what);
+    }
+
+    /// Takes one resource down and sees that it is gone.
+    async fn remove(&self, step: &Step, delete_data: bool) -> Result<Ending, StackError> {
+        let kind = step.kind;
+        match &step.next {
+            Next::Rest => return Ok(Ending::Absent),
+            Next::Leave(why) => return Ok(Ending::Left(why.clone())),
+            _ => {}
+        }
+        let mut patience = Patience::new(self, kind);
+        let mut was_there = false;
+        loop {
+            self.check_stop()?;
+            let found = match self.read(kind).await {
+                Ok(Some(found)) => found,
+                Ok(None) => return Ok(if was_there { Ending::Deleted } else { Ending::Absent }),
+                Err(error) => {
+                    patience.wait_out(error).await?;
+                    continue;
+                }
+            };
+            if let Some(left) = self.not_ours(kind, &found) {
+                return Ok(left);
+            }
+            if found.life == Life::Deleting || was_there {
+                patience.wait("waiting until it is gone").await?;
+            }
+            if found.life != Life::Deleting {
+                self.act(kind, "deleting");
+                match self.delete_once(kind, &found, delete_data).await {
+                    Ok(()) => {}
+                    Err(StackError::Cloud(error))
+                        if error.code() == Some("BucketNotEmpty") && !delete_data =>
+                    {
+                        return Ok(Ending::Left("something was put into it meanwhile".to_owned()));
+                    }
+                    Err(error) => patience.wait_out(error).await?,
+                }
+            }
+            was_there = true;
+        }
+    }
+
+    async fn delete_once(&self, kind: Kind, found: &Found, delete_data: bool) -> Result<(), StackError> {
+        if kind == Kind::Bucket && delete_data {
+            if_there(self.empty_bucket().await)?;
+        }
+        if_there(resource::of(kind).delete(self, found).await).map(drop)
+    }
+
+    pub(super) fn not_ours(&self, kind: Kind, found: &Found) -> Option<Ending> {
+        let claim: Claim<'_> = self.claim(kind, false);
+        match claim.owner(kind, found) {
+            Owner::Us => None,
+            _ => Some(Ending::Left(format!("hydrant did not make the {kind} {}", self.names.of(kind)))),
+        }
+    }
+}

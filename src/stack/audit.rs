@@ -1,0 +1,149 @@
+//! Finds whatever is left of a stack: by tag over every service at once, by path in IAM (which the search by tag
+//! does not cover), and by name for everything that a stack is made of.
+//!
+//! The index of tags is behind the world: for minutes it lists what is gone. What it names and hydrant knows how to
+//! look up is looked up; the rest is listed, as a leftover that is paid for is worse than one line too many.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+
+use super::graph::Kind;
+use super::resource;
+use super::{STACK_TAG, Stack, StackError, if_there};
+use crate::cloud::Operation;
+
+/// What an audit found.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// The ARNs of what is left, sorted.
+    pub left: Vec<String>,
+    /// What could not be looked at, as sentences: where there are any, `left` may be too short.
+    pub blind: Vec<String>,
+}
+
+impl Stack {
+    /// Looks everywhere.
+    pub async fn audit(&self) -> Audit {
+        let (by_name, by_tag, by_path) =
+            tokio::join!(self.left_by_name(), self.left_by_tag(), self.left_by_path());
+        let mut left = BTreeSet::new();
+        let mut blind = Vec::new();
+        for found in by_name.into_iter().chain([by_tag, by_path]) {
+            match found {
+                Ok(arns) => left.extend(arns),
+                Err(error) => blind.push(error.to_string()),
+            }
+        }
+        blind.dedup();
+        Audit { left: left.into_iter().collect(), blind }
+    }
+
+    async fn left_by_name(&self) -> Vec<Result<Vec<String>, StackError>> {
+        let looks = Kind::ALL.map(|kind| async move {
+            let found = resource::of(kind).read(self).await?;
+            Ok(found
+                .filter(|found| self.not_ours(kind, found).is_none())
+                .map(|found| found.arn)
+                .into_iter()
+                .collect())
+        });
+        futures_util::future::join_all(looks).await
+    }
+
+    async fn left_by_tag(&self) -> Result<Vec<String>, StackError> {
+        let tag = TagFilter::builder().key(STACK_TAG).values(&self.names.stack).build();
+        let mut pages = self.cloud.tagging.get_resources().tag_filters(tag);
+        let mut left = Vec::new();
+        loop {
+            let request = pages.clone().send();
+            let page =
+                self.cloud.call(Operation::GetResources, "everything with the stack's tag", request).await?;
+            for arn in page
+                .resource_tag_mapping_list
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|entry| entry.resource_arn)
+            {
+                if !self.is_gone(&arn).await? {
+                    left.push(arn);
+                }
+            }
+            match page.pagination_token.filter(|token| !token.is_empty()) {
+                Some(token) => pages = pages.pagination_token(token),
+                None => return Ok(left),
+            }
+        }
+    }
+
+    /// Whether the thing is known to be gone although the index still lists it.
+    async fn is_gone(&self, arn: &str) -> Result<bool, StackError> {
+        let named = Kind::ALL.into_iter().find(|kind| self.names.arn(*kind) == arn);
+        if named.is_some() {
+            // By name it is looked up anyway, and that look is the truth.
+            return Ok(true);
+        }
+        let ec2 = &self.cloud.ec2;
+        let Some((what, id)) = arn.rsplit(':').next().and_then(|tail| tail.split_once('/')) else {
+            return Ok(false);
+        };
+        match what {
+            "instance" => {
+                let request = ec2.describe_instances().instance_ids(id);
+                let answer =
+                    if_there(self.call(Kind::Instance, Operation::DescribeInstances, request.send()).await)?;
+                let mut instances = answer
+                    .iter()
+                    .flat_map(|answer| answer.reservations())
+                    .flat_map(|group| group.instances());
+                Ok(instances.all(|instance| {
+                    let name = instance.state().and_then(|state| state.name());
+                    name == Some(&aws_sdk_ec2::types::InstanceStateName::Terminated)
+                }))
+            }
+            "volume" => {
+                let request = ec2.describe_volumes().filters(resource::filter("volume-id", id));
+                let answer = self.call(Kind::Instance, Operation::DescribeVolumes, request.send()).await?;
+                Ok(answer.volumes().is_empty())
+            }
+            "security-group" => {
+                let request = ec2.describe_security_groups().filters(resource::filter("group-id", id));
+                let answer =
+                    self.call(Kind::SecurityGroup, Operation::DescribeSecurityGroups, request.send()).await?;
+                Ok(answer.security_groups().is_empty())
+            }
+            "key-pair" => {
+                let request = ec2.describe_key_pairs().filters(resource::filter("key-pair-id", id));
+                let answer = self.call(Kind::KeyPair, Operation::DescribeKeyPairs, request.send()).await?;
+                Ok(answer.key_pairs().is_empty())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn left_by_path(&self) -> Result<Vec<String>, StackError> {
+        let path = self.names.iam_path();
+        let iam = &self.cloud.iam;
+        let mut left = Vec::new();
+        let mut roles = iam.list_roles().path_prefix(&path);
+        loop {
+            let page = self.call(Kind::InstanceRole, Operation::ListRoles, roles.clone().send()).await?;
+            left.extend(page.roles.into_iter().map(|role| role.arn));
+            match page.marker {
+                Some(marker) if page.is_truncated => roles = roles.marker(marker),
+                _ => break,
+            }
+        }
+        let mut profiles = iam.list_instance_profiles().path_prefix(&path);
+        loop {
+            let page = self
+                .call(Kind::InstanceProfile, Operation::ListInstanceProfiles, profiles.clone().send())
+                .await?;
+            left.extend(page.instance_profiles.into_iter().map(|profile| profile.arn));
+            match page.marker {
+                Some(marker) if page.is_truncated => profiles = profiles.marker(marker),
+                _ => return Ok(left),
+            }
+        }
+    }
+}

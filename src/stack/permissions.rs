@@ -1,0 +1,105 @@
+//! The permissions policy that an operator's user needs, made from the table of operations, so that it says what the
+//! code calls and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::graph::Kind;
+use super::names::{Names, STACK_TAG};
+use crate::cloud::{On, Operation};
+
+/// IAM's limit for a managed policy, white space not counted.
+pub const LARGEST_POLICY: usize = 6144;
+
+/// The policy for this stack, as IAM takes it.
+pub fn policy(names: &Names) -> Value {
+    let mut actions: BTreeMap<On, BTreeSet<&str>> = BTreeMap::new();
+    for operation in Operation::ALL {
+        for (permission, on) in operation.spec().permissions {
+            actions.entry(*on).or_default().insert(permission);
+        }
+    }
+    let statements: Vec<Value> =
+        actions.into_iter().map(|(on, actions)| statement(names, on, &actions)).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
+    let (region, account) = (&names.region, &names.account);
+    let role = |kind| names.arn(kind);
+    // A role that was adopted stands at the root, whatever path hydrant gives its own.
+    let adopted_role = |kind| format!("{}::{account}:role/{}", names.arn_start("iam"), names.of(kind));
+    let bucket = names.arn(Kind::Bucket);
+    let log_group = names.arn(Kind::LogGroup);
+    let mut statement = json!({ "Sid": format!("{on:?}"), "Effect": "Allow", "Action": actions });
+    statement["Resource"] = match on {
+        On::Anything | On::Ec2 => json!("*"),
+        On::Bucket => json!(bucket),
+        On::Objects => json!(format!("{bucket}/*")),
+        On::LogGroup => json!([log_group, format!("{log_group}:*")]),
+        On::DeliveryStream => json!(names.arn(Kind::DeliveryStream)),
+        On::Roles | On::PassedRoles => json!([
+            role(Kind::FirehoseRole),
+            role(Kind::InstanceRole),
+            adopted_role(Kind::FirehoseRole),
+            adopted_role(Kind::InstanceRole)
+        ]),
+        On::InstanceProfile => json!([
+            names.arn(Kind::InstanceProfile),
+            format!(
+                "{}::{account}:instance-profile/{}",
+                names.arn_start("iam"),
+                names.of(Kind::InstanceProfile)
+            )
+        ]),
+        On::TaggedEc2 => json!(format!("{}:{region}:{account}:*/*", names.arn_start("ec2"))),
+    };
+    match on {
+        On::Ec2 => {
+            statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": region.as_str() } })
+        }
+        On::TaggedEc2 => {
+            statement["Condition"] =
+                json!({ "StringEquals": { format!("aws:ResourceTag/{STACK_TAG}"): names.stack } });
+        }
+        On::PassedRoles => {
+            let services = [Names::service("ec2"), Names::service("firehose")];
+            statement["Condition"] = json!({ "StringEquals": { "iam:PassedToService": services } });
+        }
+        _ => {}
+    }
+    statement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::Identity;
+    use crate::settings::{Layers, Region, SettingValue, Settings, Sources};
+
+    #[test]
+    fn every_operation_is_permitted_and_the_policy_fits_into_iam() {
+        let layers = Layers::read(&Sources::default()).expect("no sources, no faults");
+        let settings = Settings::from_layers(&layers).expect("the defaults are good");
+        let identity =
+            Identity { account: "123456789012".into(), arn: String::new(), partition: "aws".into() };
+        let names = Names::new(&settings, &identity, &Region::parse("eu-central-1").expect("a region"));
+        let policy = policy(&names);
+        let text = policy.to_string();
+        assert!(text.len() <= LARGEST_POLICY, "{} characters", text.len());
+        for operation in Operation::ALL {
+            for (permission, _) in operation.spec().permissions {
+                assert!(text.contains(&format!("\"{permission}\"")), "{permission}");
+            }
+        }
+        let everywhere =
+            policy["Statement"].as_array().into_iter().flatten().filter(|part| part["Resource"] == "*");
+        for part in everywhere.filter(|part| part["Sid"] == "Anything") {
+            let looks =
+                |action: &str| [":Get", ":List", ":Describe"].iter().any(|verb| action.contains(verb));
+            let actions = part["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            assert!(actions.into_iter().all(looks), "only looking may be permitted on anything: {part}");
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Wanted against there: what would have to be done, decided without doing anything.
+//!
+//! The same [`decide`] that makes the plan drives the work: after every act the resource is read again and decided
+//! anew, until there is nothing left to do. So a plan shows what will happen, and a run that was cut off anywhere is
+//! taken up by reading, not by remembering.
+
+use std::collections::BTreeMap;
+
+use super::graph::Kind;
+use super::names::STACK_TAG;
+
+/// The property that every taggable resource must have: whose it is.
+pub const OWNER: &str = STACK_TAG;
+
+/// How a difference is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mend {
+    /// In place.
+    Change,
+    /// Only by deleting the resource and making a new one.
+    Replace,
+}
+
+/// One property as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// In the operator's words.
+    pub property: &'static str,
+    /// The value, as [`Found::properties`] would show it.
+    pub value: String,
+    /// What a difference takes.
+    pub mend: Mend,
+}
+
+/// A resource as it should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Every property that hydrant cares about.
+    pub wants: Vec<Want>,
+}
+
+impl Wanted {
+    /// Adds a property that can be mended in place.
+    #[must_use]
+    pub fn with(self, property: &'static str, value: impl Into<String>) -> Self {
+        self.add(property, value.into(), Mend::Change)
+    }
+
+    /// Adds a property that is decided when the resource is made.
+    #[must_use]
+    pub fn fixed(self, property: &'static str, value: impl Into<String>) -> Self {
+        self.add(property, value.into(), Mend::Replace)
+    }
+
+    fn add(mut self, property: &'static str, value: String, mend: Mend) -> Self {
+        self.wants.push(Want { property, value, mend });
+        self
+    }
+
+    fn differences(&self, there: &BTreeMap<&'static str, String>) -> Vec<Difference> {
+        self.wants
+            .iter()
+            .filter(|want| there.get(want.property) != Some(&want.value))
+            .map(|want| Difference {
+                property: want.property,
+                wanted: want.value.clone(),
+                there: there.get(want.property).cloned(),
+                mend: want.mend,
+            })
+            .collect()
+    }
+}
+
+/// Where a resource is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Life {
+    /// AWS is still making it.
+    Creating,
+    /// It works.
+    Ready,
+    /// AWS is removing it.
+    Deleting,
+    /// AWS gave up on it, for this reason; only deleting helps.
+    Failed(String),
+}
+
+/// A resource as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// AWS's id, or the name where the name is the id.
+    pub id: String,
+    /// Its address in AWS.
+    pub arn: String,
+    /// Where it is in its life.
+    pub life: Life,
+    /// Its properties, in the operator's words.
+    pub properties: BTreeMap<&'static str, String>,
+    /// What else is worth saying: an address, what it holds.
+    pub detail: String,
+}
+
+impl Found {
+    /// A resource that works.
+    pub fn ready(id: impl Into<String>, arn: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            arn: arn.into(),
+            life: Life::Ready,
+            properties: BTreeMap::new(),
+            detail: String::new(),
+        }
+    }
+
+    /// Notes a property; an absent one is not noted.
+    #[must_use]
+    pub fn with(mut self, property: &'static str, value: impl Into<Option<String>>) -> Self {
+        if let Some(value) = value.into() {
+            self.properties.insert(property, value);
+        }
+        self
+    }
+}
+
+/// A property that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Difference {
+    /// In the operator's words.
+    pub property: &'static str,
+    /// As it should be.
+    pub wanted: String,
+    /// As it is; `None` if it is not set at all.
+    pub there: Option<String>,
+    /// What it takes.
+    pub mend: Mend,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let short = |text: &str| {
+            let mut shown: String = crate::text::sanitise(text).chars().take(60).collect();
+            if text.chars().count() > 60 {
+                shown.push('…');
+            }
+            shown
+        };
+        let there = self.there.as_deref().map_or_else(|| "not set".to_owned(), short);
+        write!(f, "{}: {there} → {}", self.property, short(&self.wanted))
+    }
+}
+
+/// Whose a resource is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// This stack's.
+    Us,
+    /// Another hydrant stack's.
+    Stack(String),
+    /// Nobody's that hydrant knows of.
+    Nobody,
+}
+
+/// What a decision depends on beside the resource itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// Whether the journal says that this stack began to make a thing of this name.
+    pub begun: bool,
+    /// Whether the operator said that nobody's things of our names are to be taken over.
+    pub adopt: bool,
+}
+
+impl Claim<'_> {
+    /// Whose the resource is. One without a tag is ours if we began to make it: the tag may be the next call.
+    pub fn owner(&self, kind: Kind, found: &Found) -> Owner {
+        match found.properties.get(OWNER) {
+            // A log stream cannot be tagged; it is its group's.
+            _ if kind == Kind::LogStream => Owner::Us,
+            Some(stack) if stack == self.stack => Owner::Us,
+            Some(other) => Owner::Stack(other.clone()),
+            None if self.begun => Owner::Us,
+            None => Owner::Nobody,
+        }
+    }
+}
+
+/// The next thing to do about one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it is as it should be.
+    Rest,
+    /// Make it.
+    Create,
+    /// Take over somebody's and mend these differences.
+    Adopt(Vec<Difference>),
+    /// Mend these differences in place.
+    Change(Vec<Difference>),
+    /// Delete it and make it anew, because of these.
+    Replace(Vec<Difference>),
+    /// Wait: AWS is at work on it.
+    Wait(&'static str),
+    /// Delete it: it is ours and not wanted.
+    Delete,
+    /// Leave it as it is on the way down, and say why: it is not ours, or it holds data.
+    Leave(String),
+    /// Do nothing and say why: it is not ours to touch.
+    Refuse(String),
+}
+
+/// What to do about a resource on the way up.
+pub fn decide(
+    kind: Kind,
+    name: &str,
+    wanted: Option<&Wanted>,
+    found: Option<&Found>,
+    claim: Claim<'_>,
+) -> Next {
+    let (wanted, found) = match (wanted, found) {
+        (None, None) => return Next::Rest,
+        (Some(_), None) => return Next::Create,
+        (wanted, Some(found)) => (wanted, found),
+    };
+    let owner = claim.owner(kind, found);
+    let Some(wanted) = wanted else {
+        return match (owner, &found.life) {
+            (Owner::Us, Life::Deleting) => Next::Wait("being deleted"),
+            (Owner::Us, _) => Next::Delete,
+            _ => Next::Rest,
+        };
+    };
+    match &owner {
+        Owner::Stack(other) => {
+            let setting = kind.setting();
+            return Next::Refuse(format!(
+                "the {kind} {name} belongs to the stack `{other}`: choose another name with `{setting}`"
+            ));
+        }
+        Owner::Nobody if !claim.adopt => {
+            let setting = kind.setting();
+            return Next::Refuse(format!(
+                "the {kind} {name} is there already and hydrant did not make it: take it over with --adopt, or choose another name with `{setting}`"
+            ));
+        }
+        Owner::Us | Owner::Nobody => {}
+    }
+    match &found.life {
+        Life::Creating => return Next::Wait("being created"),
+        Life::Deleting => return Next::Wait("being deleted"),
+        Life::Failed(why) => {
+            let failed = Difference {
+                property: "state",
+                wanted: "ready".to_owned(),
+                there: Some(format!("failed: {why}")),
+                mend: Mend::Replace,
+            };
+            return Next::Replace(vec![failed]);
+        }
+        Life::Ready => {}
+    }
+    let differences = wanted.differences(&found.properties);
+    if differences.iter().any(|difference| difference.mend == Mend::Replace) {
+        Next::Replace(differences)
+    } else if owner == Owner::Nobody {
+        Next::Adopt(differences)
+    } else if differences.is_empty() {
+        Next::Rest
+    } else {
+        Next::Change(differences)
+    }
+}
+
+/// What to do about a resource on the way down. `kept` says why a bucket is to stay.
+pub fn decide_down(
+    kind: Kind,
+    name: &str,
+    found: Option<&Found>,
+    kept: Option<String>,
+    claim: Claim<'_>,
+) -> Next {
+    let Some(found) = found else { return Next::Rest };
+    match (claim.owner(kind, found), kept) {
+        (Owner::Us, Some(why)) => Next::Leave(why),
+        (Owner::Us, None) => Next::Delete,
+        (Owner::Stack(other), _) => Next::Leave(format!("the {kind} {name} belongs to the stack `{other}`")),
+        (Owner::Nobody, _) => Next::Leave(format!("hydrant did not make the {kind} {name}")),
+    }
+}
+
+/// One resource of a plan: what is there and what would be done.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// As it is; `None` if it is not there.
+    pub found: Option<Found>,
+    /// Whether it should be there.
+    pub wanted: bool,
+    /// What would be done.
+    pub next: Next,
+}
+
+impl Step {
+    /// The word for what would be done.
+    pub fn action(&self) -> &'static str {
+        match &self.next {
+            Next::Rest if self.found.is_none() => "absent",
+            Next::Rest => "unchanged",
+            Next::Create => "create",
+            Next::Adopt(_) => "adopt",
+            Next::Change(_) => "change",
+            Next::Replace(_) => "replace",
+            Next::Wait(_) => "wait",
+            Next::Delete => "delete",
+            Next::Leave(_) => "leave",
+            Next::Refuse(_) => "refuse",
+        }
+    }
+
+    /// The differences that it would mend.
+    pub fn differences(&self) -> &[Difference] {
+        match &self.next {
+            Next::Adopt(differences) | Next::Change(differences) | Next::Replace(differences) => differences,
+            _ => &[],
+        }
+    }
+
+    /// Whether doing it takes away something that is there.
+    pub fn destroys(&self) -> bool {
+        matches!(self.next, Next::Replace(_) | Next::Delete)
+    }
+}
+
+/// What would be done about each resource, in the order of their needs.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// A step for every resource, those with nothing to do included.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// The steps that do something.
+    pub fn work(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.next != Next::Rest)
+    }
+
+    /// Why it cannot be carried out, if it cannot.
+    pub fn refusals(&self) -> Vec<String> {
+        let why = |step: &Step| match &step.next {
+            Next::Refuse(why) => Some(why.clone()),
+            _ => None,
+        };
+        self.steps.iter().filter_map(why).collect()
+    }
+
+    /// The step of that kind.
+    pub fn step(&self, kind: Kind) -> Option<&Step> {
+        self.steps.iter().find(|step| step.kind == kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted::default().with(OWNER, "default").with("retention", "30 days").fixed("region", "us-east-1")
+    }
+
+    fn there(properties: &[(&'static str, &str)]) -> Found {
+        properties.iter().fold(Found::ready("id", "arn"), |found, (property, value)| {
+            found.with(property, (*value).to_owned())
+        })
+    }
+
+    const OURS: (&str, &str) = (OWNER, "default");
+    const CLAIM: Claim<'static> = Claim { stack: "default", begun: false, adopt: false };
+
+    fn decide_group(found: Option<&Found>, claim: Claim<'_>) -> Next {
+        decide(Kind::LogGroup, "g", Some(&wanted()), found, claim)
+    }
+
+    #[test]
+    fn each_case_has_its_one_next_thing() {
+        let good = there(&[OURS, ("retention", "30 days"), ("region", "us-east-1")]);
+        let drifted = there(&[OURS, ("retention", "7 days"), ("region", "us-east-1")]);
+        let elsewhere = there(&[OURS, ("retention", "30 days"), ("region", "eu-west-1")]);
+        assert_eq!(decide_group(None, CLAIM), Next::Create);
+        assert_eq!(decide_group(Some(&good), CLAIM), Next::Rest);
+        let Next::Change(differences) = decide_group(Some(&drifted), CLAIM) else { panic!("not a change") };
+        assert_eq!(
+            differences.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["retention: 7 days → 30 days"]
+        );
+        assert!(matches!(decide_group(Some(&elsewhere), CLAIM), Next::Replace(_)));
+        assert_eq!(decide(Kind::LogGroup, "g", None, Some(&good), CLAIM), Next::Delete);
+        assert_eq!(decide(Kind::LogGroup, "g", None, None, CLAIM), Next::Rest);
+        for (life, next) in [(Life::Creating, "being created"), (Life::Deleting, "being deleted")] {
+            assert_eq!(decide_group(Some(&Found { life, ..good.clone() }), CLAIM), Next::Wait(next));
+        }
+        let failed = Found { life: Life::Failed("no role".into()), ..good };
+        assert!(matches!(decide_group(Some(&failed), CLAIM), Next::Replace(_)));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_not_touched_unless_it_is_to_be_adopted() {
+        let nobodys = there(&[("retention", "30 days"), ("region", "us-east-1")]);
+        let theirs = there(&[(OWNER, "other"), ("retention", "30 days"), ("region", "us-east-1")]);
+        let adopting = Claim { adopt: true, ..CLAIM };
+        assert!(matches!(decide_group(Some(&nobodys), CLAIM), Next::Refuse(why) if why.contains("--adopt")));
+        assert!(matches!(decide_group(Some(&nobodys), adopting), Next::Adopt(d) if d.len() == 1));
+        assert!(
+            matches!(decide_group(Some(&theirs), adopting), Next::Refuse(why) if why.contains("`other`"))
+        );
+        assert_eq!(
+            decide(Kind::LogGroup, "g", None, Some(&nobodys), adopting),
+            Next::Rest,
+            "not wanted, not ours"
+        );
+    }
+
+    #[test]
+    fn what_was_begun_is_ours_before_it_has_its_tag() {
+        let untagged = there(&[("retention", "30 days"), ("region", "us-east-1")]);
+        let next = decide_group(Some(&untagged), Claim { begun: true, ..CLAIM });
+        assert!(matches!(next, Next::Change(differences) if differences[0].property == OWNER));
+    }
+}

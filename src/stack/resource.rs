@@ -1,0 +1,108 @@
+//! The kinds of resource, one file each. All five functions may be called at any moment and any number of times:
+//! making what is there and deleting what is gone are no failures, and each leaves something that the next read
+//! understands.
+
+mod bucket;
+mod delivery_stream;
+mod instance;
+mod instance_profile;
+mod key_pair;
+mod log_group;
+mod log_stream;
+mod role;
+mod security_group;
+
+use async_trait::async_trait;
+
+use super::graph::Kind;
+use super::plan::{Difference, Found, Wanted};
+use super::{Stack, StackError};
+
+/// What hydrant can do with one kind of resource.
+#[async_trait]
+pub(super) trait Resource: Sync {
+    /// As it should be.
+    async fn wanted(&self, stack: &Stack, found: Option<&Found>) -> Result<Wanted, StackError>;
+
+    /// As it is; `None` if it is not there. Must not cost more calls than it has properties to ask for.
+    async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError>;
+
+    /// Makes it, with its tags where the call can take them. Properties that take calls of their own are left to
+    /// [`Resource::change`], which is asked for next.
+    async fn create(&self, stack: &Stack) -> Result<(), StackError>;
+
+    /// Mends these differences in place.
+    async fn change(
+        &self,
+        stack: &Stack,
+        found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError>;
+
+    /// Asks for it to be gone; the next reads tell when it is.
+    async fn delete(&self, stack: &Stack, found: &Found) -> Result<(), StackError>;
+
+    /// Does on this machine what has to be done once it is ready.
+    async fn settle(&self, _stack: &Stack, _found: &Found) -> Result<(), StackError> {
+        Ok(())
+    }
+}
+
+/// The one that knows about that kind.
+pub(super) fn of(kind: Kind) -> &'static dyn Resource {
+    match kind {
+        Kind::Bucket => &bucket::Bucket,
+        Kind::LogGroup => &log_group::LogGroup,
+        Kind::LogStream => &log_stream::LogStream,
+        Kind::FirehoseRole => &role::Role(Kind::FirehoseRole),
+        Kind::DeliveryStream => &delivery_stream::DeliveryStream,
+        Kind::KeyPair => &key_pair::KeyPair,
+        Kind::SecurityGroup => &security_group::SecurityGroup,
+        Kind::InstanceRole => &role::Role(Kind::InstanceRole),
+        Kind::InstanceProfile => &instance_profile::InstanceProfile,
+        Kind::Instance => &instance::Instance,
+    }
+}
+
+/// Whether one of the differences is of that property.
+fn differs(differences: &[Difference], property: &str) -> bool {
+    differences.iter().any(|difference| difference.property == property)
+}
+
+/// The tags of EC2 things, given with the call that makes them.
+fn ec2_tags(
+    stack: &Stack,
+    what: aws_sdk_ec2::types::ResourceType,
+    name: Option<&str>,
+) -> aws_sdk_ec2::types::TagSpecification {
+    let own = stack.names.tags().into_iter().chain(name.map(|name| ("Name", name)));
+    aws_sdk_ec2::types::TagSpecification::builder()
+        .resource_type(what)
+        .set_tags(Some(
+            own.map(|(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build())
+                .collect(),
+        ))
+        .build()
+}
+
+/// Puts the stack's tags on something in EC2 that is there already.
+async fn tag_in_ec2(stack: &Stack, kind: Kind, id: &str) -> Result<(), StackError> {
+    let tags = stack
+        .names
+        .tags()
+        .map(|(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build());
+    let request = stack.cloud.ec2.create_tags().resources(id).set_tags(Some(tags.into()));
+    stack.call(kind, crate::cloud::Operation::CreateTags, request.send()).await.map(drop)
+}
+
+/// The stack that something in EC2 is tagged with.
+fn owner_in_ec2(tags: &[aws_sdk_ec2::types::Tag]) -> Option<String> {
+    tags.iter()
+        .find(|tag| tag.key() == Some(super::STACK_TAG))
+        .and_then(|tag| tag.value().map(ToOwned::to_owned))
+}
+
+/// A filter of EC2's `Describe…` calls.
+pub(super) fn filter(name: &str, value: &str) -> aws_sdk_ec2::types::Filter {
+    aws_sdk_ec2::types::Filter::builder().name(name).values(value).build()
+}

@@ -1,0 +1,221 @@
+//! The two roles. Each has one inline policy that names exactly what its service needs on this stack's resources,
+//! and a trust policy that lets only that service take it; the Firehose role only on behalf of this account.
+
+use async_trait::async_trait;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use super::{Resource, differs};
+use crate::cloud::Operation;
+use crate::stack::graph::Kind;
+use crate::stack::names::Names;
+use crate::stack::plan::{Difference, Found, OWNER, Wanted};
+use crate::stack::{Stack, StackError, if_there, or_there};
+
+pub(super) struct Role(pub(super) Kind);
+
+/// The name of the one inline policy.
+const POLICY_NAME: &str = "hydrant";
+const TRUST: &str = "trust policy";
+const POLICY: &str = "policy";
+const ATTACHED: &str = "other policies attached";
+
+fn trust(kind: Kind, names: &Names) -> Value {
+    let mut statement = json!({
+        "Effect": "Allow",
+        "Principal": { "Service": Names::service(if kind == Kind::FirehoseRole { "firehose" } else { "ec2" }) },
+        "Action": "sts:AssumeRole",
+    });
+    if kind == Kind::FirehoseRole {
+        // Without it, anyone's delivery stream could be pointed at this role (the "confused deputy").
+        statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": names.account } });
+    }
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+fn policy(kind: Kind, names: &Names) -> Value {
+    let bucket = names.arn(Kind::Bucket);
+    let log_group = names.arn(Kind::LogGroup);
+    let statements = if kind == Kind::FirehoseRole {
+        json!([
+            {
+                "Sid": "Deliver",
+                "Effect": "Allow",
+                "Action": [
+                    "s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket",
+                    "s3:ListBucketMultipartUploads", "s3:PutObject"
+                ],
+                "Resource": [bucket, format!("{bucket}/*")],
+            },
+            { "Sid": "Log", "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": format!("{log_group}:log-stream:*") },
+        ])
+    } else {
+        json!([
+            {
+                "Sid": "Put",
+                "Effect": "Allow",
+                "Action": ["firehose:PutRecord", "firehose:PutRecordBatch"],
+                "Resource": names.arn(Kind::DeliveryStream),
+            },
+            {
+                "Sid": "Log",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": [format!("{log_group}:*"), format!("{log_group}:log-stream:*")],
+            },
+        ])
+    };
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// A policy as IAM gives it back (percent-encoded), in one canonical form; what is no JSON stays as it is.
+fn canonical(document: &str) -> String {
+    let text = percent_decode_str(document).decode_utf8_lossy();
+    serde_json::from_str::<Value>(&text).map_or_else(|_| text.into_owned(), |value| value.to_string())
+}
+
+fn tag((key, value): (&str, &str)) -> aws_sdk_iam::types::Tag {
+    aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("key and value are given")
+}
+
+impl Role {
+    fn name<'a>(&self, stack: &'a Stack) -> &'a str {
+        stack.names.of(self.0)
+    }
+
+    async fn put_policy(&self, stack: &Stack) -> Result<(), StackError> {
+        let request = stack
+            .cloud
+            .iam
+            .put_role_policy()
+            .role_name(self.name(stack))
+            .policy_name(POLICY_NAME)
+            .policy_document(policy(self.0, &stack.names).to_string());
+        stack.call(self.0, Operation::PutRolePolicy, request.send()).await.map(drop)
+    }
+
+    async fn attached(&self, stack: &Stack) -> Result<Vec<(String, String)>, StackError> {
+        let mut attached = Vec::new();
+        let mut pages = stack.cloud.iam.list_attached_role_policies().role_name(self.name(stack));
+        loop {
+            let page = stack.call(self.0, Operation::ListAttachedRolePolicies, pages.clone().send()).await?;
+            let policies = page.attached_policies.unwrap_or_default();
+            attached.extend(
+                policies.into_iter().filter_map(|policy| Some((policy.policy_name?, policy.policy_arn?))),
+            );
+            match page.marker {
+                Some(marker) if page.is_truncated => pages = pages.marker(marker),
+                _ => return Ok(attached),
+            }
+        }
+    }
+
+    async fn detach_all(&self, stack: &Stack) -> Result<(), StackError> {
+        for (_, arn) in self.attached(stack).await? {
+            let request = stack.cloud.iam.detach_role_policy().role_name(self.name(stack)).policy_arn(arn);
+            if_there(stack.call(self.0, Operation::DetachRolePolicy, request.send()).await)?;
+        }
+        Ok(())
+    }
+
+    async fn delete_inline(&self, stack: &Stack) -> Result<(), StackError> {
+        let request = stack.cloud.iam.list_role_policies().role_name(self.name(stack));
+        let inline = stack.call(self.0, Operation::ListRolePolicies, request.send()).await?;
+        for policy in inline.policy_names {
+            let request =
+                stack.cloud.iam.delete_role_policy().role_name(self.name(stack)).policy_name(policy);
+            if_there(stack.call(self.0, Operation::DeleteRolePolicy, request.send()).await)?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Resource for Role {
+    async fn wanted(&self, stack: &Stack, _found: Option<&Found>) -> Result<Wanted, StackError> {
+        Ok(Wanted::default()
+            .with(OWNER, &stack.names.stack)
+            .with(TRUST, trust(self.0, &stack.names).to_string())
+            .with(POLICY, policy(self.0, &stack.names).to_string())
+            .with(ATTACHED, "none"))
+    }
+
+    async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError> {
+        let iam = &stack.cloud.iam;
+        let name = self.name(stack);
+        let request = iam.get_role().role_name(name);
+        let answer = if_there(stack.call(self.0, Operation::GetRole, request.send()).await)?;
+        let Some(role) = answer.and_then(|answer| answer.role) else { return Ok(None) };
+        let policy = iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
+        let (policy, attached) =
+            tokio::join!(stack.call(self.0, Operation::GetRolePolicy, policy.send()), self.attached(stack));
+        let (Some(attached), policy) = (if_there(attached)?, if_there(policy)?) else { return Ok(None) };
+        let attached: Vec<String> = attached.into_iter().map(|(name, _)| name).collect();
+        let owner = role.tags().iter().find(|tag| tag.key() == OWNER).map(|tag| tag.value().to_owned());
+        let found = Found::ready(name, &role.arn)
+            .with(OWNER, owner)
+            .with(TRUST, role.assume_role_policy_document().map(canonical))
+            .with(POLICY, policy.map(|policy| canonical(policy.policy_document())))
+            .with(ATTACHED, if attached.is_empty() { "none".to_owned() } else { attached.join(", ") });
+        Ok(Some(found))
+    }
+
+    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+        let purpose = if self.0 == Kind::FirehoseRole { "delivery stream" } else { "host" };
+        let request = stack
+            .cloud
+            .iam
+            .create_role()
+            .role_name(self.name(stack))
+            .path(stack.names.iam_path())
+            .description(format!("What the {purpose} of the hydrant stack {} may do", stack.names.stack))
+            .assume_role_policy_document(trust(self.0, &stack.names).to_string())
+            .set_tags(Some(stack.names.tags().map(tag).into()));
+        or_there(stack.call(self.0, Operation::CreateRole, request.send()).await)
+    }
+
+    async fn change(
+        &self,
+        stack: &Stack,
+        _found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError> {
+        let iam = &stack.cloud.iam;
+        let name = self.name(stack);
+        if differs(differences, OWNER) {
+            let request = iam.tag_role().role_name(name).set_tags(Some(stack.names.tags().map(tag).into()));
+            stack.call(self.0, Operation::TagRole, request.send()).await?;
+        }
+        if differs(differences, TRUST) {
+            let document = trust(self.0, &stack.names).to_string();
+            let request = iam.update_assume_role_policy().role_name(name).policy_document(document);
+            stack.call(self.0, Operation::UpdateAssumeRolePolicy, request.send()).await?;
+        }
+        if differs(differences, POLICY) {
+            self.put_policy(stack).await?;
+        }
+        if differs(differences, ATTACHED) {
+            self.detach_all(stack).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, stack: &Stack, _found: &Found) -> Result<(), StackError> {
+        self.detach_all(stack).await?;
+        self.delete_inline(stack).await?;
+        let request = stack.cloud.iam.delete_role().role_name(self.name(stack));
+        stack.call(self.0, Operation::DeleteRole, request.send()).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_reads_the_same_however_iam_spells_it() {
+        let spelled = "%7B%20%22b%22%3A%201%2C%0A%22a%22%3A%5B2%5D%7D";
+        assert_eq!(canonical(spelled), r#"{"a":[2],"b":1}"#);
+        assert_eq!(canonical("not a policy"), "not a policy");
+    }
+}

@@ -1,0 +1,166 @@
+//! The security group: port 22, to the operator's address and nobody else.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, ResourceType};
+
+use super::{Resource, differs, ec2_tags, filter, owner_in_ec2, tag_in_ec2};
+use crate::cloud::Operation;
+use crate::stack::graph::Kind;
+use crate::stack::plan::{Difference, Found, OWNER, Wanted};
+use crate::stack::{STACK_TAG, Stack, StackError, or_there};
+
+pub(super) struct SecurityGroup;
+
+const OPEN_TO: &str = "open to";
+const KIND: Kind = Kind::SecurityGroup;
+
+/// One source of a rule: its text (`tcp 22 from 203.0.113.7/32`) and the rule that opens or shuts just that one.
+/// EC2 folds the sources of one port into one rule, so that to shut one is not to shut all.
+fn sources(rule: &IpPermission) -> Vec<(String, IpPermission)> {
+    let ports = match (rule.from_port, rule.to_port) {
+        (Some(from), Some(to)) if from == to => from.to_string(),
+        (Some(from), Some(to)) => format!("{from}-{to}"),
+        _ => "all ports".to_owned(),
+    };
+    let protocol = match rule.ip_protocol() {
+        Some("-1") | None => "anything",
+        Some(protocol) => protocol,
+    };
+    let text = |source: Option<&str>| format!("{protocol} {ports} from {}", source.unwrap_or("somewhere"));
+    let only = || {
+        IpPermission::builder()
+            .set_ip_protocol(rule.ip_protocol.clone())
+            .set_from_port(rule.from_port)
+            .set_to_port(rule.to_port)
+    };
+    let v4 = rule.ip_ranges().iter().map(|range| (text(range.cidr_ip()), only().ip_ranges(range.clone())));
+    let v6 =
+        rule.ipv6_ranges().iter().map(|range| (text(range.cidr_ipv6()), only().ipv6_ranges(range.clone())));
+    let groups = rule
+        .user_id_group_pairs()
+        .iter()
+        .map(|pair| (text(pair.group_id()), only().user_id_group_pairs(pair.clone())));
+    let lists = rule
+        .prefix_list_ids()
+        .iter()
+        .map(|list| (text(list.prefix_list_id()), only().prefix_list_ids(list.clone())));
+    v4.chain(v6).chain(groups).chain(lists).map(|(text, rule)| (text, rule.build())).collect()
+}
+
+/// The texts of all sources of some rules, in a fixed order.
+fn open_to(rules: &[IpPermission]) -> Vec<String> {
+    let mut texts: Vec<String> = rules.iter().flat_map(sources).map(|(text, _)| text).collect();
+    texts.sort();
+    texts
+}
+
+async fn wanted_rule(stack: &Stack) -> Result<IpPermission, StackError> {
+    let from = stack.ssh_from().await?;
+    let rule = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22);
+    Ok(if from.is_ipv4() {
+        rule.ip_ranges(IpRange::builder().cidr_ip(from.to_string()).description("hydrant operator").build())
+    } else {
+        rule.ipv6_ranges(
+            Ipv6Range::builder().cidr_ipv6(from.to_string()).description("hydrant operator").build(),
+        )
+    }
+    .build())
+}
+
+/// The group of our name: ours before anybody's, as the name is unique only within a VPC.
+async fn describe(stack: &Stack) -> Result<Option<aws_sdk_ec2::types::SecurityGroup>, StackError> {
+    let request =
+        stack.cloud.ec2.describe_security_groups().filters(filter("group-name", stack.names.of(KIND)));
+    let answer = stack.call(KIND, Operation::DescribeSecurityGroups, request.send()).await?;
+    let mut groups = answer.security_groups.unwrap_or_default();
+    groups.sort_by_key(|group| owner_in_ec2(group.tags()).as_deref() != Some(&stack.names.stack));
+    Ok(groups.into_iter().next())
+}
+
+/// The VPC that a host without a subnet of its own lands in.
+async fn default_vpc(stack: &Stack) -> Result<String, StackError> {
+    let request = stack.cloud.ec2.describe_vpcs().filters(filter("is-default", "true"));
+    let answer = stack.call(KIND, Operation::DescribeVpcs, request.send()).await?;
+    let vpc = answer.vpcs.unwrap_or_default().into_iter().find_map(|vpc| vpc.vpc_id);
+    vpc.ok_or_else(|| StackError::NoNetwork(stack.names.region.to_string()))
+}
+
+#[async_trait]
+impl Resource for SecurityGroup {
+    /// Without knowing the operator's address, a group that is there is left as open as it is.
+    async fn wanted(&self, stack: &Stack, found: Option<&Found>) -> Result<Wanted, StackError> {
+        let wanted = Wanted::default().with(OWNER, &stack.names.stack);
+        match wanted_rule(stack).await {
+            Ok(rule) => Ok(wanted.with(OPEN_TO, open_to(&[rule]).join(", "))),
+            Err(error @ StackError::NoAddress { .. }) if found.is_some() => {
+                tracing::warn!(%error, "the security group's rule was not compared");
+                Ok(wanted)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError> {
+        let Some(group) = describe(stack).await? else { return Ok(None) };
+        let id = group.group_id().ok_or_else(|| StackError::OddAnswer(STACK_TAG.to_owned(), "GroupId"))?;
+        let open = open_to(group.ip_permissions());
+        let open = if open.is_empty() { "nobody".to_owned() } else { open.join(", ") };
+        let found = Found::ready(id, stack.names.ec2_arn("security-group", id))
+            .with(OWNER, owner_in_ec2(group.tags()))
+            .with(OPEN_TO, open);
+        Ok(Some(found))
+    }
+
+    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+        let request = stack
+            .cloud
+            .ec2
+            .create_security_group()
+            .group_name(stack.names.of(KIND))
+            .description("ssh to the hydrant host from its operator")
+            .vpc_id(default_vpc(stack).await?)
+            .tag_specifications(ec2_tags(stack, ResourceType::SecurityGroup, None));
+        or_there(stack.call(KIND, Operation::CreateSecurityGroup, request.send()).await)
+    }
+
+    async fn change(
+        &self,
+        stack: &Stack,
+        found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError> {
+        if differs(differences, OWNER) {
+            tag_in_ec2(stack, KIND, &found.id).await?;
+        }
+        if !differs(differences, OPEN_TO) {
+            return Ok(());
+        }
+        let ec2 = &stack.cloud.ec2;
+        let rule = wanted_rule(stack).await?;
+        let there =
+            describe(stack).await?.map(|group| group.ip_permissions.unwrap_or_default()).unwrap_or_default();
+        let wanted = open_to(std::slice::from_ref(&rule));
+        // The operator's door is opened before the others are shut, so that nobody is locked out in between.
+        if !open_to(&there).iter().any(|source| wanted.contains(source)) {
+            let request = ec2.authorize_security_group_ingress().group_id(&found.id).ip_permissions(rule);
+            or_there(stack.call(KIND, Operation::AuthorizeSecurityGroupIngress, request.send()).await)?;
+        }
+        let others: Vec<IpPermission> = there
+            .iter()
+            .flat_map(sources)
+            .filter(|(text, _)| !wanted.contains(text))
+            .map(|(_, rule)| rule)
+            .collect();
+        if !others.is_empty() {
+            let request =
+                ec2.revoke_security_group_ingress().group_id(&found.id).set_ip_permissions(Some(others));
+            stack.call(KIND, Operation::RevokeSecurityGroupIngress, request.send()).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, stack: &Stack, found: &Found) -> Result<(), StackError> {
+        let request = stack.cloud.ec2.delete_security_group().group_id(&found.id);
+        stack.call(KIND, Operation::DeleteSecurityGroup, request.send()).await.map(drop)
+    }
+}

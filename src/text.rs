@@ -1,0 +1,61 @@
+//! The one gate for foreign text: whatever AWS, a file or a person out there says is made safe here before it is
+//! shown.
+
+use std::fmt::Write;
+
+/// The text with everything that could move the cursor, change colours, reorder or hide text made visible:
+/// control characters become their pictures (`␛`), bidirectional and zero-width marks become `<U+202E>`.
+/// Line breaks and tabs become single spaces, so that the result is one line.
+pub fn sanitise(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\r' | '\t' => {
+                if !safe.ends_with(' ') {
+                    safe.push(' ');
+                }
+            }
+            '\u{0}'..='\u{1f}' => safe.extend(char::from_u32(0x2400 + u32::from(character))),
+            '\u{7f}' => safe.push('\u{2421}'),
+            '\u{80}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}' => {
+                write!(safe, "<U+{:04X}>", u32::from(character)).expect("a String takes every text");
+            }
+            plain => safe.push(plain),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_passes() {
+        for (foreign, safe) in [
+            ("plain – täxt 🚀", "plain – täxt 🚀"),
+            ("\u{1b}[31mred\u{1b}[0m", "␛[31mred␛[0m"),
+            ("a\r\nb\tc", "a b c"),
+            ("\u{9b}31m", "<U+009B>31m"),
+            ("safe\u{202e}txt.exe", "safe<U+202E>txt.exe"),
+            ("zero\u{200b}width", "zero<U+200B>width"),
+        ] {
+            assert_eq!(sanitise(foreign), safe);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_control_character_ever_passes(text: String) {
+            proptest::prop_assert!(!sanitise(&text).chars().any(char::is_control));
+        }
+    }
+}
