@@ -122,7 +122,8 @@ impl Down {
             talk_calls(&context, &stack);
             return Ok(end(&outcome, "down"));
         }
-        let (audit, survey) = tokio::join!(stack.audit(), stack.survey(false));
+        let survey = stack.survey(false).await;
+        let audit = stack.audit(&survey).await;
         show_status(&context, &stack, &survey, &audit);
         talk_calls(&context, &stack);
         let exit = end(&outcome, "down");

@@ -72,9 +72,10 @@ impl Intercept for Guard {
         "hydrant's guard"
     }
 
-    fn read_before_execution(
+    fn read_before_serialization(
         &self,
         _context: &BeforeSerializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let (service, name) = cfg.load::<Metadata>().map_or(("", ""), |call| (call.service(), call.name()));

@@ -366,12 +366,18 @@ impl Stack {
             _ => {}
         }
         let mut patience = Patience::new(self, kind);
-        let mut was_there = false;
+        let mut known = step.found.clone();
+        let mut asked = false;
         loop {
             self.check_stop()?;
-            let found = match self.read(kind).await {
+            // What the plan has just read need not be read again; after every act it is.
+            let read = match known.take() {
+                Some(found) => Ok(Some(found)),
+                None => self.read(kind).await,
+            };
+            let found = match read {
                 Ok(Some(found)) => found,
-                Ok(None) => return Ok(if was_there { Ending::Deleted } else { Ending::Absent }),
+                Ok(None) => return Ok(if asked { Ending::Deleted } else { Ending::Absent }),
                 Err(error) => {
                     patience.wait_out(error).await?;
                     continue;
@@ -380,7 +386,7 @@ impl Stack {
             if let Some(left) = self.not_ours(kind, &found) {
                 return Ok(left);
             }
-            if found.life == Life::Deleting || was_there {
+            if found.life == Life::Deleting || asked {
                 patience.wait("waiting until it is gone").await?;
             }
             if found.life != Life::Deleting {
@@ -395,7 +401,7 @@ impl Stack {
                     Err(error) => patience.wait_out(error).await?,
                 }
             }
-            was_there = true;
+            asked = true;
         }
     }
 

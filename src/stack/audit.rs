@@ -10,7 +10,7 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use super::graph::Kind;
 use super::resource;
-use super::{STACK_TAG, Stack, StackError, if_there};
+use super::{STACK_TAG, Stack, StackError, Survey, if_there};
 use crate::cloud::Operation;
 
 /// What an audit found.
@@ -39,16 +39,11 @@ impl Stack {
         Audit { left: left.into_iter().collect(), blind }
     }
 
-    async fn left_by_name(&self) -> Vec<Result<Vec<String>, StackError>> {
-        let looks = Kind::ALL.map(|kind| async move {
-            let found = resource::of(kind).read(self).await?;
-            Ok(found
-                .filter(|found| self.not_ours(kind, found).is_none())
-                .map(|found| found.arn)
-                .into_iter()
-                .collect())
-        });
-        futures_util::future::join_all(looks).await
+    fn left_by_name<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = String> + 'a {
+        let there = survey.plan.steps.iter().filter_map(|step| Some((step.kind, step.found.as_ref()?)));
+        there
+            .filter(|(kind, found)| self.not_ours(*kind, found).is_none())
+            .map(|(_, found)| found.arn.clone())
     }
 
     async fn left_by_tag(&self) -> Result<Vec<String>, StackError> {

@@ -1,1 +1,8 @@
+//! One test program for the whole of hydrant, a module for each room: linking the AWS clients once is enough.
 
+// Test code fails by panicking; that is what it is for.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::pedantic)]
+
+mod cli;
+mod stack;
+mod support;

@@ -1,0 +1,3 @@
+//! The stack against a real emulator: up, status, down.
+
+mod up_and_down;
