@@ -23,13 +23,12 @@ pub struct Audit {
 }
 
 impl Stack {
-    /// Looks everywhere.
-    pub async fn audit(&self) -> Audit {
-        let (by_name, by_tag, by_path) =
-            tokio::join!(self.left_by_name(), self.left_by_tag(), self.left_by_path());
-        let mut left = BTreeSet::new();
-        let mut blind = Vec::new();
-        for found in by_name.into_iter().chain([by_tag, by_path]) {
+    /// Looks everywhere. What is there by name, `survey` has just read.
+    pub async fn audit(&self, survey: &Survey) -> Audit {
+        let (by_tag, by_path) = tokio::join!(self.left_by_tag(), self.left_by_path());
+        let mut left: BTreeSet<String> = self.left_by_name(survey).collect();
+        let mut blind: Vec<String> = survey.unreadable.values().map(ToString::to_string).collect();
+        for found in [by_tag, by_path] {
             match found {
                 Ok(arns) => left.extend(arns),
                 Err(error) => blind.push(error.to_string()),
