@@ -222,7 +222,10 @@ impl CloudError {
                 let status = service.raw().status().as_u16();
                 Failure::of(operation, code.as_deref().unwrap_or_default(), &message, status)
             }
-            SdkError::ResponseError(_) => Failure::Broken,
+            SdkError::ResponseError(_) => {
+                "its answer could not be read".clone_into(&mut message);
+                Failure::Broken
+            }
             other => {
                 let causes =
                     || std::iter::successors(std::error::Error::source(other), |error| error.source());

@@ -117,12 +117,13 @@ impl Stack {
 
     async fn left_by_path(&self) -> Result<Vec<String>, StackError> {
         let path = self.names.iam_path();
+        let on_path = |arn: &String| arn.contains(&path);
         let iam = &self.cloud.iam;
         let mut left = Vec::new();
         let mut roles = iam.list_roles().path_prefix(&path);
         loop {
             let page = self.call(Kind::InstanceRole, Operation::ListRoles, roles.clone().send()).await?;
-            left.extend(page.roles.into_iter().map(|role| role.arn));
+            left.extend(page.roles.into_iter().map(|role| role.arn).filter(on_path));
             match page.marker {
                 Some(marker) if page.is_truncated => roles = roles.marker(marker),
                 _ => break,
@@ -133,7 +134,7 @@ impl Stack {
             let page = self
                 .call(Kind::InstanceProfile, Operation::ListInstanceProfiles, profiles.clone().send())
                 .await?;
-            left.extend(page.instance_profiles.into_iter().map(|profile| profile.arn));
+            left.extend(page.instance_profiles.into_iter().map(|profile| profile.arn).filter(on_path));
             match page.marker {
                 Some(marker) if page.is_truncated => profiles = profiles.marker(marker),
                 _ => return Ok(left),

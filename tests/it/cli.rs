@@ -1,1 +1,200 @@
-//! The command line itself.
+//! The command line itself: settings, errors, exit codes, and what must never be seen.
+
+use std::path::Path;
+
+use crate::support::World;
+use crate::support::proxy::Verdict;
+use crate::support::run::{SECRET, command, run};
+
+async fn hydrant(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> crate::support::run::Ran {
+    let mut command = command(home);
+    command.args(arguments).envs(variables.iter().copied());
+    run(command).await
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[tokio::test]
+async fn wrong_usage_and_settings_are_exit_code_2_and_name_the_mistake() {
+    let home = home();
+    assert!(hydrant(home.path(), &["upp"], &[]).await.expect(2).err.contains("'up'"));
+    let unknown = hydrant(home.path(), &["config", "--set", "bukcet=x"], &[]).await.expect(2);
+    assert!(unknown.err.contains("there is no setting `bukcet`; did you mean `bucket`?"), "{}", unknown.err);
+    let region =
+        hydrant(home.path(), &["status"], &[("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")])
+            .await;
+    assert!(region.expect(2).err.contains("no region is set"));
+    let missing = hydrant(home.path(), &["config", "--config", "nowhere.toml"], &[]).await.expect(2);
+    assert!(missing.err.contains("cannot read nowhere.toml"), "{}", missing.err);
+}
+
+#[tokio::test]
+async fn config_shows_each_value_with_its_origin_and_no_secret() {
+    let home = home();
+    std::fs::write(home.path().join(".env"), format!("TWITTER_API_KEY_SECRET={SECRET}\n")).unwrap();
+    let shown = hydrant(home.path(), &["config", "--region", "eu-west-1"], &[("HYDRANT_BUFFER_MB", "7")])
+        .await
+        .expect(0);
+    let line =
+        |key: &str| shown.out.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    assert!(line("region ").contains("eu-west-1") && line("region ").ends_with("flag"));
+    assert!(
+        line("buffer_mb ").contains(" 7 ") && line("buffer_mb ").contains("environment (HYDRANT_BUFFER_MB)")
+    );
+    assert!(line("x_api_key_secret ").contains("••••") && line("x_api_key_secret ").contains(".env:1"));
+    assert!(!shown.out.contains(SECRET));
+}
+
+#[tokio::test]
+async fn config_init_writes_a_file_that_loads_and_never_overwrites_one() {
+    let home = home();
+    hydrant(home.path(), &["config", "--init"], &[]).await.expect(0);
+    hydrant(home.path(), &["config"], &[]).await.expect(0);
+    hydrant(home.path(), &["config", "--init"], &[]).await.expect(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_credentials_are_one_sentence_with_the_remedy() {
+    let world = World::new().await;
+    let endpoint = world.proxy.endpoint();
+    let variables = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", endpoint.as_str())];
+    let failed = hydrant(world.home.path(), &["status"], &variables).await.expect(1);
+    assert!(
+        failed.err.contains("there are no AWS credentials: sign in with `aws sso login"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(failed.err.lines().count(), 1, "{}", failed.err);
+    let verbose = hydrant(world.home.path(), &["status", "-v"], &variables).await.expect(1);
+    assert!(verbose.err.contains("because: "), "{}", verbose.err);
+}
+
+/// moto accepts every credential, so the proxy answers as AWS does when a session has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_credentials_are_one_sentence_with_the_remedy() {
+    let world = World::new().await;
+    world.proxy.rule(|_| {
+        let text = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>r</RequestId></ErrorResponse>";
+        Verdict::Answer(403, "text/xml", text.to_owned())
+    });
+    let failed = world.hydrant(&["status"]).await.expect(1);
+    assert!(
+        failed.err.contains("the AWS credentials have expired") && failed.err.contains("aws sso login"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(failed.err.lines().count(), 1, "{}", failed.err);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_is_said_plainly() {
+    let home = home();
+    // A port that was free a moment ago and that nobody listens on.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "b"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ];
+    let failed = hydrant(home.path(), &["status"], &variables).await.expect(1);
+    assert!(failed.err.contains(&format!("could not reach {endpoint}")), "{}", failed.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_says_never_steers_the_terminal() {
+    let world = World::new().await;
+    world.proxy.rule(|_| {
+        let text = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no &#x9b;31m \u{202e}way\u{1b}]0;title\u{7}</Message></Error></ErrorResponse>";
+        Verdict::Answer(403, "text/xml", text.replace('\u{1b}', "").replace('\u{7}', ""))
+    });
+    let failed = world.hydrant(&["status", "-v"]).await.expect(1);
+    assert!(!failed.err.chars().any(|c| c.is_control() && c != '\n'), "{:?}", failed.err);
+    assert!(!failed.err.contains('\u{202e}'), "{:?}", failed.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_ever_written_or_shown() {
+    let world = World::new().await;
+    let up = world.hydrant(&["up", "-vv", "--json"]).await.expect(0);
+    let down = world.hydrant(&["down", "--yes", "-vv"]).await.expect(0);
+    for text in [up.out, up.err, down.out, down.err] {
+        assert!(!text.contains(SECRET) && !text.contains("PRIVATE KEY"), "{text}");
+    }
+    let mut files = 0;
+    look_through(world.home.path(), &mut |path, text| {
+        files += 1;
+        assert!(!text.contains(SECRET) && !text.contains("PRIVATE KEY"), "{}", path.display());
+    });
+    assert!(files >= 2, "a log and a record of changes are kept");
+}
+
+fn look_through(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            look_through(&path, look);
+        } else {
+            look(&path, &String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_is_recorded_with_its_request_id() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let made = world.proxy.take_calls().iter().filter(|call| call.changes()).count();
+    let record =
+        std::fs::read_to_string(world.home.path().join(".local/state/hydrant/changes.jsonl")).unwrap();
+    assert_eq!(record.lines().count(), made);
+    for line in record.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line["outcome"] == "done" && line["who"].as_str().unwrap().starts_with("tester@"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_json_standard_output_holds_json_and_nothing_else() {
+    let world = World::new().await;
+    for arguments in [
+        &["up", "--json"][..],
+        &["status", "--json"],
+        &["down", "--yes", "--json"],
+        &["config", "--json"],
+        &["doctor", "--json"],
+    ] {
+        let ran = world.hydrant(arguments).await;
+        for line in ran.out.lines() {
+            serde_json::from_str::<serde_json::Value>(line)
+                .unwrap_or_else(|error| panic!("{arguments:?}: {error} in {line}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_is_for_this_stack_and_can_be_had_without_credentials() {
+    let world = World::new().await;
+    let policy = world.hydrant(&["doctor", "--policy"]).await.expect(0);
+    assert!(policy.out.contains(&format!("arn:aws:s3:::{}", world.bucket())), "{}", policy.out);
+    let endpoint = world.proxy.endpoint();
+    let nobody = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", endpoint.as_str())];
+    let general = hydrant(world.home.path(), &["doctor", "--policy"], &nobody).await.expect(0);
+    assert!(general.out.contains("arn:aws:firehose:us-east-1:*:deliverystream/twitter_delivery_stream"));
+}
+
+#[tokio::test]
+async fn help_fits_one_screen_and_every_command_shows_an_example() {
+    let home = home();
+    let help = hydrant(home.path(), &["--help"], &[]).await.expect(0).out;
+    assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
+    for command in ["up", "down", "status", "doctor", "config", "completions", "man"] {
+        let help = hydrant(home.path(), &[command, "--help"], &[]).await.expect(0).out;
+        assert!(help.contains("Example"), "{command}: {help}");
+    }
+    assert!(hydrant(home.path(), &["completions", "bash"], &[]).await.expect(0).out.contains("_hydrant"));
+    assert!(hydrant(home.path(), &["man"], &[]).await.expect(0).out.contains(".TH hydrant"));
+}

@@ -1,7 +1,7 @@
 //! One test program for the whole of hydrant, a module for each room: linking the AWS clients once is enough.
 
 // Test code fails by panicking; that is what it is for.
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::pedantic)]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::pedantic, unreachable_pub)]
 
 mod cli;
 mod stack;

@@ -19,7 +19,7 @@ pub async fn port() -> u16 {
 
 fn start() -> u16 {
     let python = environment().join("bin/python");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/moto.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/serve_moto.py");
     let mut server = Command::new(python)
         .arg(script)
         .stdin(Stdio::piped())

@@ -120,7 +120,8 @@ impl Proxy {
 
     /// Waits until a call is swallowed.
     pub async fn swallowed(&self) {
-        self.shared.swallowed.notified().await;
+        let limit = std::time::Duration::from_secs(60);
+        tokio::time::timeout(limit, self.shared.swallowed.notified()).await.expect("the call is made");
     }
 }
 
