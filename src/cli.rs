@@ -247,7 +247,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match cli.command {
         Command::Completions(completions) => return Ok(completions.run(&mut Cli::command())),
-        Command::Man(man) => return man.run(Cli::command()),
+        Command::Man(_) => return extras::man(Cli::command()),
         _ => {}
     }
     let context = Context::new(cli.global, stop_on_signals())?;
@@ -298,11 +298,15 @@ fn stop_on_signals() -> CancellationToken {
 /// One sentence on standard error, and with `-v` the causes under it.
 fn complain(error: &CliError, verbose: u8) -> Exit {
     eprintln!("{} {error}", style::bad("hydrant:"));
+    let mut said = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        if verbose > 0 || matches!(error.downcast_ref::<std::io::Error>(), Some(_)) {
-            eprintln!("  because: {}", crate::text::sanitise(&error.to_string()));
+        let text = crate::text::sanitise(&error.to_string());
+        // The system's own reason belongs to the sentence; the way to it is for those who ask.
+        if text != said && (verbose > 0 || error.is::<std::io::Error>()) {
+            eprintln!("  because: {text}");
         }
+        said = text;
         cause = error.source();
     }
     error.exit()

@@ -37,7 +37,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// One try of a call takes at most this long; the slowest that hydrant makes deletes 1,000 objects.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
 /// A call with all its retries takes at most this long.
-const CALL_LIMIT: Duration = Duration::from_secs(120);
+const CALL_LIMIT: Duration = Duration::from_mins(2);
 /// Retries are the SDK's standard ones, not its adaptive ones: those pace a client that was throttled by a token bucket
 /// that holds one token at low rates, while a retry costs five, so the call sleeps until its time limit. Measured with
 /// every other call throttled: `up` and `down` 245 s adaptive, a few seconds standard. What stays throttled over all

@@ -11,7 +11,7 @@ mod folders;
 mod layer;
 mod value;
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::ops::Deref;
 
 pub use folders::Folders;
@@ -263,7 +263,7 @@ impl Settings {
                 }
                 Some(quoted) => format!("{quoted:?}"),
             };
-            text.push_str(&format!("\n#{}\n# {} = {value}\n", key.help, key.name));
+            write!(text, "\n#{}\n# {} = {value}\n", key.help, key.name).expect("a String takes every text");
         }
         text
     }

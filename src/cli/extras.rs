@@ -28,12 +28,10 @@ impl Completions {
 #[command(after_help = "Example: hydrant man | man -l -")]
 pub(super) struct Man {}
 
-impl Man {
-    pub(super) fn run(&self, command: clap::Command) -> Result<Exit, CliError> {
-        let mut page = Vec::new();
-        let write = |source| CliError::Io { what: "write the manual page".to_owned(), source };
-        clap_mangen::Man::new(command).render(&mut page).map_err(write)?;
-        std::io::stdout().write_all(&page).map_err(write)?;
-        Ok(Exit::Done)
-    }
+pub(super) fn man(command: clap::Command) -> Result<Exit, CliError> {
+    let mut page = Vec::new();
+    let write = |source| CliError::Io { what: "write the manual page".to_owned(), source };
+    clap_mangen::Man::new(command).render(&mut page).map_err(write)?;
+    std::io::stdout().write_all(&page).map_err(write)?;
+    Ok(Exit::Done)
 }

@@ -148,7 +148,7 @@ fn proof(outcome: &Outcome, audit: &Audit) -> Exit {
     }
     match outcome.endings.get(&Kind::Bucket) {
         Some(Ending::Left(why)) => {
-            eprintln!("{} everything is gone but the bucket: {why}", style::good("hydrant:"))
+            eprintln!("{} everything is gone but the bucket: {why}", style::good("hydrant:"));
         }
         _ => eprintln!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
     }

@@ -98,7 +98,7 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         let Some(only) = &self.only_authority else { return Ok(()) };
         let target = reqwest::Url::parse(context.request().uri());
-        match target.as_ref().map(|url| url.authority()) {
+        match target.as_ref().map(reqwest::Url::authority) {
             Ok(authority) if authority == only => Ok(()),
             elsewhere => {
                 Err(Refusal::Elsewhere { host: elsewhere.unwrap_or("an address that is none").to_owned() }

@@ -57,7 +57,7 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     };
     match on {
         On::Ec2 => {
-            statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": region.as_str() } })
+            statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": region.as_str() } });
         }
         On::TaggedEc2 => {
             statement["Condition"] =

@@ -107,13 +107,20 @@ async fn an_endpoint_that_is_not_there_is_said_plainly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_answer_says_never_steers_the_terminal() {
     let world = World::new().await;
-    world.proxy.rule(|_| {
-        let text = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no &#x9b;31m \u{202e}way\u{1b}]0;title\u{7}</Message></Error></ErrorResponse>";
-        Verdict::Answer(403, "text/xml", text.replace('\u{1b}', "").replace('\u{7}', ""))
+    world.proxy.rule(|call| {
+        if !call.is("DescribeLogGroups") {
+            return Verdict::Forward;
+        }
+        let message = "no \u{1b}]0;title\u{7} \u{9b}31m \u{202e}way\r\nhydrant: all is well";
+        let text = serde_json::json!({ "__type": "AccessDeniedException", "message": message });
+        Verdict::Answer(400, "application/x-amz-json-1.1", text.to_string())
     });
-    let failed = world.hydrant(&["status", "-v"]).await.expect(1);
-    assert!(!failed.err.chars().any(|c| c.is_control() && c != '\n'), "{:?}", failed.err);
-    assert!(!failed.err.contains('\u{202e}'), "{:?}", failed.err);
+    for arguments in [["status", "-v"], ["up", "-v"]] {
+        let failed = world.hydrant(&arguments).await.expect(1);
+        let shown = failed.out + &failed.err;
+        assert!(shown.contains("␛]0;title␇ <U+009B>31m <U+202E>way hydrant: all is well"), "{shown:?}");
+        assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{shown:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

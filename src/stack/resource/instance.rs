@@ -68,9 +68,9 @@ async fn image(stack: &Stack) -> Result<Image, StackError> {
 /// Gives the host the key that was made for it, so that ssh can be strict from the first connection, and leaves
 /// everything else to provisioning.
 fn user_data(private: &str, public: &str) -> String {
-    let indented: String = private.lines().map(|line| format!("    {line}\n")).collect();
+    let indented = private.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
     format!(
-        "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}  ed25519_public: {public}\n"
+        "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n{indented}\n  ed25519_public: {public}\n"
     )
 }
 

@@ -66,7 +66,7 @@ async fn throttling_on_every_other_call_only_makes_it_slower() {
         let mut calls = 0_usize;
         move |call: &crate::support::proxy::Call| {
             calls += 1;
-            if calls % 2 == 0 {
+            if calls.is_multiple_of(2) {
                 return Verdict::Forward;
             }
             match call.service.as_str() {
