@@ -25,6 +25,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::request_id::RequestId;
+use jiff::SignedDuration;
 
 use crate::settings::{Region, Settings, Url};
 use changes::ChangeRecord;
@@ -202,6 +203,11 @@ impl Cloud {
         self.guard.calls()
     }
 
+    /// How far this machine's clock is ahead of AWS's, by the last answer; to the second.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.guard.clock_ahead()
+    }
+
     /// Asks who the credentials belong to.
     pub async fn identity(&self) -> Result<Identity, CloudError> {
         let answer = self
@@ -238,5 +244,56 @@ impl Cloud {
             self.changes.append(operation, target, answered_id.as_deref(), result.as_ref().err());
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Sources;
+
+    async fn cloud(terms: Terms) -> Cloud {
+        let settings = [
+            ("region", "us-east-1"),
+            ("endpoint_url", "http://127.0.0.1:1"),
+            ("aws_access_key_id", "a"),
+            ("aws_secret_access_key", "b"),
+        ];
+        let flags = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
+        Cloud::connect(&settings, terms).await.expect("clients")
+    }
+
+    fn sentence<T>(answer: Result<T, CloudError>) -> String {
+        answer.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_was_not_announced_does_not_leave() {
+        let cloud = cloud(Terms::default()).await;
+        let silent = cloud.s3.head_bucket().bucket("b").send().await.expect_err("it is refused");
+        let silent = format!("{}", aws_smithy_types::error::display::DisplayErrorContext(silent));
+        assert!(silent.contains("S3 HeadBucket is not the operation that was announced"), "{silent}");
+        let request = cloud.s3.delete_bucket().bucket("b").send();
+        let disguised = sentence(cloud.call(Operation::HeadBucket, "b", request).await);
+        assert!(disguised.contains("S3 DeleteBucket is not the operation that was announced"), "{disguised}");
+        assert!(cloud.calls().is_empty());
+    }
+
+    #[tokio::test]
+    async fn with_a_custom_endpoint_nothing_goes_anywhere_else() {
+        let cloud = cloud(Terms::default()).await;
+        let elsewhere = aws_sdk_s3::config::Builder::new().endpoint_url("http://127.0.0.2:1");
+        let request = cloud.s3.head_bucket().bucket("b").customize().config_override(elsewhere).send();
+        let refused = sentence(cloud.call(Operation::HeadBucket, "b", request).await);
+        assert!(refused.contains("127.0.0.2:1, which is not the endpoint that was given"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn read_only_holds_whoever_calls() {
+        let cloud = cloud(Terms { readonly: true, changes: None }).await;
+        let request = cloud.s3.delete_bucket().bucket("b").send();
+        let refused = sentence(cloud.call(Operation::DeleteBucket, "b", request).await);
+        assert_eq!(refused, "s3:DeleteBucket on b would change something, and this run is read-only");
     }
 }

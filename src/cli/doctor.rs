@@ -6,8 +6,9 @@ use std::process::Stdio;
 use clap::Args;
 
 use super::{CliError, Context, Exit, style};
-use crate::cloud::Identity;
-use crate::stack::{Names, permissions};
+use crate::cloud::{Cloud, Identity};
+use crate::stack::Names;
+use crate::stack::permissions::{self, Checked};
 
 /// Check settings, credentials, permissions, clock, ssh and disk
 #[derive(Debug, Args)]
@@ -108,7 +109,38 @@ async fn account(context: &Context) -> Vec<Row> {
         Err(error) => return vec![region, Row::new("credentials", Verdict::Failed, error.to_string())],
     };
     let whose = format!("account {} as {}", identity.masked_account(), crate::text::sanitise(&identity.arn));
-    vec![region, Row::new("credentials", Verdict::Ok, whose)]
+    let names = Names::new(&context.settings, &identity, cloud.region());
+    let permissions = match permissions::check(&cloud, &identity, &names).await {
+        Checked::All => Row::new("permissions", Verdict::Ok, "all that hydrant needs"),
+        Checked::Missing(missing) => {
+            let found = format!(
+                "missing: {}; `hydrant doctor --policy` prints a policy that has them",
+                missing.join(", ")
+            );
+            Row::new("permissions", Verdict::Failed, found)
+        }
+        Checked::Unknown(why) => Row::new("permissions", Verdict::Warning, format!("not checked: {why}")),
+    };
+    vec![region, Row::new("credentials", Verdict::Ok, whose), permissions, clock(&cloud)]
+}
+
+fn clock(cloud: &Cloud) -> Row {
+    let Some(ahead) = cloud.clock_ahead() else {
+        return Row::new("clock", Verdict::Warning, "no answer told the time");
+    };
+    let seconds = ahead.as_secs();
+    let found = match seconds {
+        -2..=2 => "right".to_owned(),
+        3.. => format!("{seconds} s ahead of {}", cloud.place()),
+        _ => format!("{} s behind {}", -seconds, cloud.place()),
+    };
+    // AWS refuses requests whose time is more than five minutes off.
+    let verdict = match seconds.unsigned_abs() {
+        0..=30 => Verdict::Ok,
+        31..=240 => Verdict::Warning,
+        _ => Verdict::Failed,
+    };
+    Row::new("clock", verdict, found)
 }
 
 async fn ssh() -> Row {

@@ -191,7 +191,7 @@ fn talk(report: &Report) {
         Phase::Skipped => style::faint("–"),
     };
     let name = crate::text::sanitise(&report.name);
-    drop(writeln!(std::io::stderr(), "  {sign} {:<17} {name}  {}", report.kind, report.text));
+    drop(writeln!(std::io::stderr(), "  {sign} {:<17} {name:<42} {}", report.kind, report.text));
 }
 
 fn talk_calls(context: &Context, stack: &Stack) {
@@ -247,7 +247,7 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
         print_json(&serde_json::json!({ "plan": lines }));
         return;
     }
-    println!("{}\n", headline(stack));
+    println!("\n{}\n", headline(stack));
     for line in &lines {
         let sign = match line.action {
             "create" => style::good("+"),
@@ -293,7 +293,7 @@ fn show_status(
         print_json(&status);
         return status;
     }
-    println!("{}\n", headline(stack));
+    println!("\n{}\n", headline(stack));
     for resource in &status.resources {
         let sign = resource.state.sign();
         let sign = match resource.state {
@@ -304,8 +304,10 @@ fn show_status(
         };
         let state = serde_json::to_value(resource.state).ok();
         let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default().to_owned();
-        let name = crate::text::sanitise(&resource.name);
-        println!("  {sign} {state:<9} {:<17} {name:<42} {}", resource.kind, style::faint(&resource.detail));
+        println!("  {sign} {state:<9} {:<17} {}", resource.kind, crate::text::sanitise(&resource.name));
+        for text in resource.detail.split("; ").filter(|text| !text.is_empty()) {
+            println!("      {}", style::faint(text));
+        }
     }
     println!("\n{}", style::faint(&status.estimate));
     status

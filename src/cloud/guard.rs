@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+    BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Operation, Place};
 
@@ -39,6 +41,7 @@ pub(super) struct Guard {
     readonly: bool,
     only_authority: Option<String>,
     calls: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+    ahead: Arc<Mutex<Option<SignedDuration>>>,
 }
 
 impl Guard {
@@ -47,11 +50,16 @@ impl Guard {
             Place::Aws => None,
             Place::Endpoint(url) => Some(url.authority()),
         };
-        Self { readonly, only_authority, calls: Arc::default() }
+        Self { readonly, only_authority, calls: Arc::default(), ahead: Arc::default() }
     }
 
     pub(super) fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How far this machine's clock was ahead of the clock of the last answer.
+    pub(super) fn clock_ahead(&self) -> Option<SignedDuration> {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn permit(&self, service: &str, name: &str) -> Result<Operation, Refusal> {
@@ -87,6 +95,20 @@ impl Intercept for Guard {
             .entry(operation.permission())
             .or_default() += 1;
         tracing::debug!(operation = operation.permission(), "call");
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        if let Some(there) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) {
+            let ahead = Timestamp::now().duration_since(there.timestamp());
+            *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
         Ok(())
     }
 

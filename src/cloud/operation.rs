@@ -124,6 +124,7 @@ operations! {
         Read ListAttachedRolePolicies ["iam:ListAttachedRolePolicies" Roles];
         Read ListRolePolicies ["iam:ListRolePolicies" Roles];
         Read GetInstanceProfile ["iam:GetInstanceProfile" InstanceProfile];
+        Read SimulatePrincipalPolicy ["iam:SimulatePrincipalPolicy" Anything];
         Read ListRoles ["iam:ListRoles" Anything];
         Read ListInstanceProfiles ["iam:ListInstanceProfiles" Anything];
         Change CreateRole ["iam:CreateRole" Roles, "iam:TagRole" Roles];
@@ -183,9 +184,8 @@ mod tests {
     #[test]
     fn what_only_looks_is_named_so() {
         for operation in Operation::ALL {
-            let looks = ["Get", "List", "Describe", "Head"]
-                .iter()
-                .any(|verb| operation.spec().name.starts_with(verb));
+            let verbs = ["Get", "List", "Describe", "Head", "Simulate"];
+            let looks = verbs.iter().any(|verb| operation.spec().name.starts_with(verb));
             assert_eq!(looks, !operation.changes(), "{operation:?}");
         }
     }

@@ -70,14 +70,14 @@ impl std::fmt::Display for Estimate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { dated, prices_of, by_use, .. } = self;
         match self.usd_per_hour {
-            Some(0.0) => write!(f, "about $0 an hour"),
-            Some(sum) => write!(f, "about ${sum:.4} an hour, ${:.2} a day", sum * 24.0),
-            None => write!(f, "unknown an hour"),
+            Some(0.0) => write!(f, "costs about $0 an hour"),
+            Some(sum) => write!(f, "costs about ${sum:.4} an hour, ${:.2} a day", sum * 24.0),
+            None => write!(f, "costs an unknown sum an hour"),
         }?;
         if !self.parts.is_empty() {
-            write!(f, " ({})", self.parts.join(" + "))?;
+            write!(f, ": {}", self.parts.join(" + "))?;
         }
-        write!(f, "; an estimate from {prices_of} list prices of {dated}; by use on top: {by_use}")
+        write!(f, "\nan estimate from {prices_of} list prices of {dated}; by use on top: {by_use}")
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use aws_smithy_types::retry::RetryConfig;
 use serde_json::{Value, json};
 
 use super::graph::Kind;
 use super::names::{Names, STACK_TAG};
-use crate::cloud::{On, Operation};
+use crate::cloud::{Cloud, Identity, On, Operation};
 
 /// IAM's limit for a managed policy, white space not counted.
 pub const LARGEST_POLICY: usize = 6144;
@@ -72,11 +74,83 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     statement
 }
 
+/// What a check of the caller's permissions gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// Every permission is there.
+    All,
+    /// These are not.
+    Missing(Vec<String>),
+    /// IAM would not say, for this reason.
+    Unknown(String),
+}
+
+/// Asks IAM whether the caller has every permission of the table on this stack's resources.
+pub async fn check(cloud: &Cloud, identity: &Identity, names: &Names) -> Checked {
+    let context = |key: &str, value: &str| {
+        let kind = aws_sdk_iam::types::ContextKeyTypeEnum::String;
+        let entry = aws_sdk_iam::types::ContextEntry::builder();
+        entry.context_key_name(key).context_key_values(value).context_key_type(kind).build()
+    };
+    let mut missing = Vec::new();
+    for part in policy(names)["Statement"].as_array().into_iter().flatten() {
+        let texts = |value: &Value| -> Vec<String> {
+            let many = value.as_array().into_iter().flatten();
+            many.chain(std::iter::once(value)).filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+        };
+        let mut resources = texts(&part["Resource"]);
+        // Own roles come first; whether one could be adopted too is not worth a warning.
+        resources.truncate(if part["Sid"] == "LogGroup" { 2 } else { 1 });
+        let services: &[&str] = if part["Sid"] == "PassedRoles" { &["ec2", "firehose"] } else { &["ec2"] };
+        for service in services {
+            let request = cloud
+                .iam
+                .simulate_principal_policy()
+                .policy_source_arn(principal(&identity.arn))
+                .set_action_names(Some(texts(&part["Action"])))
+                .set_resource_arns(Some(resources.clone()))
+                .context_entries(context(&format!("aws:ResourceTag/{STACK_TAG}"), &names.stack))
+                .context_entries(context("aws:RequestedRegion", names.region.as_str()))
+                .context_entries(context("iam:PassedToService", &Names::service(service)))
+                .max_items(1000)
+                .customize()
+                .config_override(aws_sdk_iam::config::Builder::new().retry_config(RetryConfig::disabled()))
+                .send();
+            match cloud.call(Operation::SimulatePrincipalPolicy, "your own permissions", request).await {
+                Ok(answer) => missing.extend(
+                    answer
+                        .evaluation_results()
+                        .iter()
+                        .filter(|result| result.eval_decision() != &PolicyEvaluationDecisionType::Allowed)
+                        .map(|result| result.eval_action_name().to_owned()),
+                ),
+                Err(error) => return Checked::Unknown(error.to_string()),
+            }
+        }
+    }
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() { Checked::All } else { Checked::Missing(missing) }
+}
+
+/// Whose policies count: a session's are those of its role.
+fn principal(caller: &str) -> String {
+    let Some((start, session)) = caller.split_once(":assumed-role/") else { return caller.to_owned() };
+    let role = session.split('/').next().unwrap_or_default();
+    format!("{}:role/{role}", start.replacen(":sts:", ":iam:", 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::Identity;
     use crate::settings::{Layers, Region, SettingValue, Settings, Sources};
+
+    #[test]
+    fn a_sessions_permissions_are_its_roles() {
+        let session = "arn:aws:sts::123456789012:assumed-role/Admin/me@example.com";
+        assert_eq!(principal(session), "arn:aws:iam::123456789012:role/Admin");
+        assert_eq!(principal("arn:aws:iam::123456789012:user/op"), "arn:aws:iam::123456789012:user/op");
+    }
 
     #[test]
     fn every_operation_is_permitted_and_the_policy_fits_into_iam() {
@@ -96,8 +170,9 @@ mod tests {
         let everywhere =
             policy["Statement"].as_array().into_iter().flatten().filter(|part| part["Resource"] == "*");
         for part in everywhere.filter(|part| part["Sid"] == "Anything") {
-            let looks =
-                |action: &str| [":Get", ":List", ":Describe"].iter().any(|verb| action.contains(verb));
+            let looks = |action: &str| {
+                [":Get", ":List", ":Describe", ":Simulate"].iter().any(|verb| action.contains(verb))
+            };
             let actions = part["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
             assert!(actions.into_iter().all(looks), "only looking may be permitted on anything: {part}");
         }

@@ -193,6 +193,34 @@ async fn the_policy_is_for_this_stack_and_can_be_had_without_credentials() {
     assert!(general.out.contains("arn:aws:firehose:us-east-1:*:deliverystream/twitter_delivery_stream"));
 }
 
+/// moto cannot simulate policies, so the proxy answers as IAM does.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_the_permissions_that_are_missing() {
+    let world = World::new().await;
+    let unchecked = world.hydrant(&["doctor"]).await.expect(0);
+    assert!(unchecked.out.contains("warning permissions  not checked"), "{}", unchecked.out);
+    world.proxy.rule(|call| {
+        if !call.is("SimulatePrincipalPolicy") {
+            return Verdict::Forward;
+        }
+        let decided = |action: &str, decision: &str| {
+            format!("<member><EvalActionName>{action}</EvalActionName><EvalResourceName>*</EvalResourceName><EvalDecision>{decision}</EvalDecision></member>")
+        };
+        let results = decided("s3:CreateBucket", "allowed") + &decided("s3:DeleteBucket", "implicitDeny");
+        let text = format!("<SimulatePrincipalPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>");
+        Verdict::Answer(200, "text/xml", text)
+    });
+    let doctor = world.hydrant(&["doctor", "--json"]).await.expect(1);
+    let rows = doctor.json();
+    let row =
+        |check: &str| rows.as_array().unwrap().iter().find(|row| row["check"] == check).unwrap().clone();
+    assert!(row("permissions")["found"].as_str().unwrap().starts_with("missing: s3:DeleteBucket;"), "{rows}");
+    assert_eq!(
+        (row("clock")["verdict"].clone(), row("credentials")["verdict"].clone()),
+        ("ok".into(), "ok".into())
+    );
+}
+
 #[tokio::test]
 async fn help_fits_one_screen_and_every_command_shows_an_example() {
     let home = home();
