@@ -195,6 +195,14 @@ impl Context {
         Ok(Self { global, settings, layers, folders, stop })
     }
 
+    /// Does what changes nothing, and gives it up at once when the operator asks to stop.
+    pub(crate) async fn unless_stopped<T>(&self, looking: impl Future<Output = T>) -> Result<T, CliError> {
+        tokio::select! {
+            found = looking => Ok(found),
+            () = self.stop.cancelled() => Err(StackError::Interrupted.into()),
+        }
+    }
+
     /// The clients, on this run's terms.
     pub(crate) async fn cloud(&self) -> Result<Cloud, CliError> {
         let changes = self.folders.state.join("changes.jsonl");

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, Context, Exit, style};
 use crate::cloud::Place;
 use crate::progress::{Phase, Progress, Report};
-use crate::stack::apply::{Ending, Outcome};
+use crate::stack::apply::{Outcome, Teardown};
 use crate::stack::audit::Audit;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Next, Plan, Step};
@@ -61,7 +61,7 @@ impl Up {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let stack = open(&context).await?;
         let _lock = if self.plan { None } else { Some(stack.lock("up")?) };
-        let mut plan = stack.plan_up(self.adopt).await?;
+        let mut plan = context.unless_stopped(stack.plan_up(self.adopt)).await??;
         if !self.only.is_empty() {
             plan.steps.retain(|step| self.only.contains(&step.kind));
         }
@@ -79,7 +79,8 @@ impl Up {
                 &context,
                 "What is to be replaced or deleted is gone then, with everything on it.",
                 stack.names().stack.as_str(),
-            )?;
+            )
+            .await?;
         }
         let outcome = stack.up(&plan, self.adopt).await;
         let survey =
@@ -103,7 +104,7 @@ impl Down {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let stack = open(&context).await?;
         let _lock = if self.plan { None } else { Some(stack.lock("down")?) };
-        let plan = stack.plan_down(self.delete_data).await;
+        let plan = context.unless_stopped(stack.plan_down(self.delete_data)).await?;
         show_plan(&context, &stack, &plan);
         if self.plan {
             talk_calls(&context, &stack);
@@ -115,42 +116,32 @@ impl Down {
             } else {
                 "What is deleted cannot be brought back."
             };
-            confirm(&context, warning, stack.names().stack.as_str())?;
+            confirm(&context, warning, stack.names().stack.as_str()).await?;
         }
-        let outcome = stack.down(&plan, self.delete_data).await;
-        if outcome.is_interrupted() {
-            talk_calls(&context, &stack);
-            return Ok(end(&outcome, "down"));
+        let teardown = stack.down(&plan, self.delete_data).await;
+        if !teardown.outcome.is_interrupted() {
+            show_status(&context, &stack, &teardown.survey, &teardown.audit);
         }
-        let survey = stack.survey(false).await;
-        let audit = stack.audit(&survey).await;
-        show_status(&context, &stack, &survey, &audit);
         talk_calls(&context, &stack);
-        let exit = end(&outcome, "down");
-        Ok(if exit == Exit::Done { proof(&outcome, &audit) } else { exit })
+        let exit = end(&teardown.outcome, "down");
+        Ok(if exit == Exit::Done { proof(&teardown) } else { exit })
     }
 }
 
 /// Says what the audit proves: nothing left, only what was kept on purpose, or something that nobody meant to leave.
-fn proof(outcome: &Outcome, audit: &Audit) -> Exit {
-    for sentence in &audit.blind {
+fn proof(teardown: &Teardown) -> Exit {
+    for sentence in &teardown.audit.blind {
         eprintln!("{} the audit could not look everywhere: {sentence}", style::warn("hydrant:"));
     }
-    let kept_on_purpose = matches!(outcome.endings.get(&Kind::Bucket), Some(Ending::Left(_)));
-    let is_bucket = |arn: &String| arn.contains(":s3:::");
-    let unmeant: Vec<&String> =
-        audit.left.iter().filter(|arn| !(kept_on_purpose && is_bucket(arn))).collect();
-    for arn in &unmeant {
+    for arn in teardown.unmeant() {
         eprintln!("{} left: {arn}", style::bad("hydrant:"));
     }
-    if !unmeant.is_empty() || !audit.blind.is_empty() {
+    if !teardown.is_proven() {
         return Exit::Partly;
     }
-    match outcome.endings.get(&Kind::Bucket) {
-        Some(Ending::Left(why)) => {
-            eprintln!("{} everything is gone but the bucket: {why}", style::good("hydrant:"));
-        }
-        _ => eprintln!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
+    match teardown.bucket_kept() {
+        Some(why) => eprintln!("{} everything is gone but the bucket: {why}", style::good("hydrant:")),
+        None => eprintln!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
     }
     Exit::Done
 }
@@ -158,7 +149,7 @@ fn proof(outcome: &Outcome, audit: &Audit) -> Exit {
 impl Status {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let stack = open(&context).await?;
-        let survey = stack.survey(false).await;
+        let survey = context.unless_stopped(stack.survey(false)).await?;
         let status = show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
         Ok(match status.state {
@@ -173,7 +164,9 @@ async fn open(context: &Context) -> Result<Stack, CliError> {
     let json = context.global.json;
     let progress = Progress::to(move |report| if json { print_json(&report) } else { talk(&report) });
     let cloud = context.cloud().await?;
-    Ok(Stack::open(cloud, context.settings.clone(), &context.folders, progress, context.stop.clone()).await?)
+    let opening =
+        Stack::open(cloud, context.settings.clone(), &context.folders, progress, context.stop.clone());
+    Ok(context.unless_stopped(opening).await??)
 }
 
 fn print_json(value: &impl serde::Serialize) {
@@ -314,7 +307,7 @@ fn show_status(
 }
 
 /// Asks for the stack's name to be typed. Without a terminal to ask on, and without `--yes`, nothing is done.
-fn confirm(context: &Context, warning: &str, name: &str) -> Result<(), CliError> {
+async fn confirm(context: &Context, warning: &str, name: &str) -> Result<(), CliError> {
     if context.global.yes {
         return Ok(());
     }
@@ -324,9 +317,14 @@ fn confirm(context: &Context, warning: &str, name: &str) -> Result<(), CliError>
         ));
     }
     eprint!("{warning}\nType the stack's name ({name}) to go on: ");
-    let mut typed = String::new();
-    let read = std::io::stdin().lock().read_line(&mut typed);
-    read.map_err(|source| CliError::Io { what: "read your answer".to_owned(), source })?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut typed = String::new();
+        std::io::stdin().lock().read_line(&mut typed).map(|_| typed)
+    });
+    let typed = context.unless_stopped(answer).await?.map_err(std::io::Error::other);
+    let typed = typed
+        .and_then(|typed| typed)
+        .map_err(|source| CliError::Io { what: "read your answer".to_owned(), source })?;
     if typed.trim() == name {
         Ok(())
     } else {

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use backon::BackoffBuilder;
 
+use super::audit::Audit;
 use super::graph::{Kind, Walked, walk};
 use super::plan::{Claim, Found, Life, Next, Owner, Plan, Step, decide};
-use super::{Stack, StackError, if_there, resource};
+use super::{Stack, StackError, Survey, if_there, resource};
 use crate::cloud::Failure;
 use crate::progress::Phase;
 
@@ -98,6 +99,40 @@ impl Outcome {
             Ending::Failed(error) => Some((*kind, error)),
             _ => None,
         })
+    }
+}
+
+/// What a teardown did, and what is there after it.
+#[derive(Debug, Default)]
+pub struct Teardown {
+    /// How each resource ended up.
+    pub outcome: Outcome,
+    /// What is there by name; empty if the teardown was interrupted.
+    pub survey: Survey,
+    /// What is there by tag, name and path; empty if the teardown was interrupted.
+    pub audit: Audit,
+}
+
+impl Teardown {
+    /// Why the bucket was left, if it was.
+    pub fn bucket_kept(&self) -> Option<&str> {
+        match self.outcome.endings.get(&Kind::Bucket) {
+            Some(Ending::Left(why)) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// What is left and was not meant to be.
+    pub fn unmeant(&self) -> impl Iterator<Item = &String> {
+        let bucket = self.survey.plan.step(Kind::Bucket).and_then(|step| step.found.as_ref());
+        let kept = self.bucket_kept().and(bucket).map(|bucket| &bucket.arn);
+        self.audit.left.iter().filter(move |arn| Some(*arn) != kept)
+    }
+
+    /// Whether everything was done, the audit could look everywhere, and it found nothing but what was left on
+    /// purpose.
+    pub fn is_proven(&self) -> bool {
+        self.outcome.is_complete() && self.audit.blind.is_empty() && self.unmeant().next().is_none()
     }
 }
 
@@ -203,18 +238,24 @@ impl Stack {
         outcome
     }
 
-    /// Takes everything down that the plan says, and what is only this machine's after it. Goes on past a failure.
-    pub async fn down(&self, plan: &Plan, delete_data: bool) -> Outcome {
-        let mut steps: Vec<&Step> = plan.steps.iter().collect();
-        steps.reverse();
+    /// Takes everything down that the plan says, going on past a failure, and then looks everywhere for what is left.
+    /// The stack's own files go last, when nothing but what was left on purpose is there: until then, the same
+    /// command could need them again.
+    pub async fn down(&self, plan: &Plan, delete_data: bool) -> Teardown {
+        let steps: Vec<&Step> = plan.steps.iter().collect();
         let outcome = self.take_down(&steps, delete_data).await;
-        if outcome.is_complete() {
-            // The keys and the journal go last: until here, the same command could have needed them again.
-            if let Err(error) = self.keys.remove_with(|| self.journal.remove()) {
-                tracing::warn!(%error, "the stack's own files could not be removed");
-            }
+        if outcome.is_interrupted() {
+            return Teardown { outcome, ..Teardown::default() };
         }
-        outcome
+        let survey = self.survey(false).await;
+        let audit = self.audit(&survey).await;
+        let teardown = Teardown { outcome, survey, audit };
+        if teardown.is_proven()
+            && let Err(error) = self.keys.remove_with(|| self.journal.remove())
+        {
+            tracing::warn!(%error, "the stack's own files could not be removed");
+        }
+        teardown
     }
 
     async fn take_down(&self, steps: &[&Step], delete_data: bool) -> Outcome {

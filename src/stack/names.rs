@@ -1,7 +1,7 @@
 //! What each resource of a stack is called, and how AWS writes its address.
 
 use crate::cloud::Identity;
-use crate::settings::{Region, Settings};
+use crate::settings::{Name, Origin, Region, Setting, Settings};
 
 use super::graph::Kind;
 
@@ -12,8 +12,8 @@ pub(super) const VERSION_TAG: &str = "hydrant:version";
 /// This hydrant.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The names of one stack in one account and region. Names are the settings' own; those of a stack other than
-/// `default` begin with the stack's name, so that stacks stand side by side.
+/// The names of one stack in one account and region. A name that was set is used as it is; the defaults of a stack
+/// other than `default` begin with the stack's name, so that stacks stand side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     /// The stack's own name.
@@ -39,26 +39,34 @@ impl Names {
     /// The names that these settings give in this account and region.
     pub fn new(settings: &Settings, identity: &Identity, region: &Region) -> Self {
         let stack = settings.stack.as_str();
-        let own = |name: &str| if stack == "default" { name.to_owned() } else { format!("{stack}-{name}") };
-        let bucket = settings.bucket.as_ref().map_or_else(
-            || format!("hydrant-{}-{region}", identity.account),
-            |name| name.as_str().to_owned(),
-        );
+        let prefixed =
+            |name: &str| if stack == "default" { name.to_owned() } else { format!("{stack}-{name}") };
+        let own = |name: &Setting<Name>| match name.origin {
+            Origin::Default => prefixed(name.as_str()),
+            _ => name.to_string(),
+        };
+        let bucket = match settings.bucket.as_ref() {
+            Some(name) => name.to_string(),
+            // Only a bucket's name must be lower case and free of these.
+            None => prefixed(&format!("hydrant-{}-{region}", identity.account))
+                .to_ascii_lowercase()
+                .replace(['_', '/'], "-"),
+        };
         Self {
             stack: stack.to_owned(),
             account: identity.account.clone(),
             region: region.clone(),
             partition: identity.partition.clone(),
-            bucket: own(&bucket).to_ascii_lowercase(),
-            log_group: own(settings.log_group.as_str()),
-            log_stream: own(settings.log_stream.as_str()),
-            firehose_role: own(settings.firehose_role.as_str()),
-            delivery_stream: own(settings.delivery_stream.as_str()),
-            key_pair: own(settings.key_pair.as_str()),
-            security_group: own(settings.security_group.as_str()),
-            instance_role: own(settings.instance_role.as_str()),
-            instance_profile: own(settings.instance_profile.as_str()),
-            instance: own(settings.instance_name.as_str()),
+            bucket,
+            log_group: own(&settings.log_group),
+            log_stream: own(&settings.log_stream),
+            firehose_role: own(&settings.firehose_role),
+            delivery_stream: own(&settings.delivery_stream),
+            key_pair: own(&settings.key_pair),
+            security_group: own(&settings.security_group),
+            instance_role: own(&settings.instance_role),
+            instance_profile: own(&settings.instance_profile),
+            instance: own(&settings.instance_name),
         }
     }
 
@@ -124,5 +132,42 @@ impl Names {
     /// The tags of every resource, as key and value.
     pub fn tags(&self) -> [(&'static str, &str); 2] {
         [(STACK_TAG, &self.stack), (VERSION_TAG, VERSION)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Layers, SettingValue, Sources};
+
+    fn names(flags: &[(&str, &str)]) -> Names {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let layers = Layers::read(&Sources { flags, ..Sources::default() }).expect("good flags");
+        let settings = Settings::from_layers(&layers).expect("good settings");
+        let identity =
+            Identity { account: "123456789012".into(), arn: String::new(), partition: "aws".into() };
+        Names::new(&settings, &identity, &Region::parse("eu-central-1").expect("a region"))
+    }
+
+    impl Names {
+        /// The names that the defaults give in one account and region.
+        pub(in crate::stack) fn example() -> Self {
+            names(&[])
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_predecessors_and_other_stacks_stand_beside_them() {
+        assert_eq!(names(&[]).of(Kind::DeliveryStream), "twitter_delivery_stream");
+        assert_eq!(names(&[]).of(Kind::Bucket), "hydrant-123456789012-eu-central-1");
+        let other = names(&[("stack", "Space_Tweets"), ("key_pair", "mine"), ("bucket", "my-lake")]);
+        assert_eq!(other.of(Kind::DeliveryStream), "Space_Tweets-twitter_delivery_stream");
+        assert_eq!(
+            (other.of(Kind::KeyPair), other.of(Kind::Bucket)),
+            ("mine", "my-lake"),
+            "a name that was set stays"
+        );
+        let bucket = names(&[("stack", "Space_Tweets")]);
+        assert_eq!(bucket.of(Kind::Bucket), "space-tweets-hydrant-123456789012-eu-central-1");
     }
 }

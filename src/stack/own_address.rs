@@ -31,3 +31,38 @@ async fn ask(service: &Url) -> Result<Cidr, StackError> {
     let address = text.trim().parse::<IpAddr>();
     address.map(Cidr::only).map_err(|_| StackError::NoAddress { service: service.to_string(), source: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::settings::SettingValue;
+
+    /// A service that gives one answer to one caller.
+    async fn service(answer: &'static str) -> Url {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a caller");
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+        });
+        Url::parse(&url).expect("an address")
+    }
+
+    #[tokio::test]
+    async fn the_service_is_believed_only_when_it_answers_with_an_address() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n203.0.113.7\r\n", Some("203.0.113.7/32")),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n2001:db8::7", Some("2001:db8::7/128")),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n0.0.0.0/0", None),
+            ("HTTP/1.1 503 Busy\r\ncontent-length: 11\r\n\r\n203.0.113.7", None),
+            ("", None),
+        ] {
+            let address = ask(&service(answer).await).await;
+            assert_eq!(address.ok().map(|address| address.to_string()).as_deref(), expected, "{answer:?}");
+        }
+    }
+}

@@ -69,6 +69,12 @@ fn differs(differences: &[Difference], property: &str) -> bool {
     differences.iter().any(|difference| difference.property == property)
 }
 
+/// The tags of IAM things.
+fn iam_tags(stack: &Stack) -> Vec<aws_sdk_iam::types::Tag> {
+    let tag = |(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build();
+    stack.names.tags().map(|pair| tag(pair).expect("key and value are given")).into()
+}
+
 /// The tags of EC2 things, given with the call that makes them.
 fn ec2_tags(
     stack: &Stack,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Resource, differs};
+use super::{Resource, differs, iam_tags};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
@@ -12,11 +12,6 @@ pub(super) struct InstanceProfile;
 
 const ROLE: &str = "role";
 const KIND: Kind = Kind::InstanceProfile;
-
-fn tags(stack: &Stack) -> Vec<aws_sdk_iam::types::Tag> {
-    let tag = |(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build();
-    stack.names.tags().map(|pair| tag(pair).expect("key and value are given")).into()
-}
 
 async fn remove_role(stack: &Stack, found: &Found) -> Result<(), StackError> {
     let Some(role) = found.properties.get(ROLE) else { return Ok(()) };
@@ -48,7 +43,7 @@ impl Resource for InstanceProfile {
             .create_instance_profile()
             .instance_profile_name(stack.names.of(KIND))
             .path(stack.names.iam_path())
-            .set_tags(Some(tags(stack)));
+            .set_tags(Some(iam_tags(stack)));
         or_there(stack.call(KIND, Operation::CreateInstanceProfile, request.send()).await)
     }
 
@@ -61,7 +56,7 @@ impl Resource for InstanceProfile {
         let iam = &stack.cloud.iam;
         if differs(differences, OWNER) {
             let request =
-                iam.tag_instance_profile().instance_profile_name(&found.id).set_tags(Some(tags(stack)));
+                iam.tag_instance_profile().instance_profile_name(&found.id).set_tags(Some(iam_tags(stack)));
             stack.call(KIND, Operation::TagInstanceProfile, request.send()).await?;
         }
         if differs(differences, ROLE) {

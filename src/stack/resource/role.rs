@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Resource, differs};
+use super::{Resource, differs, iam_tags};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::names::Names;
@@ -72,10 +72,6 @@ fn policy(kind: Kind, names: &Names) -> Value {
 fn canonical(document: &str) -> String {
     let text = percent_decode_str(document).decode_utf8_lossy();
     serde_json::from_str::<Value>(&text).map_or_else(|_| text.into_owned(), |value| value.to_string())
-}
-
-fn tag((key, value): (&str, &str)) -> aws_sdk_iam::types::Tag {
-    aws_sdk_iam::types::Tag::builder().key(key).value(value).build().expect("key and value are given")
 }
 
 impl Role {
@@ -170,7 +166,7 @@ impl Resource for Role {
             .path(stack.names.iam_path())
             .description(format!("What the {purpose} of the hydrant stack {} may do", stack.names.stack))
             .assume_role_policy_document(trust(self.0, &stack.names).to_string())
-            .set_tags(Some(stack.names.tags().map(tag).into()));
+            .set_tags(Some(iam_tags(stack)));
         or_there(stack.call(self.0, Operation::CreateRole, request.send()).await)
     }
 
@@ -183,7 +179,7 @@ impl Resource for Role {
         let iam = &stack.cloud.iam;
         let name = self.name(stack);
         if differs(differences, OWNER) {
-            let request = iam.tag_role().role_name(name).set_tags(Some(stack.names.tags().map(tag).into()));
+            let request = iam.tag_role().role_name(name).set_tags(Some(iam_tags(stack)));
             stack.call(self.0, Operation::TagRole, request.send()).await?;
         }
         if differs(differences, TRUST) {
@@ -211,6 +207,37 @@ impl Resource for Role {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn the_host_may_put_to_this_stream_and_write_this_log_and_nothing_else() {
+        let policy = policy(Kind::InstanceRole, &Names::example());
+        let expected = json!([
+            {
+                "Sid": "Put", "Effect": "Allow",
+                "Action": ["firehose:PutRecord", "firehose:PutRecordBatch"],
+                "Resource": "arn:aws:firehose:eu-central-1:123456789012:deliverystream/twitter_delivery_stream",
+            },
+            {
+                "Sid": "Log", "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": [
+                    "arn:aws:logs:eu-central-1:123456789012:log-group:kinesisfirehose_twitter_delivery_stream:*",
+                    "arn:aws:logs:eu-central-1:123456789012:log-group:kinesisfirehose_twitter_delivery_stream:log-stream:*",
+                ],
+            },
+        ]);
+        assert_eq!(policy["Statement"], expected);
+    }
+
+    #[test]
+    fn firehose_may_deliver_to_this_bucket_for_this_account_only() {
+        let names = Names::example();
+        let policy = policy(Kind::FirehoseRole, &names);
+        let bucket = "arn:aws:s3:::hydrant-123456789012-eu-central-1";
+        assert_eq!(policy["Statement"][0]["Resource"], json!([bucket, format!("{bucket}/*")]));
+        let trust = trust(Kind::FirehoseRole, &names);
+        assert_eq!(trust["Statement"][0]["Principal"]["Service"], "firehose.amazonaws.com");
+        assert_eq!(trust["Statement"][0]["Condition"]["StringEquals"]["aws:SourceAccount"], "123456789012");
+    }
 
     #[test]
     fn a_policy_reads_the_same_however_iam_spells_it() {

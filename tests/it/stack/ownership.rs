@@ -38,7 +38,7 @@ async fn adopted_things_are_mended_and_from_then_on_ours() {
 async fn another_stacks_things_are_refused_even_when_adopting() {
     let world = World::new().await;
     world.hydrant(&["up", "--stack", "first", "--set", "bucket=shared-lake"]).await.expect(0);
-    let arguments = ["up", "--adopt", "--stack", "default", "--set", "bucket=first-shared-lake"];
+    let arguments = ["up", "--adopt", "--set", "bucket=shared-lake"];
     let refused = world.hydrant(&arguments).await.expect(1);
     assert!(refused.err.contains("belongs to the stack `first`"), "{}", refused.err);
 }

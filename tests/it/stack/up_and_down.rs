@@ -41,6 +41,24 @@ async fn up_from_nothing_makes_everything_and_down_leaves_nothing() {
     assert!(known.starts_with("hydrant-i-") && known.contains(" ssh-ed25519 "), "{known}");
     assert!(find(world.home.path(), "host_ed25519").is_none(), "the host's private half is not kept");
 
+    let aws = world.aws();
+    let all = aws.ec2.describe_instances().send().await.unwrap();
+    let instance = &all.reservations()[0].instances()[0];
+    let attribute = aws.ec2.describe_instance_attribute().instance_id(instance.instance_id().unwrap());
+    let attribute =
+        attribute.attribute(aws_sdk_ec2::types::InstanceAttributeName::UserData).send().await.unwrap();
+    let data = base64::Engine::decode(
+        &base64::engine::general_purpose::STANDARD,
+        attribute.user_data().unwrap().value().unwrap(),
+    );
+    let data = String::from_utf8(data.unwrap()).unwrap();
+    let trusted = known.split_once(' ').unwrap().1.trim();
+    assert!(
+        data.starts_with("#cloud-config\n") && data.contains(trusted),
+        "the host is given the key that is trusted here"
+    );
+    assert!(known.starts_with(&format!("hydrant-{} ", instance.instance_id().unwrap())), "{known}");
+
     let down = world.hydrant(&["down", "--yes", "--json"]).await.expect(0);
     assert_eq!(down.json()["state"], "absent", "{}", down.out);
     assert_eq!(down.json()["left"], serde_json::json!([]));
@@ -181,4 +199,43 @@ async fn without_yes_and_without_a_terminal_nothing_is_deleted() {
     let planned = world.hydrant(&["down", "--plan"]).await.expect(3);
     assert!(planned.out.contains("10 to delete"), "{}", planned.out);
     assert_eq!(world.aws().everything().await, whole_stack(&world));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arm_host_gets_an_arm_image() {
+    let world = World::new().await;
+    world.hydrant(&["up", "--set", "instance_type=t4g.micro"]).await.expect(0);
+    let aws = world.aws();
+    let all = aws.ec2.describe_instances().send().await.unwrap();
+    let instance = &all.reservations()[0].instances()[0];
+    let images = aws.ec2.describe_images().image_ids(instance.image_id().unwrap()).send().await.unwrap();
+    assert_eq!(images.images()[0].architecture().unwrap().as_str(), "arm64");
+    assert!(
+        images.images()[0].name().unwrap().starts_with("al2023-ami-2023"),
+        "{:?}",
+        images.images()[0].name()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gzip_and_other_settings_reach_the_stream() {
+    let world = World::new().await;
+    let arguments = ["up", "--set", "compression=gzip", "--set", "buffer_mb=64", "--set", "prefix=raw/"];
+    world.hydrant(&arguments).await.expect(0);
+    let stream =
+        world.aws().firehose.describe_delivery_stream().delivery_stream_name("twitter_delivery_stream");
+    let stream = stream.send().await.unwrap();
+    let stream = stream.delivery_stream_description().unwrap();
+    let destination = stream.destinations()[0].extended_s3_destination_description().unwrap();
+    assert_eq!(destination.compression_format().as_str(), "GZIP");
+    assert_eq!(
+        (destination.prefix(), destination.buffering_hints().unwrap().size_in_mbs()),
+        (Some("raw/"), Some(64))
+    );
+    let status = world.hydrant(&["status", "--json"]).await.expect(3);
+    assert!(
+        status.detail("delivery-stream").contains("prefix: raw/ → datasets/twitter/kinesis-demo/"),
+        "{}",
+        status.out
+    );
 }
