@@ -184,7 +184,7 @@ fn talk(report: &Report) {
         Phase::Skipped => style::faint("–"),
     };
     let name = crate::text::sanitise(&report.name);
-    drop(writeln!(std::io::stderr(), "  {sign} {:<17} {name:<42} {}", report.kind, report.text));
+    drop(writeln!(std::io::stderr(), "  {sign} {:<17} {name:<42}  {}", report.kind, report.text));
 }
 
 fn talk_calls(context: &Context, stack: &Stack) {
