@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::{Cloud, CloudError, Terms};
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
 use crate::stack::{LockError, StackError};
+use style::talk;
 
 /// How a command ended, as its exit code says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub(crate) enum CliError {
     Stack(#[from] StackError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error("this run is read-only, and there is something to do: nothing was done")]
+    Readonly,
     #[error("{0}")]
     Usage(String),
     #[error("cannot {what}")]
@@ -195,6 +198,12 @@ impl Context {
         Ok(Self { global, settings, layers, folders, stop })
     }
 
+    /// Ends a read-only run that has something to do before it writes anything, on this machine or elsewhere. The
+    /// clients would refuse every change as well.
+    pub(crate) fn refuse_if_readonly(&self, to_do: usize) -> Result<(), CliError> {
+        if self.global.readonly && to_do > 0 { Err(CliError::Readonly) } else { Ok(()) }
+    }
+
     /// Does what changes nothing, and gives it up at once when the operator asks to stop.
     pub(crate) async fn unless_stopped<T>(&self, looking: impl Future<Output = T>) -> Result<T, CliError> {
         tokio::select! {
@@ -296,7 +305,7 @@ fn stop_on_signals() -> CancellationToken {
             if again {
                 std::process::exit(130);
             }
-            eprintln!("hydrant: stopping at a safe point; once more to stop at once");
+            talk!("hydrant: stopping at a safe point; once more to stop at once");
             asked.cancel();
         }
     });
@@ -305,14 +314,14 @@ fn stop_on_signals() -> CancellationToken {
 
 /// One sentence on standard error, and with `-v` the causes under it.
 fn complain(error: &CliError, verbose: u8) -> Exit {
-    eprintln!("{} {error}", style::bad("hydrant:"));
-    let mut said = error.to_string();
+    talk!("{} {}", style::bad("hydrant:"), style::safe(error));
+    let mut said = style::safe(error);
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        let text = crate::text::sanitise(&error.to_string());
+        let text = style::safe(error);
         // The system's own reason belongs to the sentence; the way to it is for those who ask.
         if text != said && (verbose > 0 || error.is::<std::io::Error>()) {
-            eprintln!("  because: {text}");
+            talk!("  because: {text}");
         }
         said = text;
         cause = error.source();

@@ -27,7 +27,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::request_id::RequestId;
 use jiff::SignedDuration;
 
-use crate::settings::{Region, Settings, Url};
+use crate::settings::{Region, SettingValue, Settings, Url};
 use changes::ChangeRecord;
 pub use error::{CloudError, Failure};
 use guard::Guard;
@@ -128,7 +128,6 @@ impl Cloud {
             .as_ref()
             .filter(|_| settings.profile_beats_keys() || settings.aws_access_key_id.is_none());
         let region = credentials::region(settings).await.ok_or(CloudError::NoRegion)?;
-        let place = settings.endpoint_url.as_ref().map_or(Place::Aws, |url| Place::Endpoint(url.clone()));
         let app = AppName::new(concat!("hydrant-", env!("CARGO_PKG_VERSION")))
             .expect("a version is a valid app name");
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -147,15 +146,24 @@ impl Cloud {
                     .operation_timeout(CALL_LIMIT)
                     .build(),
             )
-            .credentials_provider(credentials::provider(settings).await);
+            // Given below, when it is known where the calls go.
+            .no_credentials();
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
         }
-        if let Place::Endpoint(url) = &place {
+        if let Some(url) = settings.endpoint_url.as_ref() {
             loader = loader.endpoint_url(url.as_str());
         }
+        let config = loader.load().await;
+        // A profile can name an endpoint too: what is shown and guarded must be where the calls go.
+        let place = match config.endpoint_url() {
+            Some(url) => Place::Endpoint(Url::parse(url).map_err(CloudError::BadEndpoint)?),
+            None => Place::Aws,
+        };
+        let credentials = credentials::provider(settings, &place).await;
+        let config = config.into_builder().credentials_provider(credentials).build();
         let changes = Arc::new(ChangeRecord::new(terms.changes, &settings.stack));
-        Ok(Self::from_config(&loader.load().await, region, place, profile.cloned(), terms.readonly, changes))
+        Ok(Self::from_config(&config, region, place, profile.cloned(), terms.readonly, changes))
     }
 
     fn from_config(
@@ -271,11 +279,11 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_was_not_announced_does_not_leave() {
         let cloud = cloud(Terms::default()).await;
-        let silent = cloud.s3.head_bucket().bucket("b").send().await.expect_err("it is refused");
+        let silent = cloud.s3.get_bucket_tagging().bucket("b").send().await.expect_err("it is refused");
         let silent = format!("{}", aws_smithy_types::error::display::DisplayErrorContext(silent));
-        assert!(silent.contains("S3 HeadBucket is not the operation that was announced"), "{silent}");
+        assert!(silent.contains("S3 GetBucketTagging is not the operation that was announced"), "{silent}");
         let request = cloud.s3.delete_bucket().bucket("b").send();
-        let disguised = sentence(cloud.call(Operation::HeadBucket, "b", request).await);
+        let disguised = sentence(cloud.call(Operation::GetBucketTagging, "b", request).await);
         assert!(disguised.contains("S3 DeleteBucket is not the operation that was announced"), "{disguised}");
         assert!(cloud.calls().is_empty());
     }
@@ -284,8 +292,8 @@ mod tests {
     async fn with_a_custom_endpoint_nothing_goes_anywhere_else() {
         let cloud = cloud(Terms::default()).await;
         let elsewhere = aws_sdk_s3::config::Builder::new().endpoint_url("http://127.0.0.2:1");
-        let request = cloud.s3.head_bucket().bucket("b").customize().config_override(elsewhere).send();
-        let refused = sentence(cloud.call(Operation::HeadBucket, "b", request).await);
+        let request = cloud.s3.get_bucket_tagging().bucket("b").customize().config_override(elsewhere).send();
+        let refused = sentence(cloud.call(Operation::GetBucketTagging, "b", request).await);
         assert!(refused.contains("127.0.0.2:1, which is not the endpoint that was given"), "{refused}");
     }
 

@@ -17,7 +17,8 @@ use std::ops::Deref;
 pub use folders::Folders;
 pub use layer::{Layers, Origin, Sources};
 pub use value::{
-    BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, Url, Whole,
+    BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, StackName, Url,
+    Whole,
 };
 
 /// One value and where it came from. Reads as the value itself.
@@ -110,6 +111,11 @@ pub enum SettingsError {
         /// What the parser expected.
         why: String,
     },
+    /// A variable that sends only one service elsewhere.
+    #[error(
+        "{0} sends only one service elsewhere, and hydrant works in one place: unset it, or use AWS_ENDPOINT_URL"
+    )]
+    ServiceEndpoint(String),
     /// A `--set` that is not `KEY=VALUE`.
     #[error("`--set {0}`: write it as `--set key=value`")]
     BadFlag(String),
@@ -153,7 +159,7 @@ macro_rules! settings {
 
 settings! {
     /// The stack's name: one word for everything that belongs together. Other stacks than `default` put it before every name.
-    stack: Name = "default";
+    stack: StackName = "default";
     /// The AWS profile to sign in with.
     profile: Option<String>, also "AWS_PROFILE" "AWS_DEFAULT_PROFILE";
     /// The AWS region; unset, the profile's.
@@ -236,11 +242,6 @@ impl Settings {
     /// Reads all layers and decides every key.
     pub fn load(sources: &Sources) -> Result<Self, SettingsError> {
         Self::from_layers(&Layers::read(sources)?)
-    }
-
-    /// Whether calls go somewhere else than AWS itself.
-    pub fn has_custom_endpoint(&self) -> bool {
-        self.endpoint_url.is_some()
     }
 
     /// Whether sign-in is by profile although keys are given too: the stronger layer decides, as

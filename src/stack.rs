@@ -58,6 +58,19 @@ pub enum StackError {
     /// Something there is not ours to touch.
     #[error("{}", .0.join("; "))]
     Refused(Vec<String>),
+    /// What was made a moment ago is not to be seen yet.
+    #[error("the {0} was made and is not to be seen: run the same command again")]
+    NotSeenYet(Kind),
+    /// A resource came out other than it was asked for, or would have to be replaced without having been agreed to.
+    #[error("the {kind} {name} is not as it should be ({why}): run the same command again to see what to do")]
+    NotAsMade {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+        /// What differs.
+        why: String,
+    },
     /// The operator asked to stop.
     #[error("stopped as asked")]
     Interrupted,
@@ -150,11 +163,6 @@ fn cloud_sentence(error: &CloudError) -> String {
 }
 
 impl StackError {
-    /// Whether the same thing may well succeed a little later, and so is worth waiting for.
-    fn passes(&self) -> bool {
-        matches!(self, Self::Cloud(error) if error.failure().passes())
-    }
-
     fn file(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { what, path, source }
@@ -230,7 +238,10 @@ impl Stack {
 
     /// Takes the stack for this process, as long as the lock lives; a second process is told who has it.
     pub fn lock(&self, command: &str) -> Result<Lock, LockError> {
-        Lock::take(&self.lock_file, command)
+        let lock = Lock::take(&self.lock_file, command)?;
+        let path = self.lock_file.clone();
+        self.journal.reload().map_err(|source| LockError::File { path, source })?;
+        Ok(lock)
     }
 
     /// What has to be done to bring everything up. Reads the world and changes nothing.
@@ -255,6 +266,25 @@ impl Stack {
             };
             match step {
                 Ok(step) => survey.plan.steps.push(step),
+                Err(error) => drop(survey.unreadable.insert(kind, error)),
+            }
+        }
+        survey
+    }
+
+    /// What is there, whatever is wanted.
+    async fn survey_leftovers(&self) -> Survey {
+        let mut survey = Survey::default();
+        for (kind, found) in self.read_all().await {
+            let name = self.names.of(kind).to_owned();
+            match found {
+                Ok(found) => {
+                    let next = match decide_down(kind, &name, found.as_ref(), None, self.claim(kind, false)) {
+                        Next::Delete => Next::Rest,
+                        next => next,
+                    };
+                    survey.plan.steps.push(Step { kind, name, found, wanted: true, next });
+                }
                 Err(error) => drop(survey.unreadable.insert(kind, error)),
             }
         }
@@ -303,7 +333,11 @@ impl Stack {
     }
 
     fn claim(&self, kind: Kind, adopt: bool) -> Claim<'_> {
-        Claim { stack: &self.names.stack, begun: self.journal.begun(kind, self.names.of(kind)), adopt }
+        Claim {
+            stack: &self.names.stack,
+            begun: self.journal.begun_untagged(kind, self.names.of(kind)),
+            adopt,
+        }
     }
 
     /// The resource as it should be; `None` if it should not be there. What is there decides only what cannot be

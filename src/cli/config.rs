@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use clap::Args;
 
+use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::settings::Settings;
 
@@ -24,16 +25,16 @@ impl Config {
         }
         let rows = context.settings.rows();
         if context.global.json {
-            println!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));
+            answer!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));
             return Ok(Exit::Done);
         }
         for file in [&context.layers.dotenv, &context.layers.file].into_iter().flatten() {
-            println!("{}", style::faint(format!("read {}", file.display())));
+            answer!("{}", style::faint(format!("read {}", file.display())));
         }
         for row in rows {
             let value = row.value.unwrap_or_else(|| "–".to_owned());
-            let value = crate::text::sanitise(&value);
-            println!("{:<24} {value:<46} {}", row.key, style::faint(row.origin));
+            let value = style::safe(value);
+            answer!("{:<24} {value:<46} {}", row.key, style::faint(row.origin));
         }
         Ok(Exit::Done)
     }
@@ -53,6 +54,6 @@ fn init() -> Result<Exit, CliError> {
         .open("hydrant.toml")
         .map_err(failed)?;
     file.write_all(Settings::template().as_bytes()).map_err(failed)?;
-    println!("wrote hydrant.toml: every setting is in it, commented out");
+    talk!("wrote hydrant.toml: every setting is in it, commented out");
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use clap::Args;
 
+use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::cloud::{Cloud, Identity};
 use crate::stack::Names;
@@ -49,7 +50,7 @@ impl Doctor {
             return policy(&context).await;
         }
         let mut rows = vec![settings(&context)];
-        rows.extend(account(&context).await);
+        rows.extend(context.unless_stopped(account(&context)).await?);
         rows.push(ssh().await);
         rows.push(disk(&context.folders.data));
         for row in &rows {
@@ -61,10 +62,10 @@ impl Doctor {
                 Verdict::Warning => style::warn("◌ warning"),
                 Verdict::Failed => style::bad("✗ failed "),
             };
-            println!("  {sign} {:<12} {}", row.check, row.found);
+            answer!("  {sign} {:<12} {}", row.check, style::safe(&row.found));
         }
         if context.global.json {
-            println!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));
+            answer!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));
         }
         let failed = rows.iter().any(|row| row.verdict == Verdict::Failed);
         Ok(if failed { Exit::Failed } else { Exit::Done })
@@ -75,15 +76,12 @@ async fn policy(context: &Context) -> Result<Exit, CliError> {
     let cloud = context.cloud().await?;
     // Whoever needs the policy may not be able to sign in yet: then it is written for any account.
     let identity = cloud.identity().await.unwrap_or_else(|error| {
-        eprintln!(
-            "{} the account is not known, so the policy says `*` for it: {error}",
-            style::warn("hydrant:")
-        );
+        talk!("{} the account is not known, so the policy says `*` for it: {error}", style::warn("hydrant:"));
         Identity { account: "*".to_owned(), arn: String::new(), partition: "aws".to_owned() }
     });
     let names = Names::new(&context.settings, &identity, cloud.region());
     let policy = permissions::policy(&names);
-    println!("{}", serde_json::to_string_pretty(&policy).expect("a policy is JSON"));
+    answer!("{}", serde_json::to_string_pretty(&policy).expect("a policy is JSON"));
     Ok(Exit::Done)
 }
 

@@ -18,7 +18,9 @@ pub(super) struct Completions {
 
 impl Completions {
     pub(super) fn run(&self, command: &mut clap::Command) -> Exit {
-        clap_complete::generate(self.shell, command, "hydrant", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, command, "hydrant", &mut script);
+        drop(std::io::stdout().write_all(&script));
         Exit::Done
     }
 }
@@ -32,6 +34,6 @@ pub(super) fn man(command: clap::Command) -> Result<Exit, CliError> {
     let mut page = Vec::new();
     let write = |source| CliError::Io { what: "write the manual page".to_owned(), source };
     clap_mangen::Man::new(command).render(&mut page).map_err(write)?;
-    std::io::stdout().write_all(&page).map_err(write)?;
+    drop(std::io::stdout().write_all(&page));
     Ok(Exit::Done)
 }

@@ -1,13 +1,15 @@
 //! `hydrant up`, `down` and `status`.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
 
 use clap::Args;
 
+use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::cloud::Place;
 use crate::progress::{Phase, Progress, Report};
-use crate::stack::apply::{Outcome, Teardown};
+use crate::stack::apply::{Ending, Outcome, Teardown};
 use crate::stack::audit::Audit;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Next, Plan, Step};
@@ -52,6 +54,9 @@ pub(super) struct Down {
 )]
 pub(super) struct Status {}
 
+/// How long an interrupted or failed run looks at what it leaves before it ends.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
 fn kind(name: &str) -> Result<Kind, String> {
     let kinds = || Kind::ALL.map(Kind::name).join(", ");
     Kind::named(name).ok_or_else(|| format!("the kinds are {}", kinds()))
@@ -61,7 +66,8 @@ impl Up {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let stack = open(&context).await?;
         let _lock = if self.plan { None } else { Some(stack.lock("up")?) };
-        let mut plan = context.unless_stopped(stack.plan_up(self.adopt)).await??;
+        let whole = context.unless_stopped(stack.plan_up(self.adopt)).await??;
+        let mut plan = whole.clone();
         if !self.only.is_empty() {
             plan.steps.retain(|step| self.only.contains(&step.kind));
         }
@@ -70,6 +76,7 @@ impl Up {
             talk_calls(&context, &stack);
             return Ok(plan_exit(&plan));
         }
+        context.refuse_if_readonly(plan.work().count())?;
         let refusals = plan.refusals();
         if !refusals.is_empty() {
             return Err(StackError::Refused(refusals).into());
@@ -83,21 +90,33 @@ impl Up {
             .await?;
         }
         let outcome = stack.up(&plan, self.adopt).await;
-        let survey =
-            if outcome.is_complete() { brought_up(plan, &outcome) } else { stack.survey(self.adopt).await };
+        let survey = if outcome.is_complete() {
+            brought_up(whole, &outcome)
+        } else {
+            last_look(stack.survey(self.adopt)).await
+        };
         show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
         Ok(end(&outcome, "up"))
     }
 }
 
-/// Every resource as the run last read it: all are as they should be, so nothing has to be read again.
-fn brought_up(mut plan: Plan, outcome: &Outcome) -> Survey {
-    for step in &mut plan.steps {
-        step.found = outcome.found.get(&step.kind).cloned();
-        step.next = Next::Rest;
+/// Every resource as the run last read it: what the run brought up is as it should be, so nothing has to be read
+/// again. What was not part of the run is as the plan found it.
+fn brought_up(mut whole: Plan, outcome: &Outcome) -> Survey {
+    for step in &mut whole.steps {
+        match outcome.endings.get(&step.kind) {
+            Some(Ending::Deleted | Ending::Absent) => (step.found, step.next) = (None, Next::Rest),
+            Some(_) => (step.found, step.next) = (outcome.found.get(&step.kind).cloned(), Next::Rest),
+            None => {}
+        }
     }
-    Survey { plan, ..Survey::default() }
+    Survey { plan: whole, ..Survey::default() }
+}
+
+/// What is there after a run that did not come to its end: as much as can be read in a moment.
+async fn last_look(survey: impl Future<Output = Survey>) -> Survey {
+    tokio::time::timeout(LAST_LOOK, survey).await.unwrap_or_default()
 }
 
 impl Down {
@@ -110,6 +129,7 @@ impl Down {
             talk_calls(&context, &stack);
             return Ok(plan_exit(&plan));
         }
+        context.refuse_if_readonly(plan.steps.iter().filter(|step| step.destroys()).count())?;
         if plan.steps.iter().any(Step::destroys) {
             let warning = if self.delete_data {
                 "What is deleted cannot be brought back, and neither can the data in the bucket."
@@ -118,10 +138,11 @@ impl Down {
             };
             confirm(&context, warning, stack.names().stack.as_str()).await?;
         }
-        let teardown = stack.down(&plan, self.delete_data).await;
-        if !teardown.outcome.is_interrupted() {
-            show_status(&context, &stack, &teardown.survey, &teardown.audit);
+        let mut teardown = stack.down(&plan, self.delete_data).await;
+        if teardown.outcome.is_interrupted() {
+            teardown.survey = last_look(stack.survey(false)).await;
         }
+        show_status(&context, &stack, &teardown.survey, &teardown.audit);
         talk_calls(&context, &stack);
         let exit = end(&teardown.outcome, "down");
         Ok(if exit == Exit::Done { proof(&teardown) } else { exit })
@@ -131,17 +152,17 @@ impl Down {
 /// Says what the audit proves: nothing left, only what was kept on purpose, or something that nobody meant to leave.
 fn proof(teardown: &Teardown) -> Exit {
     for sentence in &teardown.audit.blind {
-        eprintln!("{} the audit could not look everywhere: {sentence}", style::warn("hydrant:"));
+        talk!("{} the audit could not look everywhere: {}", style::warn("hydrant:"), style::safe(sentence));
     }
     for arn in teardown.unmeant() {
-        eprintln!("{} left: {arn}", style::bad("hydrant:"));
+        talk!("{} left: {}", style::bad("hydrant:"), style::safe(arn));
     }
     if !teardown.is_proven() {
         return Exit::Partly;
     }
     match teardown.bucket_kept() {
-        Some(why) => eprintln!("{} everything is gone but the bucket: {why}", style::good("hydrant:")),
-        None => eprintln!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
+        Some(why) => talk!("{} everything is gone but the bucket: {why}", style::good("hydrant:")),
+        None => talk!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
     }
     Exit::Done
 }
@@ -162,7 +183,7 @@ impl Status {
 
 async fn open(context: &Context) -> Result<Stack, CliError> {
     let json = context.global.json;
-    let progress = Progress::to(move |report| if json { print_json(&report) } else { talk(&report) });
+    let progress = Progress::to(move |report| if json { print_json(&report) } else { talk_of(&report) });
     let cloud = context.cloud().await?;
     let opening =
         Stack::open(cloud, context.settings.clone(), &context.folders, progress, context.stop.clone());
@@ -171,11 +192,10 @@ async fn open(context: &Context) -> Result<Stack, CliError> {
 
 fn print_json(value: &impl serde::Serialize) {
     let line = serde_json::to_string(value).expect("plain data is JSON");
-    // A reader that went away has had enough; the work goes on.
-    drop(writeln!(std::io::stdout(), "{line}"));
+    answer!("{line}");
 }
 
-fn talk(report: &Report) {
+fn talk_of(report: &Report) {
     let sign = match report.phase {
         Phase::Acting => style::faint("·"),
         Phase::Waiting => style::warn("◐"),
@@ -183,8 +203,8 @@ fn talk(report: &Report) {
         Phase::Failed => style::bad("✗"),
         Phase::Skipped => style::faint("–"),
     };
-    let name = crate::text::sanitise(&report.name);
-    drop(writeln!(std::io::stderr(), "  {sign} {:<17} {name:<42}  {}", report.kind, report.text));
+    let (name, text) = (style::safe(&report.name), style::safe(&report.text));
+    talk!("  {sign} {:<17} {name:<42}  {text}", report.kind);
 }
 
 fn talk_calls(context: &Context, stack: &Stack) {
@@ -193,13 +213,13 @@ fn talk_calls(context: &Context, stack: &Stack) {
     }
     let calls = stack.cloud().calls();
     let each: Vec<String> = calls.iter().map(|(call, times)| format!("{call} {times}")).collect();
-    eprintln!("{} calls: {}", calls.values().sum::<u64>(), each.join(", "));
+    talk!("{} calls: {}", calls.values().sum::<u64>(), each.join(", "));
 }
 
 fn headline(stack: &Stack) -> String {
     let place = match stack.cloud().place() {
         Place::Aws => style::bad("aws"),
-        Place::Endpoint(url) => url.to_string(),
+        Place::Endpoint(url) => style::safe(url),
     };
     let names = stack.names();
     format!(
@@ -240,7 +260,7 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
         print_json(&serde_json::json!({ "plan": lines }));
         return;
     }
-    println!("\n{}\n", headline(stack));
+    answer!("\n{}\n", headline(stack));
     for line in &lines {
         let sign = match line.action {
             "create" => style::good("+"),
@@ -251,12 +271,12 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
             "wait" => style::warn("◐"),
             _ => style::faint("="),
         };
-        println!("  {sign} {:<9} {:<17} {}", line.action, line.kind, line.name);
+        answer!("  {sign} {:<9} {:<17} {}", line.action, line.kind, line.name);
         for text in line.differences.iter().map(String::as_str).chain(line.why) {
-            println!("      {}", style::faint(text));
+            answer!("      {}", style::faint(style::safe(text)));
         }
     }
-    println!("\n{}", summary(plan));
+    answer!("\n{}", summary(plan));
 }
 
 fn summary(plan: &Plan) -> String {
@@ -286,7 +306,7 @@ fn show_status(
         print_json(&status);
         return status;
     }
-    println!("\n{}\n", headline(stack));
+    answer!("\n{}\n", headline(stack));
     for resource in &status.resources {
         let sign = resource.state.sign();
         let sign = match resource.state {
@@ -297,12 +317,12 @@ fn show_status(
         };
         let state = serde_json::to_value(resource.state).ok();
         let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default().to_owned();
-        println!("  {sign} {state:<9} {:<17} {}", resource.kind, crate::text::sanitise(&resource.name));
+        answer!("  {sign} {state:<9} {:<17} {}", resource.kind, style::safe(&resource.name));
         for text in resource.detail.split("; ").filter(|text| !text.is_empty()) {
-            println!("      {}", style::faint(text));
+            answer!("      {}", style::faint(style::safe(text)));
         }
     }
-    println!("\n{}", style::faint(&status.estimate));
+    answer!("\n{}", style::faint(&status.estimate));
     status
 }
 
@@ -335,15 +355,16 @@ async fn confirm(context: &Context, warning: &str, name: &str) -> Result<(), Cli
 fn end(outcome: &Outcome, command: &str) -> Exit {
     let done = outcome.endings.values().filter(|ending| ending.is_work_done()).count();
     let undone = outcome.endings.values().filter(|ending| ending.is_failure()).count();
+    let failed = outcome.failures().filter(|(_, error)| !matches!(error, StackError::Interrupted));
+    for (kind, error) in failed {
+        talk!("{} {kind}: {}", style::bad("hydrant:"), style::safe(error));
+    }
     if outcome.is_interrupted() {
-        eprintln!(
+        talk!(
             "{} stopped: {done} done, {undone} not; `hydrant {command}` goes on from here",
             style::warn("hydrant:")
         );
         return Exit::Interrupted;
-    }
-    for (kind, error) in outcome.failures() {
-        eprintln!("{} {kind}: {error}", style::bad("hydrant:"));
     }
     match (outcome.is_complete(), done) {
         (true, _) => Exit::Done,

@@ -1,7 +1,8 @@
-//! Colour and weight for text on a terminal. Nothing is told by colour alone.
+//! How text leaves: the answer on standard output, talk on standard error, with colour and weight on a terminal.
+//! Nothing is told by colour alone. A reader that went away has had enough; the work goes on.
 
-use std::fmt::Display;
-use std::io::IsTerminal;
+use std::fmt::{Arguments, Display};
+use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
 static COLOUR: OnceLock<bool> = OnceLock::new();
@@ -42,4 +43,25 @@ pub(super) fn faint(text: impl Display) -> String {
 /// What matters more.
 pub(super) fn strong(text: impl Display) -> String {
     paint("1", text)
+}
+
+/// A line of the answer, on standard output.
+macro_rules! answer {
+    ($($text:tt)*) => { $crate::cli::style::write_line(std::io::stdout(), format_args!($($text)*)) };
+}
+
+/// A line of talk, on standard error.
+macro_rules! talk {
+    ($($text:tt)*) => { $crate::cli::style::write_line(std::io::stderr(), format_args!($($text)*)) };
+}
+
+pub(super) use {answer, talk};
+
+pub(super) fn write_line(mut to: impl Write, text: Arguments<'_>) {
+    drop(writeln!(to, "{text}"));
+}
+
+/// Something that came from outside, made safe to show.
+pub(super) fn safe(text: impl Display) -> String {
+    crate::text::sanitise(&text.to_string())
 }

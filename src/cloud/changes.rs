@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use super::{CloudError, Operation};
-use crate::settings::Name;
+use crate::settings::StackName;
 
 #[derive(Debug)]
 pub(super) struct ChangeRecord {
@@ -29,7 +29,7 @@ struct Line<'a> {
 }
 
 impl ChangeRecord {
-    pub(super) fn new(path: Option<PathBuf>, stack: &Name) -> Self {
+    pub(super) fn new(path: Option<PathBuf>, stack: &StackName) -> Self {
         let host = rustix::system::uname();
         let user = std::env::var("USER")
             .or_else(|_| std::env::var("LOGNAME"))

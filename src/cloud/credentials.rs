@@ -9,29 +9,22 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use secrecy::ExposeSecret;
 
+use super::Place;
 use crate::settings::{Region, SettingValue, Settings};
 
 /// Keys that were given; else the profile, if it was; else the standard chain.
 ///
 /// With a custom endpoint the chain ends before the metadata services of containers and instances: a session
 /// against an emulator must not reach for an address outside this machine.
-pub(super) async fn provider(settings: &Settings) -> SharedCredentialsProvider {
-    let keys = settings.aws_access_key_id.as_ref().zip(settings.aws_secret_access_key.as_ref());
-    if let Some((id, secret)) = keys.filter(|_| !settings.profile_beats_keys()) {
-        let token = settings.aws_session_token.as_ref().map(|token| token.expose_secret().to_owned());
-        return SharedCredentialsProvider::new(Credentials::new(
-            id,
-            secret.expose_secret(),
-            token,
-            None,
-            "settings",
-        ));
+pub(super) async fn provider(settings: &Settings, place: &Place) -> SharedCredentialsProvider {
+    if let Some(keys) = given_keys(settings).filter(|_| !settings.profile_beats_keys()) {
+        return SharedCredentialsProvider::new(keys);
     }
     let mut profile = ProfileFileCredentialsProvider::builder();
     if let Some(name) = settings.profile.as_ref() {
         profile = profile.profile_name(name);
     }
-    if settings.has_custom_endpoint() {
+    if *place != Place::Aws {
         let environment = EnvironmentVariableCredentialsProvider::new();
         let chain = CredentialsProviderChain::first_try("Environment", environment)
             .or_else("Profile", profile.build());
@@ -41,6 +34,17 @@ pub(super) async fn provider(settings: &Settings) -> SharedCredentialsProvider {
         return SharedCredentialsProvider::new(profile.build());
     }
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().build().await)
+}
+
+/// The keys that were given. The three belong together: a token that a weaker layer left behind is not of this id.
+fn given_keys(settings: &Settings) -> Option<Credentials> {
+    let layer = &settings.aws_access_key_id.origin;
+    let id = settings.aws_access_key_id.as_ref()?;
+    let secret = settings.aws_secret_access_key.as_ref()?;
+    let token = settings.aws_session_token.as_ref();
+    let token = token.filter(|_| settings.aws_session_token.origin.is_of_layer(layer));
+    let token = token.map(|token| token.expose_secret().to_owned());
+    Some(Credentials::new(id, secret.expose_secret(), token, None, "settings"))
 }
 
 /// The region that was given, else the profile's. Instance metadata is never asked.

@@ -19,6 +19,9 @@ pub enum CloudError {
         "no region is set: give --region, AWS_REGION, `region` in hydrant.toml or a profile that has one"
     )]
     NoRegion,
+    /// The endpoint that the profile names is none.
+    #[error("the profile's endpoint_url {0}")]
+    BadEndpoint(String),
     /// One call failed.
     #[error("{}", .0.sentence())]
     Call(#[source] Box<CallError>),
@@ -153,8 +156,12 @@ impl Failure {
             | "ConcurrentModificationException"
             | "IncorrectInstanceState"
             | "EntityTemporarilyUnmodifiable" => Self::InUse,
-            "IdempotentParameterMismatch" => Self::TokenReused,
+            "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => Self::TokenReused,
             _ if is_propagation(code, message) => Self::NotYetUsable,
+            // EC2's word for an image that is somebody else's, too.
+            "AuthFailure" if matches!(operation, Operation::DescribeImages | Operation::RunInstances) => {
+                Self::Denied
+            }
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
                 Self::Expired
             }
@@ -162,6 +169,8 @@ impl Failure {
             | "UnrecognizedClientException"
             | "InvalidAccessKeyId"
             | "AuthFailure"
+            | "InvalidToken"
+            | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
             | "InvalidSignatureException"
             | "MissingAuthenticationToken" => Self::BadCredentials,
@@ -196,7 +205,9 @@ fn is_propagation(code: &str, message: &str) -> bool {
                 || says("Verify that the IAM role has access")
                 || says("security token included in the request is invalid")
         }
-        "InvalidParameterValue" => says("Invalid IAM Instance Profile"),
+        "InvalidParameterValue" => {
+            says("Invalid IAM Instance Profile") || says("has no associated IAM Roles")
+        }
         "MalformedPolicyDocument" => says("Invalid principal"),
         _ => false,
     }
@@ -249,7 +260,7 @@ impl CloudError {
     /// The kind of failure.
     pub fn failure(&self) -> Failure {
         match self {
-            Self::NoRegion => Failure::Refused,
+            Self::NoRegion | Self::BadEndpoint(_) => Failure::Refused,
             Self::Call(call) => call.failure,
         }
     }
@@ -257,7 +268,7 @@ impl CloudError {
     /// AWS's error code, if it answered.
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::NoRegion => None,
+            Self::NoRegion | Self::BadEndpoint(_) => None,
             Self::Call(call) => call.code.as_deref(),
         }
     }
@@ -377,6 +388,15 @@ mod tests {
                 400,
                 Failure::Refused,
             ),
+            (
+                RunInstances,
+                "InvalidParameterValue",
+                "IAM Instance Profile \"p\" has no associated IAM Roles",
+                400,
+                Failure::NotYetUsable,
+            ),
+            (RunInstances, "AuthFailure", "Not authorized for images: [ami-1]", 400, Failure::Denied),
+            (CreateBucket, "RequestTimeTooSkewed", "", 403, Failure::BadCredentials),
             (RunInstances, "IdempotentParameterMismatch", "", 400, Failure::TokenReused),
             (AddRoleToInstanceProfile, "LimitExceeded", "", 409, Failure::Exists),
         ] {

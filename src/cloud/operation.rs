@@ -34,6 +34,8 @@ pub enum On {
     InstanceProfile,
     /// EC2 things of the region that carry the stack's tag.
     TaggedEc2,
+    /// Tagging EC2 things as the stack's.
+    OwnTags,
     /// EC2 things of the region that are being made or used in making one.
     Ec2,
 }
@@ -80,7 +82,6 @@ operations! {
         Read GetCallerIdentity ["sts:GetCallerIdentity" Anything];
     }
     "S3" {
-        Read HeadBucket ["s3:ListBucket" Bucket];
         Read GetBucketTagging ["s3:GetBucketTagging" Bucket];
         Read GetPublicAccessBlock ["s3:GetBucketPublicAccessBlock" Bucket];
         Read GetBucketEncryption ["s3:GetEncryptionConfiguration" Bucket];
@@ -147,14 +148,14 @@ operations! {
         Read DescribeImages ["ec2:DescribeImages" Anything];
         Read DescribeVpcs ["ec2:DescribeVpcs" Anything];
         Read DescribeVolumes ["ec2:DescribeVolumes" Anything];
-        Change CreateTags ["ec2:CreateTags" Ec2];
-        Change ImportKeyPair ["ec2:ImportKeyPair" Ec2, "ec2:CreateTags" Ec2];
+        Change CreateTags ["ec2:CreateTags" OwnTags];
+        Change ImportKeyPair ["ec2:ImportKeyPair" Ec2, "ec2:CreateTags" OwnTags];
         Change DeleteKeyPair ["ec2:DeleteKeyPair" TaggedEc2];
-        Change CreateSecurityGroup ["ec2:CreateSecurityGroup" Ec2, "ec2:CreateTags" Ec2];
+        Change CreateSecurityGroup ["ec2:CreateSecurityGroup" Ec2, "ec2:CreateTags" OwnTags];
         Change AuthorizeSecurityGroupIngress ["ec2:AuthorizeSecurityGroupIngress" TaggedEc2];
         Change RevokeSecurityGroupIngress ["ec2:RevokeSecurityGroupIngress" TaggedEc2];
         Change DeleteSecurityGroup ["ec2:DeleteSecurityGroup" TaggedEc2];
-        Change RunInstances ["ec2:RunInstances" Ec2, "ec2:CreateTags" Ec2, "iam:PassRole" PassedRoles];
+        Change RunInstances ["ec2:RunInstances" Ec2, "ec2:CreateTags" OwnTags, "iam:PassRole" PassedRoles];
         Change StartInstances ["ec2:StartInstances" TaggedEc2];
         Change ModifyInstanceAttribute ["ec2:ModifyInstanceAttribute" TaggedEc2];
         Change ModifyInstanceMetadataOptions ["ec2:ModifyInstanceMetadataOptions" TaggedEc2];

@@ -47,6 +47,11 @@ impl Origin {
         }
     }
 
+    /// Whether it is of the same layer as the other.
+    pub fn is_of_layer(&self, other: &Self) -> bool {
+        self.layer() == other.layer()
+    }
+
     /// Whether it is of a layer above the other's.
     pub fn is_stronger_than(&self, other: &Self) -> bool {
         self.layer() > other.layer()
@@ -150,7 +155,10 @@ impl Layers {
                 self.say(key.name, Origin::Environment { variable }, value);
             }
         }
-        for (name, _) in environment {
+        for (name, value) in environment {
+            if name.starts_with("AWS_ENDPOINT_URL_") && !value.is_empty() {
+                return Err(SettingsError::ServiceEndpoint(name.clone()));
+            }
             check_own_variable(name, || Origin::Environment { variable: name.clone() })?;
         }
         Ok(())

@@ -193,6 +193,12 @@ ruled_text!(
     "be at most 128 letters, digits and `_-./`"
 );
 ruled_text!(
+    /// A stack's name: it becomes a part of every other name, of a path in IAM and of a folder here.
+    StackName,
+    |text| text.len() <= 32 && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)),
+    "be at most 32 letters, digits, `_` and `-`"
+);
+ruled_text!(
     /// A bucket's name, by S3's rules.
     BucketName,
     |text| {
@@ -219,8 +225,11 @@ ruled_text!(
 ruled_text!(
     /// An address of a web service.
     Url,
-    |text| reqwest::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some()),
-    "be an address such as https://example.com"
+    |text| reqwest::Url::parse(text).is_ok_and(|url| {
+        let is_web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        is_web && url.username().is_empty() && url.password().is_none()
+    }),
+    "be an address such as https://example.com, without a name or password in it"
 );
 
 impl Url {
@@ -243,6 +252,21 @@ impl Cidr {
         Self { address, bits: if address.is_ipv4() { 32 } else { 128 } }
     }
 
+    /// The same block written by its first address, as AWS gives it back.
+    fn masked(self) -> Self {
+        let address = match self.address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
+                IpAddr::from((address.to_bits() & mask).to_be_bytes())
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
+                IpAddr::from((address.to_bits() & mask).to_be_bytes())
+            }
+        };
+        Self { address, ..self }
+    }
+
     /// Whether it is a block of IPv4 addresses.
     pub fn is_ipv4(&self) -> bool {
         self.address.is_ipv4()
@@ -260,12 +284,30 @@ impl SettingValue for Cidr {
         let block = || {
             let (address, bits) = written.split_once('/')?;
             let (address, bits): (IpAddr, u8) = (address.parse().ok()?, bits.parse().ok()?);
-            (bits <= Self::only(address).bits).then_some(Self { address, bits })
+            (bits <= Self::only(address).bits).then(|| Self { address, bits }.masked())
         };
         block().ok_or_else(|| format!("must be an address block such as 203.0.113.7/32, not `{written}`"))
     }
 
     fn show(&self) -> Option<String> {
         Some(self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_written_by_its_first_address() {
+        for (written, block) in [
+            ("203.0.113.7/32", "203.0.113.7/32"),
+            ("203.0.113.7/24", "203.0.113.0/24"),
+            ("203.0.113.7/0", "0.0.0.0/0"),
+            ("2001:db8::7/64", "2001:db8::/64"),
+            ("2001:db8::7/0", "::/0"),
+        ] {
+            assert_eq!(Cidr::parse(written).map(|block| block.to_string()), Ok(block.to_owned()));
+        }
     }
 }

@@ -12,7 +12,7 @@ use backon::BackoffBuilder;
 
 use super::audit::Audit;
 use super::graph::{Kind, Walked, walk};
-use super::plan::{Claim, Found, Life, Next, Owner, Plan, Step, decide};
+use super::plan::{Found, Life, Next, Owner, Plan, Step, decide};
 use super::{Stack, StackError, Survey, if_there, resource};
 use crate::cloud::Failure;
 use crate::progress::Phase;
@@ -20,6 +20,12 @@ use crate::progress::Phase;
 /// The first pause of a wait, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What was made a moment ago is known everywhere within this time; what is still missing then is missing.
+const SEEN_LIMIT: Duration = Duration::from_secs(90);
+/// Listings stop naming what is gone within this time.
+const LISTINGS_LAG: Duration = Duration::from_secs(30);
+/// A change that is not to be seen is made again after this time.
+const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a resource ended up.
 #[derive(Debug)]
@@ -147,32 +153,34 @@ fn limit(kind: Kind) -> Duration {
     )
 }
 
-/// Growing pauses up to a limit, which end early when the operator asks to stop.
+/// Growing pauses up to a limit, which end early when the operator asks to stop. The limit counts from the first
+/// wait: work that takes long, as emptying a bucket does, is not waiting.
 struct Patience<'a> {
     stack: &'a Stack,
     kind: Kind,
-    since: Instant,
+    since: Option<Instant>,
     pauses: backon::ExponentialBackoff,
     said: String,
 }
 
 impl<'a> Patience<'a> {
     fn new(stack: &'a Stack, kind: Kind) -> Self {
-        let pauses = backon::ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_factor(1.6)
-            .with_jitter()
-            .without_max_times()
-            .build();
-        Self { stack, kind, since: Instant::now(), pauses, said: String::new() }
+        Self { stack, kind, since: None, pauses: pauses(), said: String::new() }
+    }
+
+    /// Something was achieved: what comes next has all the time again.
+    fn renew(&mut self) {
+        (self.since, self.pauses) = (None, pauses());
     }
 
     /// Says what is waited for, once, and waits a little.
     async fn wait(&mut self, waiting_for: &str) -> Result<(), StackError> {
+        self.wait_within(limit(self.kind), waiting_for).await
+    }
+
+    async fn wait_within(&mut self, limit: Duration, waiting_for: &str) -> Result<(), StackError> {
         let name = self.stack.names.of(self.kind);
-        let limit = limit(self.kind);
-        if self.since.elapsed() > limit {
+        if self.since.get_or_insert_with(Instant::now).elapsed() > limit {
             let (kind, name, waiting_for) = (self.kind, name.to_owned(), waiting_for.to_owned());
             return Err(StackError::TooLong { kind, name, waiting_for, limit });
         }
@@ -187,22 +195,155 @@ impl<'a> Patience<'a> {
         }
     }
 
-    /// Waits if the error is one that passes; hands it back if it is not.
+    /// Waits if the error is one that passes; hands it back if it is not, or if it has not passed in time.
     async fn wait_out(&mut self, error: StackError) -> Result<(), StackError> {
-        let StackError::Cloud(cloud) = &error else { return Err(error) };
-        let why = match cloud.failure() {
-            Failure::NotYetUsable => "waiting until AWS knows the role everywhere",
-            Failure::InUse => "waiting until nothing uses it any more",
-            Failure::Throttled => "throttled; trying again",
-            _ if error.passes() => "no good answer; trying again",
+        let failure = match &error {
+            StackError::Cloud(cloud) => cloud.failure(),
+            StackError::NotSeenYet(_) => Failure::Missing,
             _ => return Err(error),
         };
-        let code = cloud.code().map(|code| format!(" ({code})")).unwrap_or_default();
-        match self.wait(&format!("{why}{code}")).await {
+        let (limit, why) = match failure {
+            Failure::NotYetUsable => (limit(self.kind), "waiting until AWS knows the role everywhere"),
+            Failure::InUse => (limit(self.kind), "waiting until nothing uses it any more"),
+            Failure::Throttled => (limit(self.kind), "throttled; trying again"),
+            Failure::Missing | Failure::TokenReused => (SEEN_LIMIT, "waiting until AWS shows what was made"),
+            failure if failure.passes() => (limit(self.kind), "no good answer; trying again"),
+            _ => return Err(error),
+        };
+        let code = match &error {
+            StackError::Cloud(cloud) => cloud.code().map(|code| format!(" ({code})")).unwrap_or_default(),
+            _ => String::new(),
+        };
+        match self.wait_within(limit, &format!("{why}{code}")).await {
             // The reason that AWS gave is worth more than that it took long.
             Err(StackError::TooLong { .. }) => Err(error),
             waited => waited,
         }
+    }
+}
+
+fn pauses() -> backon::ExponentialBackoff {
+    backon::ExponentialBuilder::default()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_factor(1.6)
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// One resource on its way to where it should be.
+struct Convergence<'a> {
+    stack: &'a Stack,
+    kind: Kind,
+    adopt: bool,
+    /// Whether the plan that was agreed to says that it is replaced.
+    may_replace: bool,
+    patience: Patience<'a>,
+    ending: Ending,
+    /// What was done last, and when: AWS may not show it yet.
+    done: Option<(Next, Instant)>,
+}
+
+impl<'a> Convergence<'a> {
+    fn new(stack: &'a Stack, step: &Step, adopt: bool) -> Self {
+        Self {
+            stack,
+            kind: step.kind,
+            adopt,
+            may_replace: matches!(step.next, Next::Replace(_)),
+            patience: Patience::new(stack, step.kind),
+            ending: Ending::Unchanged,
+            done: None,
+        }
+    }
+
+    /// Acts, looks, decides, until there is nothing left to do.
+    async fn run(mut self, step: &Step) -> Result<(Ending, Option<Found>), StackError> {
+        let (mut next, mut found) = (step.next.clone(), step.found.clone());
+        while next != Next::Rest {
+            self.stack.check_stop()?;
+            if let Err(error) = self.act(&next, found.as_ref()).await {
+                self.patience.wait_out(error).await?;
+            }
+            match self.stack.look(self.kind, self.adopt).await {
+                Ok(looked) => (next, found) = looked,
+                Err(error) => self.patience.wait_out(error).await?,
+            }
+        }
+        if let Some(found) = &found {
+            resource::of(self.kind).settle(self.stack, found).await?;
+        }
+        Ok((self.ending, found))
+    }
+
+    async fn act(&mut self, next: &Next, found: Option<&Found>) -> Result<(), StackError> {
+        let resource = resource::of(self.kind);
+        let since = self.done.as_ref().filter(|(done, _)| done == next).map(|(_, when)| when.elapsed());
+        match (next, found) {
+            (Next::Wait(what), _) => self.patience.wait(what).await,
+            (Next::Create, _) if since.is_some() => self.patience.wait("made, and not to be seen yet").await,
+            (Next::Create, _) => {
+                self.tell("creating");
+                resource.create(self.stack).await?;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
+                self.patience.wait("changed, and not to be seen yet").await
+            }
+            (Next::Adopt(differences) | Next::Change(differences), Some(found)) => {
+                self.tell("setting its properties");
+                resource.change(self.stack, found, differences).await?;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Replace(_), _) if self.may_replace && since.is_some_and(|since| since < SHOWN_WITHIN) => {
+                self.patience.wait("being deleted to be made anew").await
+            }
+            (Next::Replace(_), Some(found)) if self.may_replace && !self.has_made() => {
+                self.tell("deleting it to make it anew");
+                if_there(resource.delete(self.stack, found).await)?;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Replace(differences), _) => {
+                let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                Err(StackError::NotAsMade {
+                    kind: self.kind,
+                    name: self.name().to_owned(),
+                    why: why.join(", "),
+                })
+            }
+            (Next::Refuse(why) | Next::Leave(why), _) => Err(StackError::Refused(vec![why.clone()])),
+            (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
+        }
+    }
+
+    fn has_made(&self) -> bool {
+        matches!(self.done, Some((Next::Create, _)))
+    }
+
+    /// Notes what was done, and what that makes of the whole. A repetition gives no new patience.
+    fn did(&mut self, next: &Next) {
+        if self.done.as_ref().is_none_or(|(done, _)| done != next) {
+            self.patience.renew();
+        }
+        self.done = Some((next.clone(), Instant::now()));
+        self.ending = match (std::mem::replace(&mut self.ending, Ending::Unchanged), next) {
+            (Ending::Replaced, _) | (_, Next::Replace(_)) => Ending::Replaced,
+            (Ending::Created, _) | (_, Next::Create) => Ending::Created,
+            (Ending::Adopted, _) | (_, Next::Adopt(_)) => Ending::Adopted,
+            _ => Ending::Changed,
+        };
+    }
+
+    fn name(&self) -> &'a str {
+        self.stack.names.of(self.kind)
+    }
+
+    fn tell(&self, what: &str) {
+        self.stack.progress.tell(self.kind.name(), self.name(), Phase::Acting, what);
     }
 }
 
@@ -218,7 +359,7 @@ impl Stack {
             |kind| kind.needs().to_vec(),
             |kind| async move {
                 let step = plan.step(kind).expect("every kind walked is in the plan");
-                let ended = self.converge(step, adopt).await;
+                let ended = Convergence::new(self, step, adopt).run(step).await;
                 self.tell_ending(kind, ended.as_ref().map(|(ending, _)| ending));
                 ended
             },
@@ -247,8 +388,7 @@ impl Stack {
         if outcome.is_interrupted() {
             return Teardown { outcome, ..Teardown::default() };
         }
-        let survey = self.survey(false).await;
-        let audit = self.audit(&survey).await;
+        let (survey, audit) = self.look_for_leftovers(outcome.is_complete()).await;
         let teardown = Teardown { outcome, survey, audit };
         if teardown.is_proven()
             && let Err(error) = self.keys.remove_with(|| self.journal.remove())
@@ -256,6 +396,23 @@ impl Stack {
             tracing::warn!(%error, "the stack's own files could not be removed");
         }
         teardown
+    }
+
+    /// Looks again for a while if something is listed after a teardown that removed everything: the listings of AWS
+    /// are behind the world by seconds.
+    async fn look_for_leftovers(&self, expect_nothing: bool) -> (Survey, Audit) {
+        let mut pauses = pauses();
+        let since = Instant::now();
+        loop {
+            let survey = self.survey_leftovers().await;
+            let audit = self.audit(&survey).await;
+            let kept = survey.plan.steps.iter().filter(|step| step.found.is_some()).count();
+            let lag = expect_nothing && audit.left.len() > kept && since.elapsed() < LISTINGS_LAG;
+            if !lag || self.stop.is_cancelled() {
+                return (survey, audit);
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
     }
 
     async fn take_down(&self, steps: &[&Step], delete_data: bool) -> Outcome {
@@ -300,102 +457,12 @@ impl Stack {
         self.progress.tell(kind.name(), self.names.of(kind), phase, text);
     }
 
-    /// Brings one wanted resource to where it should be.
-    async fn converge(&self, step: &Step, adopt: bool) -> Result<(Ending, Option<Found>), StackError> {
-        let kind = step.kind;
-        let resource = resource::of(kind);
-        let may_replace = matches!(step.next, Next::Replace(_));
-        let mut patience = Patience::new(self, kind);
-        let (mut next, mut found) = (step.next.clone(), step.found.clone());
-        let mut ending = Ending::Unchanged;
-        // Made or changed a moment ago; AWS may not show it yet.
-        let mut just_made = false;
-        let mut mended: Option<Next> = None;
-        loop {
-            if matches!(next, Next::Rest) {
-                if let Some(found) = &found {
-                    resource.settle(self, found).await?;
-                }
-                return Ok((ending, found));
-            }
-            self.check_stop()?;
-            let acted = match (&next, &found) {
-                (Next::Refuse(why) | Next::Leave(why), _) => {
-                    return Err(StackError::Refused(vec![why.clone()]));
-                }
-                (Next::Wait(what), _) => {
-                    patience.wait(what).await?;
-                    Ok(())
-                }
-                (Next::Create, _) if just_made => {
-                    patience.wait("made, and not to be seen yet").await?;
-                    Ok(())
-                }
-                (Next::Create, _) => {
-                    self.act(kind, "creating");
-                    let made = resource.create(self).await;
-                    just_made = made.is_ok();
-                    if just_made && !matches!(ending, Ending::Replaced) {
-                        ending = Ending::Created;
-                    }
-                    made
-                }
-                (Next::Adopt(differences) | Next::Change(differences), Some(found)) => {
-                    if mended.as_ref() == Some(&next) {
-                        patience.wait("changed, and not to be seen yet").await?;
-                    }
-                    self.act(kind, "setting its properties");
-                    let changed = resource.change(self, found, differences).await;
-                    if changed.is_ok() {
-                        ending = match (ending, &next) {
-                            (Ending::Unchanged, Next::Adopt(_)) => Ending::Adopted,
-                            (Ending::Unchanged, _) => Ending::Changed,
-                            (ending, _) => ending,
-                        };
-                        mended = Some(next.clone());
-                    }
-                    changed
-                }
-                (Next::Replace(differences), Some(found)) if may_replace && !just_made => {
-                    if matches!(ending, Ending::Replaced) {
-                        patience.wait("being deleted to be made anew").await?;
-                    }
-                    self.act(kind, "deleting it to make it anew");
-                    tracing::info!(%kind, ?differences, "replacing");
-                    ending = Ending::Replaced;
-                    if_there(resource.delete(self, found).await).map(drop)
-                }
-                (Next::Replace(differences), _) => {
-                    let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                    let name = self.names.of(kind);
-                    let why = format!(
-                        "the {kind} {name} is not as it was made ({}): run the same command again to see what to do",
-                        why.join(", ")
-                    );
-                    return Err(StackError::Refused(vec![why]));
-                }
-                (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
-            };
-            if let Err(error) = acted {
-                patience.wait_out(error).await?;
-            }
-            match self.look(kind, adopt).await {
-                Ok(looked) => (next, found) = looked,
-                Err(error) => patience.wait_out(error).await?,
-            }
-        }
-    }
-
     async fn look(&self, kind: Kind, adopt: bool) -> Result<(Next, Option<Found>), StackError> {
         let found = self.read(kind).await?;
         let wanted = self.wanted(kind, found.as_ref()).await?;
         let next =
             decide(kind, self.names.of(kind), wanted.as_ref(), found.as_ref(), self.claim(kind, adopt));
         Ok((next, found))
-    }
-
-    fn act(&self, kind: Kind, what: &str) {
-        self.progress.tell(kind.name(), self.names.of(kind), Phase::Acting, what);
     }
 
     /// Takes one resource down and sees that it is gone.
@@ -431,7 +498,7 @@ impl Stack {
                 patience.wait("waiting until it is gone").await?;
             }
             if found.life != Life::Deleting {
-                self.act(kind, "deleting");
+                self.progress.tell(kind.name(), self.names.of(kind), Phase::Acting, "deleting");
                 match self.delete_once(kind, &found, delete_data).await {
                     Ok(()) => {}
                     Err(StackError::Cloud(error))
@@ -454,8 +521,7 @@ impl Stack {
     }
 
     pub(super) fn not_ours(&self, kind: Kind, found: &Found) -> Option<Ending> {
-        let claim: Claim<'_> = self.claim(kind, false);
-        match claim.owner(kind, found) {
+        match self.claim(kind, false).owner(kind, found) {
             Owner::Us => None,
             _ => Some(Ending::Left(format!("hydrant did not make the {kind} {}", self.names.of(kind)))),
         }

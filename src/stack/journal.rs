@@ -3,7 +3,8 @@
 //! A file of JSON lines, only ever appended to. Before a call that changes anything, a `begun` line is written and
 //! synced; after it a `done` or `failed` line follows. What a crash leaves is read like this:
 //!
-//! - `begun` without an end: the call may have happened. The thing, if it is there, is ours even without its tag.
+//! - A bucket whose making is `begun` is ours even without its tag, until its tagging is `done`: it is the one
+//!   resource that is not tagged by the call that makes it. From then on only tags tell whose a thing is.
 //! - A client token of a `begun` that has no end is used again, so that AWS gives the same instance and not a second.
 //! - A last line that is torn was never acted upon (the act comes after the sync): it is cut off.
 //!
@@ -60,7 +61,14 @@ pub(super) struct Journal {
 impl Journal {
     /// Reads the journal at `path`; one that is not there is empty, and is made by the first append.
     pub(super) fn open(path: PathBuf) -> std::io::Result<Self> {
-        let text = match std::fs::read(&path) {
+        let journal = Self { path, inner: Mutex::default() };
+        journal.reload()?;
+        Ok(journal)
+    }
+
+    /// Reads it again: whoever takes the stack over must know what the one before did to the end.
+    pub(super) fn reload(&self) -> std::io::Result<()> {
+        let text = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
@@ -72,12 +80,13 @@ impl Journal {
                 Err(error) => tracing::warn!(%error, "a torn line of the journal was left out"),
             }
         }
-        Ok(Self { path, inner: Mutex::new((None, entries)) })
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = (None, entries);
+        Ok(())
     }
 
-    /// Whether this stack began to make a resource of that name and has not deleted it since.
-    pub(super) fn begun(&self, kind: Kind, name: &str) -> bool {
-        self.entry(kind, name).begun
+    /// Whether this stack began to make a resource of that name, and its tag may not be on it yet.
+    pub(super) fn begun_untagged(&self, kind: Kind, name: &str) -> bool {
+        kind == Kind::Bucket && self.entry(kind, name).begun
     }
 
     /// Whether this stack made a resource of that name, to its knowledge, and has not deleted it since.
@@ -148,8 +157,13 @@ impl Journal {
             Some(file) => file,
             None => file.insert(open_whole_lines(&self.path)?),
         };
-        file.write_all(format!("{}\n", serde_json::to_string(&line)?).as_bytes())?;
-        file.sync_data()?;
+        let before = file.metadata()?.len();
+        let text = format!("{}\n", serde_json::to_string(&line)?);
+        if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_data()) {
+            // Half a line must not swallow the next one; if that fails too, the next opening cuts it.
+            drop(file.set_len(before));
+            return Err(error);
+        }
         note(entries, &line);
         Ok(())
     }
@@ -197,10 +211,12 @@ fn note(entries: &mut Entries, line: &Line) {
                 entry.token = None;
             }
             Event::Failed => {
-                entry.begun = entry.made;
+                entry.begun = false;
                 entry.token = None;
             }
         }
+    } else if line.call == Operation::PutBucketTagging.permission() && line.event == Event::Done {
+        entry.begun = false;
     } else if line.call == kind.remover().permission() && line.event == Event::Done {
         *entry = Entry::default();
     }
@@ -209,7 +225,7 @@ fn note(entries: &mut Entries, line: &Line) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Operation::{CreateBucket, DeleteBucket, RunInstances};
+    use Operation::{CreateBucket, DeleteBucket, PutBucketTagging, RunInstances};
 
     fn journal() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -218,11 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_is_claimed_until_it_is_deleted() {
+    fn what_was_begun_is_claimed_until_its_tag_can_tell() {
         let (_folder, path) = journal();
         let claims = |path: &Path| {
             let journal = Journal::open(path.to_owned()).expect("a journal");
-            (journal.begun(Kind::Bucket, "b"), journal.made(Kind::Bucket, "b"))
+            (journal.begun_untagged(Kind::Bucket, "b"), journal.made(Kind::Bucket, "b"))
         };
         assert_eq!(claims(&path), (false, false));
         let journal = Journal::open(path.clone()).expect("a journal");
@@ -230,8 +246,12 @@ mod tests {
         assert_eq!(claims(&path), (true, false));
         journal.end(CreateBucket, Kind::Bucket, "b", None).expect("written");
         assert_eq!(claims(&path), (true, true));
+        journal.begin(PutBucketTagging, Kind::Bucket, "b", None).expect("written");
+        assert_eq!(claims(&path), (true, true), "the tagging may not have happened");
+        journal.end(PutBucketTagging, Kind::Bucket, "b", None).expect("written");
+        assert_eq!(claims(&path), (false, true), "from here on the tag tells");
         journal.begin(DeleteBucket, Kind::Bucket, "b", None).expect("written");
-        assert_eq!(claims(&path), (true, true), "a deletion that was only begun may not have happened");
+        assert_eq!(claims(&path), (false, true), "a deletion that was only begun may not have happened");
         journal.end(DeleteBucket, Kind::Bucket, "b", None).expect("written");
         assert_eq!(claims(&path), (false, false));
     }
@@ -258,11 +278,11 @@ mod tests {
             text.extend(&whole[..torn]);
             std::fs::write(&path, text).expect("written");
             let reopened = Journal::open(path.clone()).expect("a journal");
-            assert!(reopened.begun(Kind::Bucket, "b"));
+            assert!(reopened.begun_untagged(Kind::Bucket, "b"));
             reopened.begin(RunInstances, Kind::Instance, "i", Some("t")).expect("written");
             let again = Journal::open(path.clone()).expect("a journal");
             assert!(
-                again.begun(Kind::Bucket, "b") && again.open_token(Kind::Instance, "i").is_some(),
+                again.begun_untagged(Kind::Bucket, "b") && again.open_token(Kind::Instance, "i").is_some(),
                 "torn at {torn}"
             );
         }

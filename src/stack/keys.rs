@@ -68,9 +68,12 @@ impl Keys {
         format!("hydrant-{instance_id}")
     }
 
-    /// Trusts the key that was given to this instance, and forgets the key's private half.
-    pub(super) fn trust_host(&self, instance_id: &str) -> Result<(), StackError> {
-        let Some(key) = read(&self.host_file())? else { return Ok(()) };
+    /// Trusts the key of this fingerprint for the instance that was given it, if the key is the one kept here, and
+    /// forgets the key's private half.
+    pub(super) fn trust_host(&self, instance_id: &str, given: &str) -> Result<(), StackError> {
+        let Some(key) = read(&self.host_file())?.filter(|key| fingerprint(key.public_key()) == given) else {
+            return Ok(());
+        };
         let public = openssh(key.public_key(), &self.host_file())?;
         let line = format!("{} {public}\n", Self::host_alias(instance_id));
         let path = self.known_hosts_file();
@@ -107,6 +110,11 @@ impl Keys {
 pub(super) fn openssh(key: &PublicKey, path: &Path) -> Result<String, StackError> {
     let text = key.to_openssh().map_err(|source| StackError::Key { path: path.to_owned(), source })?;
     Ok(without_comment(&text))
+}
+
+/// What a key is told apart by, as `ssh-keygen -l` shows it.
+pub(super) fn fingerprint(key: &PublicKey) -> String {
+    key.fingerprint(ssh_key::HashAlg::Sha256).to_string()
 }
 
 /// The first two words of a public key's line: the algorithm and the key itself.
@@ -162,8 +170,10 @@ mod tests {
         assert_eq!((mode(keys.operator_file()), mode(keys.folder.clone())), (0o600, 0o700));
 
         let host = keys.make_host("host").expect("made");
-        keys.trust_host("i-1").expect("trusted");
-        keys.trust_host("i-1").expect("trusting again changes nothing");
+        keys.trust_host("i-2", "SHA256:of-another-key").expect("nothing to trust");
+        assert!(!keys.known_hosts_file().exists(), "another operator's host is not trusted for ours");
+        keys.trust_host("i-1", &fingerprint(host.public_key())).expect("trusted");
+        keys.trust_host("i-1", &fingerprint(host.public_key())).expect("trusting again changes nothing");
         let known = std::fs::read_to_string(keys.known_hosts_file()).expect("is there");
         assert_eq!(
             known,

@@ -9,6 +9,8 @@ use super::graph::Kind;
 pub const STACK_TAG: &str = "hydrant:stack";
 /// The tag that says which hydrant made it.
 pub(super) const VERSION_TAG: &str = "hydrant:version";
+/// The tag that says which region the stack of an IAM thing is in.
+pub(super) const REGION_TAG: &str = "hydrant:region";
 /// This hydrant.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -88,7 +90,7 @@ impl Names {
 
     /// The IAM path of the stack's roles and profiles: one listing by path finds them all.
     pub fn iam_path(&self) -> String {
-        format!("/hydrant/{}/", self.stack)
+        format!("/hydrant/{}/{}/", self.stack, self.region)
     }
 
     /// The ARN of a resource that has its name in it; EC2's have ids instead, see [`Names::ec2_arn`].

@@ -4,8 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Stack, StackError};
+use crate::cloud::Place;
 use crate::settings::{Cidr, Url};
 
+/// The host has an IPv4 address only, so it is the operator's IPv4 address that is asked for.
+const IPV4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 /// A service that tells an address answers at once or not at all.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -16,7 +19,7 @@ impl Stack {
         if let Some(given) = *self.settings.ssh_from {
             return Ok(given);
         }
-        if self.settings.has_custom_endpoint() {
+        if *self.cloud.place() != Place::Aws {
             return Ok(Cidr::only(IpAddr::from([127, 0, 0, 1])));
         }
         self.ssh_from.get_or_try_init(|| ask(&self.settings.ssh_from_service)).await.copied()
@@ -25,7 +28,7 @@ impl Stack {
 
 async fn ask(service: &Url) -> Result<Cidr, StackError> {
     let failed = |source| StackError::NoAddress { service: service.to_string(), source: Some(source) };
-    let client = reqwest::Client::builder().timeout(LIMIT).build().map_err(failed)?;
+    let client = reqwest::Client::builder().timeout(LIMIT).local_address(IPV4).build().map_err(failed)?;
     let answer = client.get(service.as_str()).send().await.and_then(reqwest::Response::error_for_status);
     let text = answer.map_err(failed)?.text().await.map_err(failed)?;
     let address = text.trim().parse::<IpAddr>();

@@ -36,7 +36,7 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     let log_group = names.arn(Kind::LogGroup);
     let mut statement = json!({ "Sid": format!("{on:?}"), "Effect": "Allow", "Action": actions });
     statement["Resource"] = match on {
-        On::Anything | On::Ec2 => json!("*"),
+        On::Anything | On::Ec2 | On::OwnTags => json!("*"),
         On::Bucket => json!(bucket),
         On::Objects => json!(format!("{bucket}/*")),
         On::LogGroup => json!([log_group, format!("{log_group}:*")]),
@@ -60,6 +60,12 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     match on {
         On::Ec2 => {
             statement["Condition"] = json!({ "StringEquals": { "aws:RequestedRegion": region.as_str() } });
+        }
+        // Who could put this tag on anything could then terminate it: so only together with the stack's own value, and
+        // an operator who must not adopt anything can be held to `ec2:CreateAction` on top.
+        On::OwnTags => {
+            statement["Condition"] =
+                json!({ "StringEquals": { format!("aws:RequestTag/{STACK_TAG}"): names.stack } });
         }
         On::TaggedEc2 => {
             statement["Condition"] =
@@ -110,6 +116,7 @@ pub async fn check(cloud: &Cloud, identity: &Identity, names: &Names) -> Checked
                 .set_action_names(Some(texts(&part["Action"])))
                 .set_resource_arns(Some(resources.clone()))
                 .context_entries(context(&format!("aws:ResourceTag/{STACK_TAG}"), &names.stack))
+                .context_entries(context(&format!("aws:RequestTag/{STACK_TAG}"), &names.stack))
                 .context_entries(context("aws:RequestedRegion", names.region.as_str()))
                 .context_entries(context("iam:PassedToService", &Names::service(service)))
                 .max_items(1000)

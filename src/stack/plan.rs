@@ -165,7 +165,7 @@ pub enum Owner {
 pub struct Claim<'a> {
     /// The stack's name.
     pub stack: &'a str,
-    /// Whether the journal says that this stack began to make a thing of this name.
+    /// Whether the journal says that this stack began to make it and may not have tagged it yet.
     pub begun: bool,
     /// Whether the operator said that nobody's things of our names are to be taken over.
     pub adopt: bool,

@@ -15,6 +15,7 @@ mod security_group;
 use async_trait::async_trait;
 
 use super::graph::Kind;
+use super::names::REGION_TAG;
 use super::plan::{Difference, Found, Wanted};
 use super::{Stack, StackError};
 
@@ -69,25 +70,35 @@ fn differs(differences: &[Difference], property: &str) -> bool {
     differences.iter().any(|difference| difference.property == property)
 }
 
-/// The tags of IAM things.
+/// The tags of IAM things. IAM knows no regions, so theirs is a tag too.
 fn iam_tags(stack: &Stack) -> Vec<aws_sdk_iam::types::Tag> {
+    let region = (REGION_TAG, stack.names.region.as_str());
     let tag = |(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build();
-    stack.names.tags().map(|pair| tag(pair).expect("key and value are given")).into()
+    let tags = stack.names.tags().into_iter().chain([region]);
+    tags.map(|pair| tag(pair).expect("key and value are given")).collect()
+}
+
+/// Whose an IAM thing is: the same stack in another region is another owner.
+fn owner_in_iam(stack: &Stack, tags: &[aws_sdk_iam::types::Tag]) -> Option<String> {
+    let tag = |key: &str| tags.iter().find(|tag| tag.key() == key).map(|tag| tag.value());
+    let owner = tag(super::STACK_TAG)?;
+    match tag(REGION_TAG) {
+        Some(region) if region != stack.names.region.as_str() => Some(format!("{owner} in {region}")),
+        _ => Some(owner.to_owned()),
+    }
 }
 
 /// The tags of EC2 things, given with the call that makes them.
 fn ec2_tags(
     stack: &Stack,
     what: aws_sdk_ec2::types::ResourceType,
-    name: Option<&str>,
+    others: &[(&str, &str)],
 ) -> aws_sdk_ec2::types::TagSpecification {
-    let own = stack.names.tags().into_iter().chain(name.map(|name| ("Name", name)));
+    let tags = stack.names.tags().into_iter().chain(others.iter().copied());
+    let tag = |(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
     aws_sdk_ec2::types::TagSpecification::builder()
         .resource_type(what)
-        .set_tags(Some(
-            own.map(|(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build())
-                .collect(),
-        ))
+        .set_tags(Some(tags.map(tag).collect()))
         .build()
 }
 

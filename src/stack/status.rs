@@ -126,7 +126,7 @@ impl Stack {
                 (ResourceState::Absent, "hydrant made it and it is gone".to_owned())
             }
             (None, _) => (ResourceState::Absent, String::new()),
-            (Some(_), Next::Refuse(why)) => (ResourceState::Failed, why.clone()),
+            (Some(_), Next::Refuse(why) | Next::Leave(why)) => (ResourceState::Failed, why.clone()),
             (Some(_), Next::Delete) => (ResourceState::Drifted, "there, and not wanted".to_owned()),
             (Some(found), _) => match &found.life {
                 Life::Creating => (ResourceState::Creating, String::new()),

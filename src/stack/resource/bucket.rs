@@ -28,6 +28,11 @@ const KIND: Kind = Kind::Bucket;
 const UNFINISHED_DAYS: i32 = 7;
 /// The id of hydrant's own lifecycle rule; others in the bucket are left alone.
 const RULE_ID: &str = "hydrant-unfinished-uploads";
+/// A pause before objects that S3 itself failed to delete are tried again.
+const FAILED_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+/// What S3 answers, depending on where it is asked, about a bucket of another region.
+const ELSEWHERE: [&str; 3] =
+    ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
 /// `us-east-1` is the one region that must not be named when a bucket is made there.
 const UNNAMED_REGION: &str = "us-east-1";
 
@@ -113,13 +118,18 @@ impl Stack {
                 Delete::builder().set_objects(Some(keys)).quiet(true).build().expect("there are objects");
             let request = self.cloud.s3.delete_objects().bucket(bucket).delete(batch);
             let answer = self.call(KIND, Operation::DeleteObjects, request.send()).await?;
-            if let Some(error) = answer.errors().first() {
+            // Those that failed for S3's own reasons are on the first page again.
+            let passes = |code: Option<&str>| matches!(code, Some("InternalError" | "SlowDown"));
+            if let Some(error) = answer.errors().iter().find(|error| !passes(error.code())) {
                 let why =
                     crate::text::sanitise(error.message().or(error.code()).unwrap_or("no reason given"));
                 let key = crate::text::sanitise(error.key().unwrap_or_default());
-                return Err(StackError::Refused(vec![format!(
-                    "the object {key} in {bucket} could not be deleted: {why}"
-                )]));
+                let why = format!("the object {key} in {bucket} could not be deleted: {why}");
+                return Err(StackError::Refused(vec![why]));
+            }
+            if !answer.errors().is_empty() {
+                deleted = deleted.saturating_sub(answer.errors().len());
+                tokio::time::sleep(FAILED_PAUSE).await;
             }
             self.progress.tell(
                 KIND.name(),
@@ -175,14 +185,37 @@ fn unfinished_rule() -> LifecycleRule {
         .expect("a status is given")
 }
 
-/// After how many days any enabled rule removes unfinished uploads of the whole bucket.
+/// After how many days unfinished uploads of the whole bucket are removed, by the soonest rule that is on for all of
+/// it. A rule that is stricter than ours is as good as ours.
 fn unfinished_days(rules: &[LifecycleRule]) -> Option<i32> {
     rules
         .iter()
-        .filter(|rule| rule.status() == &ExpirationStatus::Enabled)
-        .filter(|rule| rule.filter().and_then(LifecycleRuleFilter::prefix).unwrap_or_default().is_empty())
+        .filter(|rule| rule.status() == &ExpirationStatus::Enabled && is_for_all(rule))
         .filter_map(|rule| rule.abort_incomplete_multipart_upload()?.days_after_initiation())
         .min()
+        .map(|days| if days <= UNFINISHED_DAYS { UNFINISHED_DAYS } else { days })
+}
+
+fn is_for_all(rule: &LifecycleRule) -> bool {
+    #[expect(deprecated, reason = "rules of older tools still have their prefix there")]
+    let legacy = rule.prefix().unwrap_or_default();
+    let filter_is_open = rule.filter().is_none_or(|filter| {
+        let narrows = filter.tag().is_some()
+            || filter.and().is_some()
+            || filter.object_size_greater_than().is_some()
+            || filter.object_size_less_than().is_some();
+        !narrows && filter.prefix().unwrap_or_default().is_empty()
+    });
+    legacy.is_empty() && filter_is_open
+}
+
+/// A rule in today's form: S3 refuses a configuration that mixes it with the older one.
+fn modernised(mut rule: LifecycleRule) -> LifecycleRule {
+    #[expect(deprecated, reason = "rules of older tools still have their prefix there")]
+    if let Some(prefix) = rule.prefix.take() {
+        rule.filter.get_or_insert_with(|| LifecycleRuleFilter::builder().prefix(prefix).build());
+    }
+    rule
 }
 
 fn aborted_after(days: i32) -> String {
@@ -213,7 +246,7 @@ impl Resource for Bucket {
             Ok(answer) => answer.tag_set,
             Err(StackError::Cloud(error)) if error.code() == Some("NoSuchTagSet") => Vec::new(),
             Err(StackError::Cloud(error)) if error.is_missing() => return Ok(None),
-            Err(StackError::Cloud(error)) if error.code() == Some("PermanentRedirect") => {
+            Err(StackError::Cloud(error)) if error.code().is_some_and(|code| ELSEWHERE.contains(&code)) => {
                 let why = format!(
                     "the bucket {name} is there already, in another region: choose another with `bucket`"
                 );
@@ -290,14 +323,21 @@ impl Resource for Bucket {
             let request = s3.get_bucket_lifecycle_configuration().bucket(name);
             let there =
                 if_there(stack.call(KIND, Operation::GetBucketLifecycleConfiguration, request.send()).await)?;
+            let smallest =
+                there.as_ref().and_then(|there| there.transition_default_minimum_object_size.clone());
             let mut rules = there.and_then(|answer| answer.rules).unwrap_or_default();
             rules.retain(|rule| rule.id() != Some(RULE_ID));
+            let mut rules: Vec<LifecycleRule> = rules.into_iter().map(modernised).collect();
             rules.push(unfinished_rule());
             let all = BucketLifecycleConfiguration::builder()
                 .set_rules(Some(rules))
                 .build()
                 .expect("there are rules");
-            let request = s3.put_bucket_lifecycle_configuration().bucket(name).lifecycle_configuration(all);
+            let request = s3
+                .put_bucket_lifecycle_configuration()
+                .bucket(name)
+                .lifecycle_configuration(all)
+                .set_transition_default_minimum_object_size(smallest);
             stack.call(KIND, Operation::PutBucketLifecycleConfiguration, request.send()).await?;
         }
         Ok(())

@@ -12,17 +12,21 @@ use base64::engine::general_purpose::STANDARD;
 use ssh_key::LineEnding;
 
 use super::{Resource, differs, ec2_tags, filter};
-use crate::cloud::{Failure, Operation};
+use crate::cloud::Operation;
 use crate::stack::graph::Kind;
+use crate::stack::keys::fingerprint;
 use crate::stack::plan::{Difference, Found, Life, OWNER, Wanted};
 use crate::stack::{STACK_TAG, Stack, StackError};
 
 pub(super) struct Instance;
 
+const NAME: &str = "Name";
 const TYPE: &str = "type";
 const KEY: &str = "key pair";
 const PROFILE: &str = "profile";
 const GROUP: &str = "security group";
+/// The tag that says which host key the instance was given, so that another operator's host is not trusted for ours.
+const HOST_KEY_TAG: &str = "hydrant:host-key";
 const TOKENS: &str = "metadata tokens";
 const POWER: &str = "power";
 const OTHERS: &str = "other instances of this stack";
@@ -77,12 +81,8 @@ fn user_data(private: &str, public: &str) -> String {
 /// Every instance of this stack that is not gone, oldest first.
 async fn describe(stack: &Stack) -> Result<Vec<Ec2Instance>, StackError> {
     let mut instances = Vec::new();
-    let mut pages = stack
-        .cloud
-        .ec2
-        .describe_instances()
-        .filters(filter(&format!("tag:{STACK_TAG}"), &stack.names.stack))
-        .filters(filter("tag:Name", stack.names.of(KIND)));
+    let mut pages =
+        stack.cloud.ec2.describe_instances().filters(filter(&format!("tag:{STACK_TAG}"), &stack.names.stack));
     loop {
         let page = stack.call(KIND, Operation::DescribeInstances, pages.clone().send()).await?;
         let all = page
@@ -125,13 +125,21 @@ fn found(stack: &Stack, instance: &Ec2Instance, others: &[Ec2Instance]) -> Optio
         .and_then(|options| options.http_tokens())
         .map(|tokens| tokens.as_str().to_owned());
     let profile = instance.iam_instance_profile().and_then(|profile| profile.arn());
-    let group = instance.security_groups().first().and_then(|group| group.group_name());
+    let mut groups: Vec<&str> =
+        instance.security_groups().iter().filter_map(|group| group.group_name()).collect();
+    groups.sort_unstable();
+    let tag = |key: &str| {
+        let tag = instance.tags().iter().find(|tag| tag.key() == Some(key));
+        tag.and_then(|tag| tag.value()).map(ToOwned::to_owned)
+    };
     let mut found = Found::ready(id, stack.names.ec2_arn("instance", id))
         .with(OWNER, stack.names.stack.clone())
         .with(TYPE, instance.instance_type().map(|kind| kind.as_str().to_owned()))
         .with(KEY, instance.key_name().map(ToOwned::to_owned))
         .with(PROFILE, profile.and_then(|arn| arn.rsplit('/').next()).map(ToOwned::to_owned))
-        .with(GROUP, group.map(ToOwned::to_owned))
+        .with(NAME, tag(NAME))
+        .with(HOST_KEY_TAG, tag(HOST_KEY_TAG))
+        .with(GROUP, groups.join(", "))
         .with(TOKENS, tokens)
         .with(POWER, power.to_owned())
         .with(OTHERS, if others.is_empty() { "none".to_owned() } else { others.join(", ") });
@@ -152,6 +160,7 @@ impl Resource for Instance {
     async fn wanted(&self, stack: &Stack, _found: Option<&Found>) -> Result<Wanted, StackError> {
         Ok(Wanted::default()
             .with(OWNER, &stack.names.stack)
+            .with(NAME, stack.names.of(KIND))
             .fixed(TYPE, stack.settings.instance_type.as_str())
             .fixed(KEY, stack.names.of(Kind::KeyPair))
             .fixed(PROFILE, stack.names.of(Kind::InstanceProfile))
@@ -173,6 +182,7 @@ impl Resource for Instance {
         let bad = |source| StackError::Key { path: stack.keys.folder().to_owned(), source };
         let private = host_key.to_openssh(LineEnding::LF).map_err(bad)?;
         let public = host_key.public_key().to_openssh().map_err(bad)?;
+        let fingerprint = fingerprint(host_key.public_key());
         // A making whose end is not known is asked for again under the same token: AWS then gives the same instance.
         let token = stack.journal.open_token(KIND, name).unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let disk = EbsBlockDevice::builder()
@@ -206,14 +216,15 @@ impl Resource for Instance {
             )
             .block_device_mappings(BlockDeviceMapping::builder().device_name(root).ebs(disk).build())
             .user_data(STANDARD.encode(user_data(&private, &public)))
-            .tag_specifications(ec2_tags(stack, ResourceType::Instance, Some(name)))
-            .tag_specifications(ec2_tags(stack, ResourceType::Volume, Some(name)));
-        match stack.call_with_token(KIND, Operation::RunInstances, Some(&token), request.send()).await {
-            // The token was used for a request that differs (a newer image came out, a setting changed): the instance
-            // of that request is there or is gone, which the next read tells; the next making has a new token.
-            Err(StackError::Cloud(error)) if error.failure() == Failure::TokenReused => Ok(()),
-            answer => answer.map(drop),
-        }
+            .tag_specifications(ec2_tags(
+                stack,
+                ResourceType::Instance,
+                &[(NAME, name), (HOST_KEY_TAG, &fingerprint)],
+            ))
+            .tag_specifications(ec2_tags(stack, ResourceType::Volume, &[(NAME, name)]));
+        // A token that was used for a request that differs (a newer image came out, a setting changed) or for an
+        // instance that is gone fails, which closes it: the next making has a new one.
+        stack.call_with_token(KIND, Operation::RunInstances, Some(&token), request.send()).await.map(drop)
     }
 
     async fn change(
@@ -223,6 +234,12 @@ impl Resource for Instance {
         differences: &[Difference],
     ) -> Result<(), StackError> {
         let ec2 = &stack.cloud.ec2;
+        if differs(differences, NAME) {
+            let own = stack.names.tags().into_iter().chain([(NAME, stack.names.of(KIND))]);
+            let tag = |(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
+            let request = ec2.create_tags().resources(&found.id).set_tags(Some(own.map(tag).collect()));
+            stack.call(KIND, Operation::CreateTags, request.send()).await?;
+        }
         if differs(differences, GROUP) {
             let request =
                 ec2.modify_instance_attribute().instance_id(&found.id).groups(group_id(stack).await?);
@@ -253,7 +270,10 @@ impl Resource for Instance {
     }
 
     async fn settle(&self, stack: &Stack, found: &Found) -> Result<(), StackError> {
-        stack.keys.trust_host(&found.id)
+        match found.properties.get(HOST_KEY_TAG) {
+            Some(given) => stack.keys.trust_host(&found.id, given),
+            None => Ok(()),
+        }
     }
 }
 
@@ -265,9 +285,7 @@ async fn terminate<'a>(stack: &Stack, ids: impl Iterator<Item = &'a str>) -> Res
 
 async fn group_id(stack: &Stack) -> Result<String, StackError> {
     let group = super::of(Kind::SecurityGroup).read(stack).await?;
-    let lacks =
-        || StackError::OddAnswer(stack.names.of(Kind::SecurityGroup).to_owned(), "the security group");
-    group.map(|group| group.id).ok_or_else(lacks)
+    group.map(|group| group.id).ok_or(StackError::NotSeenYet(Kind::SecurityGroup))
 }
 
 #[cfg(test)]

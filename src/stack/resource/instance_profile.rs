@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Resource, differs, iam_tags};
+use super::{Resource, differs, iam_tags, owner_in_iam};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
@@ -31,7 +31,7 @@ impl Resource for InstanceProfile {
         let request = stack.cloud.iam.get_instance_profile().instance_profile_name(name);
         let answer = if_there(stack.call(KIND, Operation::GetInstanceProfile, request.send()).await)?;
         let Some(profile) = answer.and_then(|answer| answer.instance_profile) else { return Ok(None) };
-        let owner = profile.tags().iter().find(|tag| tag.key() == OWNER).map(|tag| tag.value().to_owned());
+        let owner = owner_in_iam(stack, profile.tags());
         let role = profile.roles().first().map(|role| role.role_name().to_owned());
         Ok(Some(Found::ready(name, profile.arn()).with(OWNER, owner).with(ROLE, role)))
     }

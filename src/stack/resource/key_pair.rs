@@ -54,7 +54,7 @@ impl Resource for KeyPair {
             .import_key_pair()
             .key_name(name)
             .public_key_material(Blob::new(format!("{key} {name}")))
-            .tag_specifications(ec2_tags(stack, ResourceType::KeyPair, None));
+            .tag_specifications(ec2_tags(stack, ResourceType::KeyPair, &[]));
         or_there(stack.call(KIND, Operation::ImportKeyPair, request.send()).await)
     }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Resource, differs, iam_tags};
+use super::{Resource, differs, iam_tags, owner_in_iam};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::names::Names;
@@ -18,7 +18,7 @@ pub(super) struct Role(pub(super) Kind);
 const POLICY_NAME: &str = "hydrant";
 const TRUST: &str = "trust policy";
 const POLICY: &str = "policy";
-const ATTACHED: &str = "other policies attached";
+const OTHERS: &str = "other policies";
 
 fn trust(kind: Kind, names: &Names) -> Value {
     let mut statement = json!({
@@ -106,6 +106,22 @@ impl Role {
         }
     }
 
+    async fn inline(&self, stack: &Stack) -> Result<Vec<String>, StackError> {
+        let request = stack.cloud.iam.list_role_policies().role_name(self.name(stack));
+        Ok(stack.call(self.0, Operation::ListRolePolicies, request.send()).await?.policy_names)
+    }
+
+    /// The names of all that the role may do beside hydrant's one policy. Looked up only for the host's role: whoever
+    /// gets onto the host has it, while the other is only ever taken by Firehose.
+    async fn others(&self, stack: &Stack) -> Result<Vec<String>, StackError> {
+        if self.0 != Kind::InstanceRole {
+            return Ok(Vec::new());
+        }
+        let (attached, inline) = tokio::try_join!(self.attached(stack), self.inline(stack))?;
+        let inline = inline.into_iter().filter(|name| name != POLICY_NAME);
+        Ok(attached.into_iter().map(|(name, _)| name).chain(inline).collect())
+    }
+
     async fn detach_all(&self, stack: &Stack) -> Result<(), StackError> {
         for (_, arn) in self.attached(stack).await? {
             let request = stack.cloud.iam.detach_role_policy().role_name(self.name(stack)).policy_arn(arn);
@@ -114,10 +130,8 @@ impl Role {
         Ok(())
     }
 
-    async fn delete_inline(&self, stack: &Stack) -> Result<(), StackError> {
-        let request = stack.cloud.iam.list_role_policies().role_name(self.name(stack));
-        let inline = stack.call(self.0, Operation::ListRolePolicies, request.send()).await?;
-        for policy in inline.policy_names {
+    async fn delete_inline(&self, stack: &Stack, also_ours: bool) -> Result<(), StackError> {
+        for policy in self.inline(stack).await?.into_iter().filter(|name| also_ours || name != POLICY_NAME) {
             let request =
                 stack.cloud.iam.delete_role_policy().role_name(self.name(stack)).policy_name(policy);
             if_there(stack.call(self.0, Operation::DeleteRolePolicy, request.send()).await)?;
@@ -133,7 +147,7 @@ impl Resource for Role {
             .with(OWNER, &stack.names.stack)
             .with(TRUST, trust(self.0, &stack.names).to_string())
             .with(POLICY, policy(self.0, &stack.names).to_string())
-            .with(ATTACHED, "none"))
+            .with(OTHERS, "none"))
     }
 
     async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError> {
@@ -143,16 +157,15 @@ impl Resource for Role {
         let answer = if_there(stack.call(self.0, Operation::GetRole, request.send()).await)?;
         let Some(role) = answer.and_then(|answer| answer.role) else { return Ok(None) };
         let policy = iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
-        let (policy, attached) =
-            tokio::join!(stack.call(self.0, Operation::GetRolePolicy, policy.send()), self.attached(stack));
-        let (Some(attached), policy) = (if_there(attached)?, if_there(policy)?) else { return Ok(None) };
-        let attached: Vec<String> = attached.into_iter().map(|(name, _)| name).collect();
-        let owner = role.tags().iter().find(|tag| tag.key() == OWNER).map(|tag| tag.value().to_owned());
+        let (policy, others) =
+            tokio::join!(stack.call(self.0, Operation::GetRolePolicy, policy.send()), self.others(stack));
+        let (Some(others), policy) = (if_there(others)?, if_there(policy)?) else { return Ok(None) };
+        let owner = owner_in_iam(stack, role.tags());
         let found = Found::ready(name, &role.arn)
             .with(OWNER, owner)
             .with(TRUST, role.assume_role_policy_document().map(canonical))
             .with(POLICY, policy.map(|policy| canonical(policy.policy_document())))
-            .with(ATTACHED, if attached.is_empty() { "none".to_owned() } else { attached.join(", ") });
+            .with(OTHERS, if others.is_empty() { "none".to_owned() } else { others.join(", ") });
         Ok(Some(found))
     }
 
@@ -190,15 +203,16 @@ impl Resource for Role {
         if differs(differences, POLICY) {
             self.put_policy(stack).await?;
         }
-        if differs(differences, ATTACHED) {
+        if differs(differences, OTHERS) {
             self.detach_all(stack).await?;
+            self.delete_inline(stack, false).await?;
         }
         Ok(())
     }
 
     async fn delete(&self, stack: &Stack, _found: &Found) -> Result<(), StackError> {
         self.detach_all(stack).await?;
-        self.delete_inline(stack).await?;
+        self.delete_inline(stack, true).await?;
         let request = stack.cloud.iam.delete_role().role_name(self.name(stack));
         stack.call(self.0, Operation::DeleteRole, request.send()).await.map(drop)
     }

@@ -7,7 +7,7 @@ use super::{Resource, differs, ec2_tags, filter, owner_in_ec2, tag_in_ec2};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{STACK_TAG, Stack, StackError, or_there};
+use crate::stack::{STACK_TAG, Stack, StackError, if_there, or_there};
 
 pub(super) struct SecurityGroup;
 
@@ -54,6 +54,12 @@ fn open_to(rules: &[IpPermission]) -> Vec<String> {
     texts
 }
 
+fn lets_in_one_address(found: &Found) -> bool {
+    let open = found.properties.get(OPEN_TO).map(String::as_str).unwrap_or_default();
+    let one = |address: &str| address.ends_with("/32") || address.ends_with("/128");
+    open.strip_prefix("tcp 22 from ").is_some_and(|source| !source.contains(", ") && one(source))
+}
+
 async fn wanted_rule(stack: &Stack) -> Result<IpPermission, StackError> {
     let from = stack.ssh_from().await?;
     let rule = IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22);
@@ -67,14 +73,24 @@ async fn wanted_rule(stack: &Stack) -> Result<IpPermission, StackError> {
     .build())
 }
 
-/// The group of our name: ours before anybody's, as the name is unique only within a VPC.
+/// The group of our name: ours wherever it is; else the one in the VPC where the host would be, as names are unique
+/// only within a VPC and a stranger's in another is none of our business.
 async fn describe(stack: &Stack) -> Result<Option<aws_sdk_ec2::types::SecurityGroup>, StackError> {
     let request =
         stack.cloud.ec2.describe_security_groups().filters(filter("group-name", stack.names.of(KIND)));
     let answer = stack.call(KIND, Operation::DescribeSecurityGroups, request.send()).await?;
-    let mut groups = answer.security_groups.unwrap_or_default();
-    groups.sort_by_key(|group| owner_in_ec2(group.tags()).as_deref() != Some(&stack.names.stack));
-    Ok(groups.into_iter().next())
+    let groups = answer.security_groups.unwrap_or_default();
+    let is_ours = |group: &&aws_sdk_ec2::types::SecurityGroup| {
+        owner_in_ec2(group.tags()).as_deref() == Some(&stack.names.stack)
+    };
+    if let Some(ours) = groups.iter().find(is_ours) {
+        return Ok(Some(ours.clone()));
+    }
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let vpc = default_vpc(stack).await?;
+    Ok(groups.into_iter().find(|group| group.vpc_id() == Some(&vpc)))
 }
 
 /// The VPC that a host without a subnet of its own lands in.
@@ -87,14 +103,15 @@ async fn default_vpc(stack: &Stack) -> Result<String, StackError> {
 
 #[async_trait]
 impl Resource for SecurityGroup {
-    /// Without knowing the operator's address, a group that is there is left as open as it is.
+    /// Without knowing the operator's address, a group that lets in one address by ssh is left as it is, and any other
+    /// is still wanted to be that of the operator.
     async fn wanted(&self, stack: &Stack, found: Option<&Found>) -> Result<Wanted, StackError> {
         let wanted = Wanted::default().with(OWNER, &stack.names.stack);
         match wanted_rule(stack).await {
             Ok(rule) => Ok(wanted.with(OPEN_TO, open_to(&[rule]).join(", "))),
-            Err(error @ StackError::NoAddress { .. }) if found.is_some() => {
-                tracing::warn!(%error, "the security group's rule was not compared");
-                Ok(wanted)
+            Err(StackError::NoAddress { .. }) if found.is_some_and(lets_in_one_address) => Ok(wanted),
+            Err(StackError::NoAddress { .. }) if found.is_some() => {
+                Ok(wanted.with(OPEN_TO, "your address only"))
             }
             Err(error) => Err(error),
         }
@@ -119,7 +136,7 @@ impl Resource for SecurityGroup {
             .group_name(stack.names.of(KIND))
             .description("ssh to the hydrant host from its operator")
             .vpc_id(default_vpc(stack).await?)
-            .tag_specifications(ec2_tags(stack, ResourceType::SecurityGroup, None));
+            .tag_specifications(ec2_tags(stack, ResourceType::SecurityGroup, &[]));
         or_there(stack.call(KIND, Operation::CreateSecurityGroup, request.send()).await)
     }
 
@@ -154,7 +171,7 @@ impl Resource for SecurityGroup {
         if !others.is_empty() {
             let request =
                 ec2.revoke_security_group_ingress().group_id(&found.id).set_ip_permissions(Some(others));
-            stack.call(KIND, Operation::RevokeSecurityGroupIngress, request.send()).await?;
+            if_there(stack.call(KIND, Operation::RevokeSecurityGroupIngress, request.send()).await)?;
         }
         Ok(())
     }

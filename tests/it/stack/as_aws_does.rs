@@ -216,3 +216,68 @@ async fn what_the_index_of_tags_still_lists_is_looked_up_before_it_is_called_lef
         "{left}"
     );
 }
+
+/// On AWS the next call after a making may reach a replica that does not know the thing yet; moto knows it at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_a_moment_ago_and_is_said_to_be_missing_is_waited_for() {
+    let world = World::new().await;
+    let mut left = std::collections::BTreeMap::from([
+        ("PutRolePolicy", 2),
+        ("AddRoleToInstanceProfile", 2),
+        ("AuthorizeSecurityGroupIngress", 2),
+        ("PutPublicAccessBlock", 2),
+        ("RunInstances", 2),
+    ]);
+    world.proxy.rule(move |call| {
+        let Some(times) = left.get_mut(call.operation.as_str()).filter(|times| **times > 0) else {
+            return Verdict::Forward;
+        };
+        *times -= 1;
+        match call.service.as_str() {
+            "iam" => iam_error(404, "NoSuchEntity", "The role with name x cannot be found."),
+            "s3" => Verdict::Answer(404, "application/xml", "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>".to_owned()),
+            _ => ec2_error("InvalidGroup.NotFound", "The security group 'sg-1' does not exist"),
+        }
+    });
+    let up = world.hydrant(&["up"]).await.expect(0);
+    assert!(up.err.contains("waiting until AWS shows what was made (NoSuchEntity)"), "{}", up.err);
+    assert_eq!(world.aws().everything().await, whole_stack(&world));
+}
+
+/// moto knows no client tokens. AWS refuses one that was used for another request, or whose instance is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_used_up_is_replaced_by_a_new_one() {
+    let world = World::new().await;
+    let tokens = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&tokens);
+    world.proxy.rule(move |call| {
+        if !call.is("RunInstances") {
+            return Verdict::Forward;
+        }
+        let mut seen = seen.lock().unwrap();
+        seen.push(
+            call.input.split('&').find_map(|pair| pair.strip_prefix("ClientToken=")).unwrap().to_owned(),
+        );
+        if seen.len() == 1 {
+            return ec2_error("IdempotentParameterMismatch", "The request uses the same client token");
+        }
+        Verdict::Forward
+    });
+    world.hydrant(&["up"]).await.expect(0);
+    let tokens = tokens.lock().unwrap().clone();
+    assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
+    assert_eq!(world.aws().everything().await, whole_stack(&world));
+}
+
+/// AWS's listings name what was deleted for some seconds; moto's do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_is_behind_is_looked_at_again_before_anything_is_called_left() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    world.proxy.rule(at_first("ListRoles", 2, || {
+        let text = "<ListRolesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><ListRolesResult><IsTruncated>false</IsTruncated><Roles><member><Path>/hydrant/default/us-east-1/</Path><RoleName>hydrant-streamer-role</RoleName><RoleId>AROAEXAMPLE</RoleId><Arn>arn:aws:iam::1:role/hydrant/default/us-east-1/hydrant-streamer-role</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate></member></Roles></ListRolesResult></ListRolesResponse>";
+        Verdict::Answer(200, "text/xml", text.to_owned())
+    }));
+    let down = world.hydrant(&["down", "--yes", "--json"]).await.expect(0);
+    assert_eq!(down.json()["left"], serde_json::json!([]));
+}

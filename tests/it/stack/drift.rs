@@ -125,12 +125,15 @@ async fn the_bucket_was_opened_and_its_rules_were_taken_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_was_given_more_than_it_needs() {
-    seen_and_mended("instance-role", "other policies attached: too-much → none", async |aws, _| {
+    seen_and_mended("instance-role", "other policies: too-much, also-too-much → none", async |aws, _| {
         let everything =
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
         let policy =
             aws.iam.create_policy().policy_name("too-much").policy_document(everything).send().await.unwrap();
         let arn = policy.policy().unwrap().arn().unwrap();
+        let request =
+            aws.iam.put_role_policy().role_name("hydrant-streamer-role").policy_name("also-too-much");
+        request.policy_document(everything).send().await.unwrap();
         aws.iam.attach_role_policy().role_name("hydrant-streamer-role").policy_arn(arn).send().await.unwrap();
     })
     .await;
@@ -212,4 +215,40 @@ async fn when_the_address_changed_only_the_group_is_opened_to_the_new_one() {
         .map(|call| call.operation)
         .collect();
     assert_eq!(changes, ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_was_renamed_and_is_still_the_host() {
+    seen_and_mended("instance", "Name: mine → hydrant-streamer", async |aws, _| {
+        let tag = aws_sdk_ec2::types::Tag::builder().key("Name").value("mine").build();
+        aws.ec2.create_tags().resources(instance_id(aws).await).tags(tag).send().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stricter_rule_for_unfinished_uploads_is_no_drift() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let rule = aws_sdk_s3::types::LifecycleRule::builder()
+        .id("mine")
+        .status(aws_sdk_s3::types::ExpirationStatus::Enabled)
+        .filter(aws_sdk_s3::types::LifecycleRuleFilter::builder().prefix("").build())
+        .abort_incomplete_multipart_upload(
+            aws_sdk_s3::types::AbortIncompleteMultipartUpload::builder().days_after_initiation(1).build(),
+        )
+        .build()
+        .unwrap();
+    let rules = aws_sdk_s3::types::BucketLifecycleConfiguration::builder().rules(rule).build().unwrap();
+    let request = world.aws().s3.put_bucket_lifecycle_configuration().bucket(world.bucket());
+    request.lifecycle_configuration(rules).send().await.unwrap();
+    world.hydrant(&["status"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_the_stack_is_not_called_all_of_it() {
+    let world = World::new().await;
+    let up = world.hydrant(&["up", "--only", "bucket,log-group", "--json"]).await.expect(0);
+    assert_eq!((up.json()["state"].as_str(), up.state("bucket").as_str()), (Some("partial"), "ready"));
+    assert_eq!(up.state("instance"), "absent");
 }

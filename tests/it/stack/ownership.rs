@@ -1,6 +1,7 @@
 //! What somebody else made is not touched.
 
 use crate::support::World;
+use crate::support::proxy::Verdict;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_taken_by_something_that_hydrant_did_not_make_is_refused_before_anything_is_done() {
@@ -50,9 +51,9 @@ async fn a_bucket_name_that_another_account_has_is_said_plainly() {
     world.proxy.rule(|call| {
         let taken = "<Error><Code>BucketAlreadyExists</Code><Message>The requested bucket name is not available.</Message></Error>";
         if call.is("CreateBucket") {
-            crate::support::proxy::Verdict::Answer(409, "application/xml", taken.to_owned())
+            Verdict::Answer(409, "application/xml", taken.to_owned())
         } else {
-            crate::support::proxy::Verdict::Forward
+            Verdict::Forward
         }
     });
     let failed = world.hydrant(&["up"]).await.expect(3);
@@ -78,13 +79,7 @@ async fn a_second_operator_sees_a_good_stack_and_replaces_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_at_once_the_second_is_told_who_is_at_it() {
     let world = World::new().await;
-    world.proxy.rule(|call| {
-        if call.is("CreateRole") {
-            crate::support::proxy::Verdict::SwallowBefore
-        } else {
-            crate::support::proxy::Verdict::Forward
-        }
-    });
+    world.proxy.rule(|call| if call.is("CreateRole") { Verdict::SwallowBefore } else { Verdict::Forward });
     let first = world.start(&["up"]);
     world.proxy.swallowed().await;
     let second = world.hydrant(&["up"]).await.expect(1);
@@ -93,4 +88,64 @@ async fn of_two_at_once_the_second_is_told_who_is_at_it() {
     first.kill().await;
     world.proxy.no_rule();
     world.hydrant(&["up"]).await.expect(0);
+}
+
+/// IAM knows no regions: a second stack of the same names in another region must not take the first one's roles.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_stack_in_another_region_does_not_touch_the_first_ones_roles() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let refused = world.hydrant(&["up", "--region", "eu-west-1", "--adopt"]).await.expect(1);
+    assert!(refused.err.contains("belongs to the stack `default in us-east-1`"), "{}", refused.err);
+    // moto's index of tags lists the buckets of every region; AWS's lists those of its own.
+    world.proxy.rule(|call| {
+        let none = r#"{"PaginationToken":"","ResourceTagMappingList":[]}"#;
+        if call.is("GetResources") {
+            Verdict::Answer(200, "application/x-amz-json-1.1", none.to_owned())
+        } else {
+            Verdict::Forward
+        }
+    });
+    world.hydrant(&["down", "--region", "eu-west-1", "--yes"]).await.expect(0);
+    world.hydrant(&["status"]).await.expect(0);
+    world.hydrant(&["up", "--region", "eu-west-1", "--stack", "europe"]).await.expect(0);
+    world.hydrant(&["down", "--region", "eu-west-1", "--stack", "europe", "--yes"]).await.expect(0);
+    world.hydrant(&["status"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_deleted_by_hand_and_made_again_by_somebody_is_not_ours() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let ec2 = world.aws().ec2;
+    ec2.delete_key_pair().key_name("ec2-key-pair").send().await.unwrap();
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl theirs";
+    let request = ec2.import_key_pair().key_name("ec2-key-pair");
+    request.public_key_material(aws_sdk_ec2::primitives::Blob::new(key)).send().await.unwrap();
+    let refused = world.hydrant(&["up", "--yes"]).await.expect(1);
+    assert!(
+        refused.err.contains("the key-pair ec2-key-pair is there already and hydrant did not make it"),
+        "{}",
+        refused.err
+    );
+    world.hydrant(&["down", "--yes"]).await.expect(0);
+    assert_eq!(world.aws().everything().await, ["key pair ec2-key-pair"]);
+}
+
+/// A tag is foreign text: whoever can tag a bucket must not steer the operator's terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_owner_tag_is_shown_as_symbols() {
+    let world = World::new().await;
+    let aws = world.aws();
+    aws.s3.create_bucket().bucket(world.bucket()).send().await.unwrap();
+    let tag =
+        aws_sdk_s3::types::Tag::builder().key("hydrant:stack").value("x\u{202e}y\u{9b}31m").build().unwrap();
+    let tags = aws_sdk_s3::types::Tagging::builder().tag_set(tag).build().unwrap();
+    aws.s3.put_bucket_tagging().bucket(world.bucket()).tagging(tags).send().await.unwrap();
+    for arguments in [&["up"][..], &["up", "--plan"], &["status"], &["down", "--plan"]] {
+        let ran = world.hydrant(arguments).await;
+        let shown = ran.out + &ran.err;
+        assert!(shown.contains("x<U+202E>y<U+009B>31m"), "{shown}");
+        assert!(!shown.contains('\u{202e}') && !shown.contains('\u{9b}'), "{shown:?}");
+    }
 }

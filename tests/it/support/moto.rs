@@ -18,13 +18,11 @@ pub async fn port() -> u16 {
 #[expect(clippy::zombie_processes, reason = "it ends with this process, which has nothing to wait for then")]
 fn start() -> u16 {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/serve_moto.py");
-    // What moto says for every request is of no use; what the script lacks is.
     let mut server = Command::new("python3")
         .arg(script)
         .arg(env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .expect("the tests need python3 with venv: on Debian, `apt-get install python3-venv`");
     let mut line = String::new();
@@ -33,6 +31,5 @@ fn start() -> u16 {
         .expect("moto prints its port");
     // Its standard input stays open as long as this process lives, and moto with it.
     std::mem::forget(server.stdin.take());
-    let hint = "moto did not start: `python3 tests/it/support/serve_moto.py target/tmp` says why";
-    line.trim().parse().expect(hint)
+    line.trim().parse().expect("the script says above what it lacks")
 }
