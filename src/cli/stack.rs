@@ -162,7 +162,7 @@ fn proof(teardown: &Teardown) -> Exit {
     }
     match teardown.bucket_kept() {
         Some(why) => talk!("{} everything is gone but the bucket: {why}", style::good("hydrant:")),
-        None => talk!("{} nothing is left: looked by tag, by name and by path", style::good("hydrant:")),
+        None => talk!("{} nothing is left: looked by tag, name and path", style::good("hydrant:")),
     }
     Exit::Done
 }
