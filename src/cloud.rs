@@ -2,7 +2,7 @@
 //!
 //! Every call of every room goes through [`Cloud::call`]. It names the operation and the thing it is about, so
 //! that an error can; it is checked against the table of [operations](Operation) before it leaves (see
-//! [`guard`]); and if it changes anything, it is written into the record of changes. All clients share
+//! `guard`); and if it changes anything, it is written into the record of changes. All clients share
 //! one set of rules: retries with jitter, a limit on every wait, path-style buckets and no address but the endpoint's
 //! own where the endpoint is custom, and no look-up of instance metadata there.
 

@@ -1,6 +1,6 @@
 //! What the operator wants, and where each wish came from.
 //!
-//! Every setting is one line in the [`settings!`] table below: its key, its type, its default and the
+//! Every setting is one line in the `settings!` table below: its key, its type, its default and the
 //! variables of other programs that also set it. A key has the same name everywhere: `ssh_from` in
 //! `hydrant.toml`, `HYDRANT_SSH_FROM` in the environment and in `.env`, `--set ssh_from=…` as a flag.
 //! The strongest layer that speaks wins: flag, environment, `.env`, `hydrant.toml`, default; each value

@@ -1,6 +1,6 @@
 //! The AWS operations that hydrant may call, and what each needs to be permitted.
 //!
-//! This table is the allow-list: the [guard](super::guard) refuses any call that is not in it, refuses those
+//! This table is the allow-list: the guard in the clients refuses any call that is not in it, refuses those
 //! marked [`Change`](Access::Change) in read-only mode, and the permissions policy for an operator's user is made
 //! from it. So neither the list of reads nor the policy can drift from what the code does.
 
