@@ -5,7 +5,8 @@
 //! names     what each resource is called
 //! plan      wanted against there -> the next thing to do, decided without I/O
 //! resource/ one file per kind: wanted, read, create, change, delete
-//! apply     runs a plan along the graph, in parallel, with waits; journals before it acts
+//! apply     runs a plan along the graph, in parallel, up and down
+//! converge  brings one resource to where it should be: act, look, decide; patience waits
 //! journal   what was begun and done, on disk
 //! audit     finds by tag and by name whatever is left
 //! status    present state and drift, as a table and as JSON
@@ -15,6 +16,7 @@
 
 pub mod apply;
 pub mod audit;
+mod converge;
 mod cost;
 pub mod graph;
 mod journal;
@@ -22,6 +24,7 @@ mod keys;
 mod lock;
 mod names;
 mod own_address;
+mod patience;
 pub mod permissions;
 pub mod plan;
 mod resource;
@@ -412,14 +415,23 @@ fn if_there<T>(answer: Result<T, StackError>) -> Result<Option<T>, StackError> {
     }
 }
 
-/// A call's answer, with "it is there already" as good as having made it: the next read tells what it is like.
-fn or_there<T>(answer: Result<T, StackError>) -> Result<(), StackError> {
+/// Whether a call that makes something made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// By this call.
+    Now,
+    /// It was there already; the next read tells what it is like and whose.
+    Before,
+}
+
+/// A making's answer, with "it is there already" as no failure.
+fn or_there<T>(answer: Result<T, StackError>) -> Result<Made, StackError> {
     match answer {
         Err(StackError::Cloud(error))
             if error.failure() == Failure::Exists && error.code() != Some("BucketAlreadyExists") =>
         {
-            Ok(())
+            Ok(Made::Before)
         }
-        answer => answer.map(drop),
+        answer => answer.map(|_| Made::Now),
     }
 }

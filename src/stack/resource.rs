@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use super::graph::Kind;
 use super::names::REGION_TAG;
 use super::plan::{Difference, Found, Wanted};
-use super::{Stack, StackError};
+use super::{Made, Stack, StackError};
 
 /// What hydrant can do with one kind of resource.
 #[async_trait]
@@ -30,7 +30,7 @@ pub(super) trait Resource: Sync {
 
     /// Makes it, with its tags where the call can take them. Properties that take calls of their own are left to
     /// [`Resource::change`], which is asked for next.
-    async fn create(&self, stack: &Stack) -> Result<(), StackError>;
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError>;
 
     /// Mends these differences in place.
     async fn change(

@@ -15,7 +15,7 @@ use crate::cloud::Operation;
 use crate::progress::Phase;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct Bucket;
 
@@ -275,7 +275,7 @@ impl Resource for Bucket {
         Ok(Some(found))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let region = stack.names.region.as_str();
         let place = (region != UNNAMED_REGION).then(|| {
             CreateBucketConfiguration::builder()

@@ -12,7 +12,7 @@ use crate::cloud::Operation;
 use crate::settings::Compression;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, Life, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct DeliveryStream;
 
@@ -145,7 +145,7 @@ impl Resource for DeliveryStream {
         ))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let destination = ExtendedS3DestinationConfiguration::builder()
             .bucket_arn(stack.names.arn(Kind::Bucket))
             .role_arn(role_arn(stack).await?)

@@ -16,7 +16,7 @@ use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::keys::fingerprint;
 use crate::stack::plan::{Difference, Found, Life, OWNER, Wanted};
-use crate::stack::{STACK_TAG, Stack, StackError};
+use crate::stack::{Made, STACK_TAG, Stack, StackError};
 
 pub(super) struct Instance;
 
@@ -175,7 +175,7 @@ impl Resource for Instance {
         Ok(instances.split_first().and_then(|(first, others)| found(stack, first, others)))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let name = stack.names.of(KIND);
         let image = image(stack).await?;
         let host_key = stack.keys.make_host(name)?;
@@ -224,7 +224,10 @@ impl Resource for Instance {
             .tag_specifications(ec2_tags(stack, ResourceType::Volume, &[(NAME, name)]));
         // A token that was used for a request that differs (a newer image came out, a setting changed) or for an
         // instance that is gone fails, which closes it: the next making has a new one.
-        stack.call_with_token(KIND, Operation::RunInstances, Some(&token), request.send()).await.map(drop)
+        stack
+            .call_with_token(KIND, Operation::RunInstances, Some(&token), request.send())
+            .await
+            .map(|_| Made::Now)
     }
 
     async fn change(

@@ -6,7 +6,7 @@ use super::{Resource, differs, iam_tags, owner_in_iam};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct InstanceProfile;
 
@@ -36,7 +36,7 @@ impl Resource for InstanceProfile {
         Ok(Some(Found::ready(name, profile.arn()).with(OWNER, owner).with(ROLE, role)))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let request = stack
             .cloud
             .iam

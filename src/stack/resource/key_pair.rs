@@ -9,7 +9,7 @@ use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::keys::{openssh, without_comment};
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct KeyPair;
 
@@ -45,7 +45,7 @@ impl Resource for KeyPair {
         Ok(Some(found))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let name = stack.names.of(KIND);
         let key = openssh(&stack.keys.make_operator(name)?, stack.keys.folder())?;
         let request = stack

@@ -8,7 +8,7 @@ use super::{Resource, differs};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct LogGroup;
 
@@ -58,7 +58,7 @@ impl Resource for LogGroup {
         Ok(Some(found))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let request = stack
             .cloud
             .logs

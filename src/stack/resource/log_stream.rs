@@ -6,7 +6,7 @@ use super::Resource;
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct LogStream;
 
@@ -38,7 +38,7 @@ impl Resource for LogStream {
         }
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let request = stack
             .cloud
             .logs

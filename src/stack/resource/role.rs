@@ -10,7 +10,7 @@ use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::names::Names;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{Stack, StackError, if_there, or_there};
+use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct Role(pub(super) Kind);
 
@@ -169,7 +169,7 @@ impl Resource for Role {
         Ok(Some(found))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let purpose = if self.0 == Kind::FirehoseRole { "delivery stream" } else { "host" };
         let request = stack
             .cloud

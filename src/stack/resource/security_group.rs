@@ -7,7 +7,7 @@ use super::{Resource, differs, ec2_tags, filter, owner_in_ec2, tag_in_ec2};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
-use crate::stack::{STACK_TAG, Stack, StackError, if_there, or_there};
+use crate::stack::{Made, STACK_TAG, Stack, StackError, if_there, or_there};
 
 pub(super) struct SecurityGroup;
 
@@ -128,7 +128,7 @@ impl Resource for SecurityGroup {
         Ok(Some(found))
     }
 
-    async fn create(&self, stack: &Stack) -> Result<(), StackError> {
+    async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
         let request = stack
             .cloud
             .ec2

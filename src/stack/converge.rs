@@ -1,0 +1,139 @@
+//! Brings one resource to where it should be: read, decide, act, and again, until nothing is left to do.
+//!
+//! What AWS answers while a role is not yet known or a thing is not yet to be seen is waited out in the same loop, so
+//! there is no second way for a resource to come about than the one that also mends it.
+
+use std::time::{Duration, Instant};
+
+use super::apply::Ending;
+use super::graph::Kind;
+use super::patience::Patience;
+use super::plan::{Claim, Found, Next, Step, decide};
+use super::{Made, Stack, StackError, if_there, resource};
+use crate::progress::Phase;
+
+/// A change that is not to be seen is made again after this time.
+const SHOWN_WITHIN: Duration = Duration::from_secs(30);
+
+/// One resource on its way to where it should be.
+pub(super) struct Convergence<'a> {
+    stack: &'a Stack,
+    kind: Kind,
+    adopt: bool,
+    /// Whether the plan that was agreed to says that it is replaced.
+    may_replace: bool,
+    patience: Patience<'a>,
+    ending: Ending,
+    /// What was done last, and when: AWS may not show it yet.
+    done: Option<(Next, Instant)>,
+    /// Whether this run made it: then it is ours, even while its tags are not to be seen yet.
+    made: bool,
+}
+
+impl<'a> Convergence<'a> {
+    pub(super) fn new(stack: &'a Stack, step: &Step, adopt: bool) -> Self {
+        Self {
+            stack,
+            kind: step.kind,
+            adopt,
+            may_replace: matches!(step.next, Next::Replace(_)),
+            patience: Patience::new(stack, step.kind),
+            ending: Ending::Unchanged,
+            done: None,
+            made: false,
+        }
+    }
+
+    /// Acts, looks, decides, until there is nothing left to do.
+    pub(super) async fn run(mut self, step: &Step) -> Result<(Ending, Option<Found>), StackError> {
+        let (mut next, mut found) = (step.next.clone(), step.found.clone());
+        while next != Next::Rest {
+            self.stack.check_stop()?;
+            if let Err(error) = self.act(&next, found.as_ref()).await {
+                self.patience.wait_out(error).await?;
+            }
+            match self.look().await {
+                Ok(looked) => (next, found) = looked,
+                Err(error) => self.patience.wait_out(error).await?,
+            }
+        }
+        if let Some(found) = &found {
+            resource::of(self.kind).settle(self.stack, found).await?;
+        }
+        Ok((self.ending, found))
+    }
+
+    async fn look(&self) -> Result<(Next, Option<Found>), StackError> {
+        let Self { stack, kind, .. } = *self;
+        let found = stack.read(kind).await?;
+        let wanted = stack.wanted(kind, found.as_ref()).await?;
+        let claim = stack.claim(kind, self.adopt);
+        let claim = Claim { begun: claim.begun || self.made, ..claim };
+        Ok((decide(kind, stack.names.of(kind), wanted.as_ref(), found.as_ref(), claim), found))
+    }
+
+    async fn act(&mut self, next: &Next, found: Option<&Found>) -> Result<(), StackError> {
+        let resource = resource::of(self.kind);
+        let since = self.done.as_ref().filter(|(done, _)| done == next).map(|(_, when)| when.elapsed());
+        match (next, found) {
+            (Next::Wait(what), _) => self.patience.wait(what).await,
+            (Next::Create, _) if since.is_some() => self.patience.wait("made, and not to be seen yet").await,
+            (Next::Create, _) => {
+                self.tell("creating");
+                self.made = resource.create(self.stack).await? == Made::Now;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
+                self.patience.wait("changed, and not to be seen yet").await
+            }
+            (Next::Adopt(differences) | Next::Change(differences), Some(found)) => {
+                self.tell("setting its properties");
+                resource.change(self.stack, found, differences).await?;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Replace(_), _) if self.may_replace && since.is_some_and(|since| since < SHOWN_WITHIN) => {
+                self.patience.wait("being deleted to be made anew").await
+            }
+            (Next::Replace(_), Some(found)) if self.may_replace && !self.made => {
+                self.tell("deleting it to make it anew");
+                if_there(resource.delete(self.stack, found).await)?;
+                self.did(next);
+                Ok(())
+            }
+            (Next::Replace(differences), _) => {
+                let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                Err(StackError::NotAsMade {
+                    kind: self.kind,
+                    name: self.name().to_owned(),
+                    why: why.join(", "),
+                })
+            }
+            (Next::Refuse(why) | Next::Leave(why), _) => Err(StackError::Refused(vec![why.clone()])),
+            (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
+        }
+    }
+
+    /// Notes what was done, and what that makes of the whole. A repetition gives no new patience.
+    fn did(&mut self, next: &Next) {
+        if self.done.as_ref().is_none_or(|(done, _)| done != next) {
+            self.patience.renew();
+        }
+        self.done = Some((next.clone(), Instant::now()));
+        self.ending = match (std::mem::replace(&mut self.ending, Ending::Unchanged), next) {
+            (Ending::Replaced, _) | (_, Next::Replace(_)) => Ending::Replaced,
+            (Ending::Created, _) | (_, Next::Create) => Ending::Created,
+            (Ending::Adopted, _) | (_, Next::Adopt(_)) => Ending::Adopted,
+            _ => Ending::Changed,
+        };
+    }
+
+    fn name(&self) -> &'a str {
+        self.stack.names.of(self.kind)
+    }
+
+    fn tell(&self, what: &str) {
+        self.stack.progress.tell(self.kind.name(), self.name(), Phase::Acting, what);
+    }
+}
