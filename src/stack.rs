@@ -6,6 +6,7 @@
 //! plan      wanted against there -> the next thing to do, decided without I/O
 //! resource/ one file per kind: wanted, read, create, change, delete
 //! apply     runs a plan along the graph, in parallel, up and down
+//! outcome   what a run did
 //! converge  brings one resource to where it should be: act, look, decide; patience waits
 //! journal   what was begun and done, on disk
 //! audit     finds by tag and by name whatever is left
@@ -14,7 +15,7 @@
 //!
 //! A [`Stack`] is opened by a door, makes a [`Plan`], shows it, and applies it. Nothing here knows which door.
 
-pub mod apply;
+mod apply;
 pub mod audit;
 mod converge;
 mod cost;
@@ -23,6 +24,7 @@ mod journal;
 mod keys;
 mod lock;
 mod names;
+pub mod outcome;
 mod own_address;
 mod patience;
 pub mod permissions;

@@ -9,9 +9,10 @@ use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::cloud::Place;
 use crate::progress::{Phase, Progress, Report};
-use crate::stack::apply::{Ending, Outcome, Teardown};
+
 use crate::stack::audit::Audit;
 use crate::stack::graph::Kind;
+use crate::stack::outcome::{Ending, Outcome, Teardown};
 use crate::stack::plan::{Next, Plan, Step};
 use crate::stack::status::{ResourceState, StackState};
 use crate::stack::{Stack, StackError, Survey};

@@ -2,12 +2,12 @@
 //!
 //! A run that is cut off anywhere, by Ctrl+C or by a crash, is finished by the same command: it reads and goes on.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::audit::Audit;
 use super::converge::Convergence;
 use super::graph::{Kind, Walked, walk};
+use super::outcome::{Ending, Outcome, Teardown};
 use super::patience::{LONGEST_PAUSE, Patience, pauses};
 use super::plan::{Found, Life, Next, Owner, Plan, Step};
 use super::{Stack, StackError, Survey, if_there, resource};
@@ -15,121 +15,6 @@ use crate::progress::Phase;
 
 /// Listings stop naming what is gone within this time.
 const LISTINGS_LAG: Duration = Duration::from_secs(30);
-
-/// How a resource ended up.
-#[derive(Debug)]
-pub enum Ending {
-    /// It was as it should be.
-    Unchanged,
-    /// It was made.
-    Created,
-    /// It was taken over.
-    Adopted,
-    /// Its differences were mended.
-    Changed,
-    /// It was deleted and made anew.
-    Replaced,
-    /// It is gone, and was there before.
-    Deleted,
-    /// It was not there.
-    Absent,
-    /// It was left as it is, for this reason.
-    Left(String),
-    /// It failed.
-    Failed(StackError),
-    /// It was not tried, because this one before it was not done.
-    Skipped(Kind),
-}
-
-impl Ending {
-    /// Whether anything is different now.
-    pub fn is_work_done(&self) -> bool {
-        matches!(self, Self::Created | Self::Adopted | Self::Changed | Self::Replaced | Self::Deleted)
-    }
-
-    /// Whether it did not come to where it should be.
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Skipped(_))
-    }
-
-    fn words(&self) -> &'static str {
-        match self {
-            Self::Unchanged => "unchanged",
-            Self::Created => "created",
-            Self::Adopted => "adopted",
-            Self::Changed => "changed",
-            Self::Replaced => "replaced",
-            Self::Deleted => "deleted",
-            Self::Absent => "not there",
-            Self::Left(_) => "left as it is",
-            Self::Failed(_) => "failed",
-            Self::Skipped(_) => "not tried",
-        }
-    }
-}
-
-/// What a run did, by kind.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// How each resource of the plan ended up.
-    pub endings: BTreeMap<Kind, Ending>,
-    /// Resources as they were last read, where the run read them.
-    pub found: BTreeMap<Kind, Found>,
-}
-
-impl Outcome {
-    /// Whether everything came to where it should be.
-    pub fn is_complete(&self) -> bool {
-        !self.endings.values().any(Ending::is_failure)
-    }
-
-    /// Whether it stopped because the operator asked.
-    pub fn is_interrupted(&self) -> bool {
-        self.endings.values().any(|ending| matches!(ending, Ending::Failed(StackError::Interrupted)))
-    }
-
-    /// The failures, with the kind that each is of.
-    pub fn failures(&self) -> impl Iterator<Item = (Kind, &StackError)> {
-        self.endings.iter().filter_map(|(kind, ending)| match ending {
-            Ending::Failed(error) => Some((*kind, error)),
-            _ => None,
-        })
-    }
-}
-
-/// What a teardown did, and what is there after it.
-#[derive(Debug, Default)]
-pub struct Teardown {
-    /// How each resource ended up.
-    pub outcome: Outcome,
-    /// What is there by name; empty if the teardown was interrupted.
-    pub survey: Survey,
-    /// What is there by tag, name and path; empty if the teardown was interrupted.
-    pub audit: Audit,
-}
-
-impl Teardown {
-    /// Why the bucket was left, if it was.
-    pub fn bucket_kept(&self) -> Option<&str> {
-        match self.outcome.endings.get(&Kind::Bucket) {
-            Some(Ending::Left(why)) => Some(why),
-            _ => None,
-        }
-    }
-
-    /// What is left and was not meant to be.
-    pub fn unmeant(&self) -> impl Iterator<Item = &String> {
-        let bucket = self.survey.plan.step(Kind::Bucket).and_then(|step| step.found.as_ref());
-        let kept = self.bucket_kept().and(bucket).map(|bucket| &bucket.arn);
-        self.audit.left.iter().filter(move |arn| Some(*arn) != kept)
-    }
-
-    /// Whether everything was done, the audit could look everywhere, and it found nothing but what was left on
-    /// purpose.
-    pub fn is_proven(&self) -> bool {
-        self.outcome.is_complete() && self.audit.blind.is_empty() && self.unmeant().next().is_none()
-    }
-}
 
 impl Stack {
     /// Brings everything up that the plan says, the unwanted down first. The plan must have no refusals. Only what

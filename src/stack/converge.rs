@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::apply::Ending;
 use super::graph::Kind;
+use super::outcome::Ending;
 use super::patience::Patience;
 use super::plan::{Claim, Found, Next, Step, decide};
 use super::{Made, Stack, StackError, if_there, resource};
