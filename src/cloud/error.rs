@@ -231,6 +231,9 @@ impl CloudError {
             SdkError::TimeoutError(_) => Failure::TimedOut,
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
+                if code.is_none() && message.is_empty() {
+                    message = format!("HTTP {status}");
+                }
                 Failure::of(operation, code.as_deref().unwrap_or_default(), &message, status)
             }
             SdkError::ResponseError(_) => {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::graph::Kind;
 use super::names::STACK_TAG;
+use crate::text::sanitise;
 
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
@@ -135,17 +136,18 @@ pub struct Difference {
     pub mend: Mend,
 }
 
+/// Characters that a value may have to be shown in a line.
+const SHOWN: usize = 76;
+
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let short = |text: &str| {
-            let mut shown: String = crate::text::sanitise(text).chars().take(60).collect();
-            if text.chars().count() > 60 {
-                shown.push('…');
-            }
-            shown
-        };
-        let there = self.there.as_deref().map_or_else(|| "not set".to_owned(), short);
-        write!(f, "{}: {there} → {}", self.property, short(&self.wanted))
+        let Self { property, wanted, .. } = self;
+        let there = self.there.as_deref().unwrap_or("not set");
+        // Of two policies, the first characters are the same: showing those would say nothing.
+        if wanted.chars().count().max(there.chars().count()) > SHOWN {
+            return write!(f, "{property}: differs (`status --json` has both)");
+        }
+        write!(f, "{property}: {} → {}", sanitise(there), sanitise(wanted))
     }
 }
 

@@ -141,7 +141,7 @@ async fn a_role_was_given_more_than_it_needs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_was_edited_and_a_trust_widened() {
-    seen_and_mended("firehose-role", "policy: ", async |aws, _| {
+    seen_and_mended("firehose-role", "trust policy: differs (`status --json` has both); policy: differs", async |aws, _| {
         let edited = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}"#;
         let request = aws.iam.put_role_policy().role_name("kinesis-firehose-role").policy_name("hydrant");
         request.policy_document(edited).send().await.unwrap();
@@ -189,7 +189,7 @@ async fn the_host_answers_without_metadata_tokens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_pair_was_deleted_and_another_put_in_its_place() {
-    seen_and_mended("key-pair", "public key: ", async |aws, _| {
+    seen_and_mended("key-pair", "public key: differs", async |aws, _| {
         aws.ec2.delete_key_pair().key_name("ec2-key-pair").send().await.unwrap();
         let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl other";
         let tag = aws_sdk_ec2::types::Tag::builder().key("hydrant:stack").value("default").build();
