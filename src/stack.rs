@@ -216,7 +216,7 @@ impl Stack {
             Place::Aws => "aws".to_owned(),
             Place::Endpoint(url) => url.authority().replace([':', '[', ']'], "-"),
         };
-        let slug = format!("{place}_{}_{}_{}", identity.account, names.region, names.stack.replace('/', "-"));
+        let slug = format!("{place}_{}_{}_{}", identity.account, names.region, names.stack);
         let folder = folders.data.join("stacks").join(&slug);
         let journal_file = folder.join("journal.jsonl");
         let journal = Journal::open(journal_file.clone()).map_err(StackError::file("read", journal_file))?;

@@ -2,6 +2,7 @@
 //!
 //! A run that is cut off anywhere, by Ctrl+C or by a crash, is finished by the same command: it reads and goes on.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::audit::Audit;
@@ -34,17 +35,9 @@ impl Stack {
             },
         )
         .await;
-        for (kind, walked) in walked {
-            let ending = match walked {
-                Walked::Done((ending, found)) => {
-                    outcome.found.extend(found.map(|found| (kind, found)));
-                    ending
-                }
-                Walked::Failed(error) => Ending::Failed(error),
-                Walked::Skipped(before) => self.skipped(kind, before),
-            };
-            outcome.endings.insert(kind, ending);
-        }
+        let brought_up = self.outcome(walked);
+        outcome.endings.extend(brought_up.endings);
+        outcome.found.extend(brought_up.found);
         outcome
     }
 
@@ -75,8 +68,9 @@ impl Stack {
         loop {
             let survey = self.survey_leftovers().await;
             let audit = self.audit(&survey).await;
-            let kept = survey.plan.steps.iter().filter(|step| step.found.is_some()).count();
-            let lag = expect_nothing && audit.left.len() > kept && since.elapsed() < LISTINGS_LAG;
+            let lag = expect_nothing
+                && audit.left.len() > self.left_by_name(&survey).count()
+                && since.elapsed() < LISTINGS_LAG;
             if !lag || self.stop.is_cancelled() {
                 return (survey, audit);
             }
@@ -90,13 +84,20 @@ impl Stack {
             let step = steps.iter().find(|step| step.kind == kind).expect("every kind walked is in the plan");
             let ended = self.remove(step, delete_data).await;
             self.tell_ending(kind, ended.as_ref());
-            ended
+            ended.map(|ending| (ending, None))
         })
         .await;
+        self.outcome(walked)
+    }
+
+    fn outcome(&self, walked: BTreeMap<Kind, Walked<(Ending, Option<Found>), StackError>>) -> Outcome {
         let mut outcome = Outcome::default();
         for (kind, walked) in walked {
             let ending = match walked {
-                Walked::Done(ending) => ending,
+                Walked::Done((ending, found)) => {
+                    outcome.found.extend(found.map(|found| (kind, found)));
+                    ending
+                }
                 Walked::Failed(error) => Ending::Failed(error),
                 Walked::Skipped(before) => self.skipped(kind, before),
             };

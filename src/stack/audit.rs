@@ -38,7 +38,8 @@ impl Stack {
         Audit { left: left.into_iter().collect(), blind }
     }
 
-    fn left_by_name<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = String> + 'a {
+    /// The ARNs of what is there by name and ours.
+    pub(super) fn left_by_name<'a>(&'a self, survey: &'a Survey) -> impl Iterator<Item = String> + 'a {
         let there = survey.plan.steps.iter().filter_map(|step| Some((step.kind, step.found.as_ref()?)));
         there
             .filter(|(kind, found)| self.not_ours(*kind, found).is_none())

@@ -88,7 +88,7 @@ impl<'a> Convergence<'a> {
                 self.patience.wait("changed, and not to be seen yet").await
             }
             (Next::Adopt(differences) | Next::Change(differences), Some(found)) => {
-                self.tell("setting its properties");
+                self.tell("configuring");
                 resource.change(self.stack, found, differences).await?;
                 self.did(next);
                 Ok(())

@@ -49,10 +49,10 @@ impl Names {
         };
         let bucket = match settings.bucket.as_ref() {
             Some(name) => name.to_string(),
-            // Only a bucket's name must be lower case and free of these.
+            // Only a bucket's name must be lower case and without underscores.
             None => prefixed(&format!("hydrant-{}-{region}", identity.account))
                 .to_ascii_lowercase()
-                .replace(['_', '/'], "-"),
+                .replace('_', "-"),
         };
         Self {
             stack: stack.to_owned(),

@@ -179,6 +179,7 @@ async fn with_json_standard_output_holds_json_and_nothing_else() {
         &["doctor", "--json"],
     ] {
         let ran = world.hydrant(arguments).await;
+        assert!(!ran.out.is_empty(), "{arguments:?}: {}", ran.err);
         for line in ran.out.lines() {
             serde_json::from_str::<serde_json::Value>(line)
                 .unwrap_or_else(|error| panic!("{arguments:?}: {error} in {line}"));
