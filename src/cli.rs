@@ -7,6 +7,8 @@ mod config;
 mod doctor;
 mod extras;
 mod logging;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod stack;
 mod style;
 
@@ -59,6 +61,9 @@ pub(crate) enum CliError {
     Cloud(#[from] CloudError),
     #[error(transparent)]
     Stack(#[from] StackError),
+    #[cfg(feature = "sandbox")]
+    #[error(transparent)]
+    Sandbox(#[from] crate::sandbox::SandboxError),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("this run is read-only, and there is something to do: nothing was done")]
@@ -157,6 +162,9 @@ enum Command {
     Down(stack::Down),
     /// Show the stack's state, drift and cost
     Status(stack::Status),
+    /// Run an embedded cloud on this machine: no account, no money
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::SandboxCommand),
     /// Check settings, credentials, permissions, clock, ssh and disk
     Doctor(doctor::Doctor),
     /// Show the settings and where each came from
@@ -274,6 +282,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Up(up) => up.run(context).await,
         Command::Down(down) => down.run(context).await,
         Command::Status(status) => status.run(context).await,
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(sandbox) => sandbox.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,
         Command::Config(config) => config.run(&context),
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

@@ -7,6 +7,8 @@
 //!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
 //!   │
+//! sandbox    an embedded cloud, feed and host on this machine: a server like any other
+//!
 //! cloud      the AWS clients, made once from the settings; the table of what may be called
 //! settings   flags, environment, .env, hydrant.toml, defaults; each value with its origin
 //! progress   how long work tells what it does
@@ -19,6 +21,8 @@
 pub mod cli;
 pub mod cloud;
 pub mod progress;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod settings;
 pub mod stack;
 pub mod text;
