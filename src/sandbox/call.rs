@@ -74,7 +74,7 @@ impl Service {
 }
 
 /// An account in a region: what most resources belong to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Place {
     pub(crate) account: String,
     pub(crate) region: String,

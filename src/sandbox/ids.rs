@@ -18,7 +18,7 @@ pub(crate) fn iam(prefix: &str, length: usize) -> String {
         }
         let index = usize::try_from(random % 32).expect("below 32");
         id.push(char::from(ALPHABET[index]));
-        random = (random >> 5);
+        random >>= 5;
     }
     id
 }
