@@ -7,12 +7,16 @@
 mod constraints;
 mod instance_types;
 mod job;
+mod job_order;
 mod jobs;
 mod lifecycle;
 mod listing;
 mod notebook;
+mod notebook_orders;
 mod notebooks;
 mod tags;
+#[cfg(test)]
+mod trials;
 
 use jiff::Timestamp;
 use serde_json::Value;

@@ -388,3 +388,134 @@ fn failure(refusal: &Refusal) -> Value {
     let code = if refusal.status < 500 { "InvalidParameterException" } else { "InternalServiceException" };
     json!({ "StatusCode": refusal.status, "ErrorCode": code, "ErrorMessage": refusal.message })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::trial::Trial;
+
+    /// A world in which `a`, `b`, … are tagged with their number, and every second one with `even`.
+    fn with_tagged(count: u8) -> Trial {
+        let mut trial = Trial::new();
+        for number in 0..count {
+            let mut tags = vec![json!({ "Key": "number", "Value": number.to_string() })];
+            if number % 2 == 0 {
+                tags.push(json!({ "Key": "even", "Value": "yes" }));
+            }
+            let name = format!("n{number:03}");
+            let config = json!({ "NotebookInstanceLifecycleConfigName": name, "Tags": tags });
+            trial.ask("sagemaker", "CreateNotebookInstanceLifecycleConfig", config).expect("made");
+        }
+        trial
+    }
+
+    fn arn(name: &str) -> String {
+        format!("arn:aws:sagemaker:us-east-1:123456789012:notebook-instance-lifecycle-config/{name}")
+    }
+
+    fn found(trial: &mut Trial, input: Value) -> Vec<String> {
+        let answer = trial.ask("tagging", "GetResources", input).expect("an answer");
+        let resources = answer["ResourceTagMappingList"].as_array().expect("a list");
+        let name = |resource: &Value| {
+            let arn = resource["ResourceARN"].as_str().expect("an ARN");
+            arn.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        resources.iter().map(name).collect()
+    }
+
+    #[test]
+    fn filters_are_joined_by_and_their_values_by_or() {
+        let mut trial = with_tagged(5);
+        let filters = |filters: Value| json!({ "TagFilters": filters });
+        let number = json!({ "Key": "number", "Values": ["1", "2", "4"] });
+        assert_eq!(found(&mut trial, filters(json!([number]))), ["n001", "n002", "n004"]);
+        assert_eq!(found(&mut trial, filters(json!([number, { "Key": "even" }]))), ["n002", "n004"]);
+        assert_eq!(found(&mut trial, filters(json!([{ "Key": "Even", "Values": [] }]))), [""; 0]);
+    }
+
+    #[test]
+    fn types_are_a_service_or_one_type_of_it() {
+        let mut trial = with_tagged(1);
+        let mut of = |filter: &str| found(&mut trial, json!({ "ResourceTypeFilters": [filter] })).len();
+        assert_eq!(of("sagemaker"), 1);
+        assert_eq!(of("sagemaker:notebook-instance-lifecycle-config"), 1);
+        assert_eq!(of("sagemaker:notebook-instance"), 0);
+        assert_eq!(of("ec2:instance"), 0);
+        assert!(is_of_type("arn:aws:s3:::posts", "s3") && is_of_type("arn:aws:s3:::posts", "s3:bucket"));
+        assert!(is_of_type("arn:aws:logs:us-east-1:123456789012:log-group:/posts", "logs:log-group"));
+        assert!(is_of_type(
+            "arn:aws:firehose:us-east-1:123456789012:deliverystream/posts",
+            "firehose:deliverystream"
+        ));
+    }
+
+    #[test]
+    fn pages_join_to_the_whole_and_the_last_says_so() {
+        let mut trial = with_tagged(120);
+        let (mut all, mut token, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let input = json!({ "PaginationToken": token });
+            all.extend(found(&mut trial, input.clone()));
+            let answer = trial.ask("tagging", "GetResources", input).expect("a page");
+            token = answer["PaginationToken"].as_str().expect("a token, empty or not").to_owned();
+            pages += 1;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!((all.len(), pages), (120, 3));
+        // Every second has two tags: 66 resources have 99 together.
+        assert_eq!(found(&mut trial, json!({ "TagsPerPage": 100, "ResourcesPerPage": 100 })).len(), 66);
+    }
+
+    #[test]
+    fn arns_stand_alone_and_those_of_nothing_are_left_out() {
+        let mut trial = with_tagged(2);
+        let arns = json!([arn("n001"), arn("none")]);
+        assert_eq!(found(&mut trial, json!({ "ResourceARNList": arns })), ["n001"]);
+        for with in [
+            json!({ "ResourceARNList": arns, "TagFilters": [{ "Key": "even" }] }),
+            json!({ "ResourceARNList": arns, "ResourceTypeFilters": ["ec2"] }),
+            json!({ "ResourceARNList": arns, "ResourcesPerPage": 10 }),
+            json!({ "ResourceARNList": ["posts"] }),
+            json!({ "ResourcesPerPage": 101 }),
+            json!({ "ResourcesPerPage": 0 }),
+            json!({ "TagsPerPage": 99 }),
+            json!({ "TagFilters": [{ "Values": ["x"] }] }),
+            json!({ "PaginationToken": "?" }),
+            json!({ "ExcludeCompliantResources": true }),
+        ] {
+            assert_eq!(
+                trial.refused("tagging", "GetResources", with.clone()),
+                "InvalidParameterException",
+                "{with}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_and_values_are_told_once() {
+        let mut trial = with_tagged(4);
+        let keys = trial.ask("tagging", "GetTagKeys", json!({})).expect("keys");
+        assert_eq!(keys, json!({ "TagKeys": ["even", "number"], "PaginationToken": "" }));
+        let values = trial.ask("tagging", "GetTagValues", json!({ "Key": "even" })).expect("values");
+        assert_eq!(values, json!({ "TagValues": ["yes"], "PaginationToken": "" }));
+    }
+
+    #[test]
+    fn what_cannot_be_tagged_is_told_and_the_rest_is_done() {
+        let mut trial = with_tagged(1);
+        let input = json!({ "ResourceARNList": [arn("n000"), arn("none")], "Tags": { "owner": "us" } });
+        let answer = trial.ask("tagging", "TagResources", input).expect("an answer");
+        let failed = answer["FailedResourcesMap"].as_object().expect("a map");
+        assert_eq!(failed.keys().collect::<Vec<_>>(), [&arn("none")]);
+        assert_eq!(failed[&arn("none")]["ErrorCode"], "InvalidParameterException");
+        assert_eq!(
+            found(&mut trial, json!({ "TagFilters": [{ "Key": "owner", "Values": ["us"] }] })),
+            ["n000"]
+        );
+        let input = json!({ "ResourceARNList": [arn("n000")], "TagKeys": ["owner"] });
+        trial.ask("tagging", "UntagResources", input).expect("an answer");
+        assert_eq!(found(&mut trial, json!({ "TagFilters": [{ "Key": "owner" }] })), [""; 0]);
+    }
+}

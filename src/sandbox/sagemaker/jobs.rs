@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::constraints::{Constraints, check_name};
-use super::job::{App, Job, Logged, Order, Status};
+use super::job::{Job, Logged, Status};
+use super::job_order::{App, Order};
 use super::listing::{By, Entry, List};
 use super::{Kind, check_role, invalid, key, place_of, present};
 use crate::sandbox::call::{Call, Place};
@@ -159,5 +160,143 @@ fn due_log(job: &Job, now: Timestamp) -> Logged {
         (None, _) => Logged::Nothing,
         (Some(_), false) => Logged::Start,
         (Some(_), true) => Logged::Whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sandbox::sagemaker::trials::with_role;
+    use crate::sandbox::trial::Trial;
+
+    const IMAGE: &str = "173754725891.dkr.ecr.us-east-1.amazonaws.com/sagemaker-spark-processing:3.5";
+
+    fn order(image: &str) -> Value {
+        json!({
+            "ProcessingJobName": "Topics-1",
+            "RoleArn": "arn:aws:iam::123456789012:role/jobs",
+            "AppSpecification": { "ImageUri": image, "ContainerArguments": ["--day", "2026-11-20"] },
+            "ProcessingResources": {
+                "ClusterConfig": { "InstanceCount": 2, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 30 },
+            },
+            "ProcessingInputs": [{
+                "InputName": "code",
+                "S3Input": {
+                    "S3Uri": "s3://posts/code", "S3DataType": "S3Prefix",
+                    "LocalPath": "/opt/ml/processing/input/code",
+                },
+            }],
+            "Environment": { "DAY": "1" },
+        })
+    }
+
+    fn with(pointer: &str, value: Value) -> Value {
+        let mut order = order(IMAGE);
+        *order.pointer_mut(pointer).expect(pointer) = value;
+        order
+    }
+
+    fn describe(trial: &mut Trial) -> Value {
+        let name = json!({ "ProcessingJobName": "Topics-1" });
+        trial.ask("sagemaker", "DescribeProcessingJob", name).expect("there")
+    }
+
+    fn stop(trial: &mut Trial) -> Result<Value, Refusal> {
+        trial.ask("sagemaker", "StopProcessingJob", json!({ "ProcessingJobName": "Topics-1" }))
+    }
+
+    #[test]
+    fn a_job_completes_and_shows_what_was_ordered() {
+        let mut trial = with_role("jobs");
+        trial.ask("sagemaker", "CreateProcessingJob", order(IMAGE)).expect("taken");
+        let early = describe(&mut trial);
+        assert_eq!(early["ProcessingJobStatus"], "InProgress");
+        assert!(early.get("ProcessingStartTime").is_none());
+        trial.wait(Duration::from_secs(100));
+        assert!(describe(&mut trial)["ProcessingStartTime"].is_number());
+        trial.wait(Duration::from_secs(140));
+        let done = describe(&mut trial);
+        assert_eq!(done["ProcessingJobStatus"], "Completed");
+        assert!(done["ProcessingEndTime"].is_number() && done["ExitMessage"].is_string());
+        for member in
+            ["ProcessingInputs", "ProcessingResources", "AppSpecification", "Environment", "RoleArn"]
+        {
+            let (given, shown) = (&order(IMAGE)[member], &done[member]);
+            let kept = given == shown || member == "ProcessingInputs" && shown[0]["InputName"] == "code";
+            assert!(kept, "{member}: {shown}");
+        }
+    }
+
+    #[test]
+    fn an_image_whose_name_says_so_fails() {
+        let mut trial = with_role("jobs");
+        trial.ask("sagemaker", "CreateProcessingJob", order("failing.example/spark-fail:1")).expect("taken");
+        trial.wait(Duration::from_secs(240));
+        let done = describe(&mut trial);
+        assert_eq!(done["ProcessingJobStatus"], "Failed");
+        assert!(done["FailureReason"].as_str().expect("a reason").contains("exit code: 1"));
+    }
+
+    #[test]
+    fn a_name_is_taken_for_ever() {
+        let mut trial = with_role("jobs");
+        trial.ask("sagemaker", "CreateProcessingJob", order(IMAGE)).expect("taken");
+        trial.wait(Duration::from_hours(1));
+        assert_eq!(trial.refused("sagemaker", "CreateProcessingJob", order(IMAGE)), "ResourceInUse");
+    }
+
+    #[test]
+    fn a_job_is_stopped_in_its_time_and_a_finished_one_not_at_all() {
+        let mut trial = with_role("jobs");
+        trial.ask("sagemaker", "CreateProcessingJob", order(IMAGE)).expect("taken");
+        stop(&mut trial).expect("stopping");
+        stop(&mut trial).expect("asked again");
+        assert_eq!(describe(&mut trial)["ProcessingJobStatus"], "Stopping");
+        trial.wait(Duration::from_secs(30));
+        let stopped = describe(&mut trial);
+        assert_eq!(stopped["ProcessingJobStatus"], "Stopped");
+        assert!(stopped["ProcessingEndTime"].is_number() && stopped.get("ProcessingStartTime").is_none());
+        assert_eq!(stop(&mut trial).expect_err("over").code, "ValidationException");
+        let name = json!({ "ProcessingJobName": "none" });
+        assert_eq!(trial.refused("sagemaker", "StopProcessingJob", name), "ResourceNotFound");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let mut trial = with_role("jobs");
+        let input = order(IMAGE)["ProcessingInputs"][0].clone();
+        let long = "x".repeat(257);
+        for wrong in [
+            with("/ProcessingJobName", json!("-topics")),
+            with("/ProcessingInputs", json!(vec![input.clone(); 11])),
+            with("/ProcessingInputs", json!(vec![input; 2])),
+            with("/ProcessingInputs/0/S3Input/S3Uri", json!("posts/code")),
+            with("/ProcessingInputs/0/S3Input/LocalPath", json!("/tmp")),
+            with("/ProcessingInputs/0/S3Input/S3DataType", json!("File")),
+            with("/AppSpecification/ContainerArguments", json!(vec!["x"; 101])),
+            with("/AppSpecification/ContainerArguments", json!([long])),
+            with("/Environment", json!({ "1DAY": "x" })),
+            with("/ProcessingResources/ClusterConfig/InstanceCount", json!(101)),
+            with("/ProcessingResources/ClusterConfig/InstanceType", json!("m5.xlarge")),
+            with("/ProcessingResources/ClusterConfig/VolumeSizeInGB", json!(0)),
+        ] {
+            let code = trial.refused("sagemaker", "CreateProcessingJob", wrong.clone());
+            assert_eq!(code, "ValidationException", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lists_are_filtered_by_status() {
+        let mut trial = with_role("jobs");
+        trial.ask("sagemaker", "CreateProcessingJob", order(IMAGE)).expect("taken");
+        let count = |trial: &mut Trial, status: &str| {
+            let listed = trial.ask("sagemaker", "ListProcessingJobs", json!({ "StatusEquals": status }));
+            listed.expect("a list")["ProcessingJobSummaries"].as_array().expect("a list").len()
+        };
+        assert_eq!((count(&mut trial, "InProgress"), count(&mut trial, "Completed")), (1, 0));
+        trial.wait(Duration::from_secs(240));
+        assert_eq!((count(&mut trial, "InProgress"), count(&mut trial, "Completed")), (0, 1));
     }
 }

@@ -238,3 +238,75 @@ pub(super) fn delete(world: &mut World, call: &Call, input: ConfigName) -> Answe
     world.sagemaker.lifecycle_configs.remove(&key(&call.place, &name));
     Ok(Reply::empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::sagemaker::trials::{encoded, with_role};
+    use crate::sandbox::trial::Trial;
+
+    fn hooks(content: &str) -> Value {
+        json!({ "NotebookInstanceLifecycleConfigName": "setup", "OnStart": [{ "Content": content }] })
+    }
+
+    fn create(trial: &mut Trial, content: &str) -> Result<Value, Refusal> {
+        trial.ask("sagemaker", "CreateNotebookInstanceLifecycleConfig", hooks(content))
+    }
+
+    #[test]
+    fn a_script_is_base64_of_a_limited_length() {
+        let mut trial = Trial::new();
+        let full = encoded(&"x".repeat(12_288));
+        assert_eq!(full.len(), 16_384);
+        for wrong in ["", "echo hello", &encoded(&"x".repeat(12_289))] {
+            assert_eq!(create(&mut trial, wrong).expect_err("refused").code, "ValidationException");
+        }
+        create(&mut trial, &full).expect("made");
+        let refusal = create(&mut trial, &full).expect_err("made already");
+        assert!(refusal.message.contains("already exists"), "{refusal:?}");
+        let name = json!({ "NotebookInstanceLifecycleConfigName": "setup" });
+        let shown = trial.ask("sagemaker", "DescribeNotebookInstanceLifecycleConfig", name).expect("there");
+        assert_eq!((&shown["OnStart"][0]["Content"], &shown["OnCreate"]), (&json!(full), &json!([])));
+    }
+
+    #[test]
+    fn a_configuration_in_use_cannot_be_deleted() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, &encoded("true")).expect("made");
+        let notebook = json!({
+            "NotebookInstanceName": "topics", "InstanceType": "ml.t3.medium", "LifecycleConfigName": "setup",
+            "RoleArn": "arn:aws:iam::123456789012:role/notebooks",
+        });
+        trial.ask("sagemaker", "CreateNotebookInstance", notebook).expect("made");
+        let name = json!({ "NotebookInstanceLifecycleConfigName": "setup" });
+        let deletion = "DeleteNotebookInstanceLifecycleConfig";
+        let refusal = trial.ask("sagemaker", deletion, name.clone()).expect_err("in use");
+        assert!(
+            refusal.message.contains("is in use") && refusal.message.contains("notebook-instance/topics")
+        );
+        trial.world.sagemaker.notebooks.remove_where(|_, _| true);
+        trial.ask("sagemaker", deletion, name.clone()).expect("deleted");
+        assert_eq!(trial.refused("sagemaker", deletion, name), "ValidationException");
+    }
+
+    #[test]
+    fn after_a_script_that_fails_no_other_runs() {
+        let hook = |script: &str| vec![Hook { content: encoded(script) }];
+        let config = LifecycleConfig {
+            name: "setup".to_owned(),
+            on_create: hook("echo \"installing\"\n  exit 1\necho never"),
+            on_start: hook("echo starting"),
+            tags: Tags::new(),
+            created: Timestamp::UNIX_EPOCH,
+            modified: Timestamp::UNIX_EPOCH,
+        };
+        let first = config.run(true);
+        assert_eq!((first.len(), first[0].stream.as_str()), (1, "LifecycleConfigOnCreate"));
+        assert_eq!(
+            (first[0].failed, first[0].lines[0].as_str(), first[0].lines.len()),
+            (true, "installing", 2)
+        );
+        let later = config.run(false);
+        assert_eq!((later.len(), later[0].failed, later[0].lines[0].as_str()), (1, false, "starting"));
+    }
+}

@@ -208,7 +208,7 @@ mod tests {
     fn filters_are_joined_by_and() {
         let asked = json!({ "NameContains": "n0", "CreationTimeAfter": 5, "LastModifiedTimeAfter": 80.5, "MaxResults": 100 });
         let page = list(asked).expect("parameters").page(entries(), &[By::Name]).expect("a page");
-        assert_eq!(page.items, [json!(18), json!(11), json!(15), json!(8), json!(19)]);
+        assert_eq!(page.items, [json!(18), json!(11), json!(15), json!(8), json!(19), json!(12)]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::sandbox::clock::Pace;
 use crate::sandbox::tags::Tags;
 
 /// What AWS takes for each change of a notebook instance.
-pub(super) const START_TIME: Duration = Duration::from_mins(3);
+const START_TIME: Duration = Duration::from_mins(3);
 const STOP_TIME: Duration = Duration::from_mins(1);
 const UPDATE_TIME: Duration = Duration::from_secs(30);
 const DELETE_TIME: Duration = Duration::from_mins(1);
@@ -140,6 +140,19 @@ impl Status {
 impl Notebook {
     pub(super) fn arn(&self, place: &Place) -> String {
         Kind::Notebook.arn(place, &self.name)
+    }
+
+    /// Starts, which ends with what its scripts leave behind.
+    pub(super) fn start(
+        &mut self,
+        pace: Pace,
+        now: Timestamp,
+        failure: Option<String>,
+        logs: Vec<ScriptLog>,
+    ) {
+        self.change = Change::start(pace, now, failure);
+        let at = pace.after(now, START_TIME);
+        self.unwritten = (!logs.is_empty()).then_some(Unwritten { at, logs });
     }
 
     /// Its status; `None` when it is gone.

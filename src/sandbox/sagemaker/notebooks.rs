@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 use super::constraints::{Constraints, check_name};
 use super::lifecycle::{self, ScriptLog};
 use super::listing::{By, Entry, List};
-use super::notebook::{Change, Notebook, STATUSES, Status, Unwritten};
-use super::{Kind, check_role, instance_types, invalid, key, place_of, present};
+use super::notebook::{Change, Notebook, STATUSES, Status};
+use super::notebook_orders::{CreateNotebookInstance, UpdateNotebookInstance};
+use super::{Kind, check_role, invalid, key, place_of, present};
 use crate::sandbox::call::{Call, Place};
 use crate::sandbox::clock::epoch_seconds;
 use crate::sandbox::fault;
 use crate::sandbox::operation::{Answer, Reply};
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::tags::{self, Tag, Tags};
+use crate::sandbox::tags::{self, Tags};
 use crate::sandbox::world::World;
 use crate::sandbox::{ids, logs};
 
@@ -24,152 +25,6 @@ const LOG_GROUP: &str = "/aws/sagemaker/NotebookInstances";
 /// What stands in a Jupyter server's address: on this machine, and at a port where nothing listens. There is no
 /// server, and a link that someone opens must not lead to AWS.
 const NOWHERE: &str = "127.0.0.1:1";
-
-const SWITCH: [&str; 2] = ["Enabled", "Disabled"];
-const IP_ADDRESS_TYPES: [&str; 2] = ["ipv4", "dualstack"];
-const PLATFORMS: [&str; 6] = [
-    "notebook-al1-v1",
-    "notebook-al2-v1",
-    "notebook-al2-v2",
-    "notebook-al2-v3",
-    "notebook-al2023-v1",
-    "notebook-al2023-v2",
-];
-const USUAL_PLATFORM: &str = "notebook-al2023-v1";
-/// In gigabytes.
-const USUAL_VOLUME: i64 = 5;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct MetadataService {
-    minimum_instance_metadata_service_version: String,
-}
-
-/// What both making and updating a notebook instance may say.
-#[derive(Debug, Default)]
-struct Said<'a> {
-    instance_type: Option<&'a str>,
-    role_arn: Option<&'a str>,
-    ip_address_type: Option<&'a str>,
-    volume_size_in_gb: Option<i64>,
-    default_code_repository: Option<&'a str>,
-    additional_code_repositories: &'a [String],
-    root_access: Option<&'a str>,
-    platform_identifier: Option<&'a str>,
-    metadata_service: Option<&'a MetadataService>,
-}
-
-impl Said<'_> {
-    fn check(&self, constraints: &mut Constraints) {
-        if let Some(instance_type) = self.instance_type {
-            let known: Vec<String> = instance_types::names(instance_types::NOTEBOOK).collect();
-            constraints.one_of("instanceType", instance_type, &known);
-        }
-        if let Some(role_arn) = self.role_arn {
-            constraints.role(role_arn);
-        }
-        if let Some(ip_address_type) = self.ip_address_type {
-            constraints.one_of("ipAddressType", ip_address_type, &IP_ADDRESS_TYPES);
-        }
-        if let Some(size) = self.volume_size_in_gb {
-            constraints.within("volumeSizeInGB", size, &(USUAL_VOLUME..=16_384));
-        }
-        if let Some(root_access) = self.root_access {
-            constraints.one_of("rootAccess", root_access, &SWITCH);
-        }
-        if let Some(platform) = self.platform_identifier {
-            let pattern = format!("^({})$", PLATFORMS.join("|"));
-            constraints.pattern(PLATFORMS.contains(&platform), "platformIdentifier", platform, &pattern);
-        }
-        if let Some(service) = self.metadata_service {
-            let version = service.minimum_instance_metadata_service_version.as_str();
-            let member = "instanceMetadataServiceConfiguration.minimumInstanceMetadataServiceVersion";
-            constraints.pattern(["1", "2"].contains(&version), member, version, "1|2");
-        }
-        constraints.at_most("additionalCodeRepositories", self.additional_code_repositories.len(), 3);
-    }
-
-    /// A code repository is given by its address, or by the name of one that the account has stored: none is.
-    fn check_repositories(&self) -> Result<(), Refusal> {
-        let additional = self.additional_code_repositories.iter().map(String::as_str);
-        match self
-            .default_code_repository
-            .into_iter()
-            .chain(additional)
-            .find(|it| !it.starts_with("https://"))
-        {
-            None => Ok(()),
-            Some(name) => Err(invalid(format!("Could not find code repository '{name}'."))),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct CreateNotebookInstance {
-    notebook_instance_name: String,
-    instance_type: String,
-    role_arn: String,
-    subnet_id: Option<String>,
-    #[serde(default)]
-    security_group_ids: Vec<String>,
-    ip_address_type: Option<String>,
-    kms_key_id: Option<String>,
-    #[serde(default)]
-    tags: Vec<Tag>,
-    lifecycle_config_name: Option<String>,
-    direct_internet_access: Option<String>,
-    #[serde(rename = "VolumeSizeInGB")]
-    volume_size_in_gb: Option<i64>,
-    default_code_repository: Option<String>,
-    #[serde(default)]
-    additional_code_repositories: Vec<String>,
-    root_access: Option<String>,
-    platform_identifier: Option<String>,
-    instance_metadata_service_configuration: Option<MetadataService>,
-}
-
-impl CreateNotebookInstance {
-    fn check(&self) -> Result<(), Refusal> {
-        let mut constraints = Constraints::default();
-        constraints.name("notebookInstanceName", &self.notebook_instance_name);
-        let said = self.said();
-        said.check(&mut constraints);
-        if let Some(subnet_id) = &self.subnet_id {
-            constraints.id("subnetId", subnet_id);
-        }
-        constraints.at_most("securityGroupIds", self.security_group_ids.len(), 5);
-        for (index, id) in self.security_group_ids.iter().enumerate() {
-            constraints.id(&format!("securityGroupIds.{}.member", index + 1), id);
-        }
-        if let Some(access) = &self.direct_internet_access {
-            constraints.one_of("directInternetAccess", access, &SWITCH);
-        }
-        constraints.hold()?;
-        said.check_repositories()?;
-        if self.subnet_id.is_none() && !self.security_group_ids.is_empty() {
-            return Err(invalid("Security groups can be specified only together with a subnet."));
-        }
-        if self.subnet_id.is_none() && self.direct_internet_access.as_deref() == Some("Disabled") {
-            return Err(invalid("Direct internet access can be disabled only if a subnet is specified."));
-        }
-        Ok(())
-    }
-
-    fn said(&self) -> Said<'_> {
-        Said {
-            instance_type: Some(&self.instance_type),
-            role_arn: Some(&self.role_arn),
-            ip_address_type: self.ip_address_type.as_deref(),
-            volume_size_in_gb: self.volume_size_in_gb,
-            default_code_repository: self.default_code_repository.as_deref(),
-            additional_code_repositories: &self.additional_code_repositories,
-            root_access: self.root_access.as_deref(),
-            platform_identifier: self.platform_identifier.as_deref(),
-            metadata_service: self.instance_metadata_service_configuration.as_ref(),
-        }
-    }
-}
 
 pub(super) fn create(world: &mut World, call: &Call, input: CreateNotebookInstance) -> Answer {
     input.check()?;
@@ -183,32 +38,7 @@ pub(super) fn create(world: &mut World, call: &Call, input: CreateNotebookInstan
         lifecycle::find(world, &call.place, config, "describe")?;
     }
     let tags = tags::merge(&Tags::new(), &input.tags, "ValidationException")?;
-    let network_interface_id = input.subnet_id.is_some().then(|| ids::ec2("eni"));
-    let enabled = || "Enabled".to_owned();
-    let mut notebook = Notebook {
-        name: input.notebook_instance_name,
-        instance_type: input.instance_type,
-        role_arn: input.role_arn,
-        subnet_id: input.subnet_id,
-        security_group_ids: input.security_group_ids,
-        network_interface_id,
-        ip_address_type: input.ip_address_type.unwrap_or_else(|| "ipv4".to_owned()),
-        kms_key_id: input.kms_key_id,
-        lifecycle_config_name: input.lifecycle_config_name,
-        direct_internet_access: input.direct_internet_access.unwrap_or_else(enabled),
-        volume_size_in_gb: input.volume_size_in_gb.unwrap_or(USUAL_VOLUME),
-        default_code_repository: input.default_code_repository,
-        additional_code_repositories: input.additional_code_repositories,
-        root_access: input.root_access.unwrap_or_else(enabled),
-        platform_identifier: input.platform_identifier.unwrap_or_else(|| USUAL_PLATFORM.to_owned()),
-        minimum_metadata_version: input
-            .instance_metadata_service_configuration
-            .map_or_else(|| "1".to_owned(), |service| service.minimum_instance_metadata_service_version),
-        tags,
-        created: call.now,
-        change: Change::start(world.pace, call.now, None),
-        unwritten: None,
-    };
+    let mut notebook = input.into_notebook(tags, Change::start(world.pace, call.now, None), call.now);
     begin_start(world, call, &mut notebook, true);
     world.sagemaker.notebooks.insert(key, notebook);
     Ok(json!({ "NotebookInstanceArn": arn }).into())
@@ -230,9 +60,7 @@ fn begin_start(world: &World, call: &Call, notebook: &mut Notebook, first: bool)
             stream(notebook, log),
         )
     });
-    notebook.change = Change::start(world.pace, call.now, failure);
-    let at = world.pace.after(call.now, super::notebook::START_TIME);
-    notebook.unwritten = (!logs.is_empty()).then_some(Unwritten { at, logs });
+    notebook.start(world.pace, call.now, failure, logs);
 }
 
 fn stream(notebook: &Notebook, log: &ScriptLog) -> String {
@@ -385,83 +213,6 @@ pub(super) fn delete(world: &mut World, call: &Call, input: NotebookName) -> Ans
     put(world, call, notebook)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct UpdateNotebookInstance {
-    notebook_instance_name: String,
-    instance_type: Option<String>,
-    ip_address_type: Option<String>,
-    platform_identifier: Option<String>,
-    role_arn: Option<String>,
-    lifecycle_config_name: Option<String>,
-    #[serde(default)]
-    disassociate_lifecycle_config: bool,
-    #[serde(rename = "VolumeSizeInGB")]
-    volume_size_in_gb: Option<i64>,
-    default_code_repository: Option<String>,
-    #[serde(default)]
-    disassociate_default_code_repository: bool,
-    additional_code_repositories: Option<Vec<String>>,
-    #[serde(default)]
-    disassociate_additional_code_repositories: bool,
-    root_access: Option<String>,
-    instance_metadata_service_configuration: Option<MetadataService>,
-}
-
-impl UpdateNotebookInstance {
-    fn check(&self) -> Result<(), Refusal> {
-        let said = Said {
-            instance_type: self.instance_type.as_deref(),
-            role_arn: self.role_arn.as_deref(),
-            ip_address_type: self.ip_address_type.as_deref(),
-            volume_size_in_gb: self.volume_size_in_gb,
-            default_code_repository: self.default_code_repository.as_deref(),
-            additional_code_repositories: self.additional_code_repositories.as_deref().unwrap_or_default(),
-            root_access: self.root_access.as_deref(),
-            platform_identifier: self.platform_identifier.as_deref(),
-            metadata_service: self.instance_metadata_service_configuration.as_ref(),
-        };
-        let mut constraints = Constraints::default();
-        said.check(&mut constraints);
-        constraints.hold()?;
-        said.check_repositories()?;
-        if self.lifecycle_config_name.is_some() && self.disassociate_lifecycle_config {
-            return Err(invalid(
-                "LifecycleConfigName and DisassociateLifecycleConfig cannot be specified at the same time.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// What is not said stays as it is.
-    fn apply(self, notebook: &mut Notebook) {
-        let say = |there: &mut String, said: Option<String>| {
-            if let Some(said) = said {
-                *there = said;
-            }
-        };
-        say(&mut notebook.instance_type, self.instance_type);
-        say(&mut notebook.ip_address_type, self.ip_address_type);
-        say(&mut notebook.platform_identifier, self.platform_identifier);
-        say(&mut notebook.role_arn, self.role_arn);
-        say(&mut notebook.root_access, self.root_access);
-        let version = self
-            .instance_metadata_service_configuration
-            .map(|service| service.minimum_instance_metadata_service_version);
-        say(&mut notebook.minimum_metadata_version, version);
-        notebook.volume_size_in_gb = self.volume_size_in_gb.unwrap_or(notebook.volume_size_in_gb);
-        if self.disassociate_lifecycle_config || self.lifecycle_config_name.is_some() {
-            notebook.lifecycle_config_name = self.lifecycle_config_name;
-        }
-        if self.disassociate_default_code_repository || self.default_code_repository.is_some() {
-            notebook.default_code_repository = self.default_code_repository;
-        }
-        if self.disassociate_additional_code_repositories || self.additional_code_repositories.is_some() {
-            notebook.additional_code_repositories = self.additional_code_repositories.unwrap_or_default();
-        }
-    }
-}
-
 pub(super) fn update(world: &mut World, call: &Call, input: UpdateNotebookInstance) -> Answer {
     input.check()?;
     let from = [Status::Stopped];
@@ -528,5 +279,239 @@ pub(super) fn tick(world: &mut World, now: Timestamp) {
         for (stream, lines) in streams {
             logs::write(world, &place_of(&key), LOG_GROUP, &stream, true, &lines, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sandbox::refusal::Refusal;
+    use crate::sandbox::sagemaker::trials::{encoded, with_role};
+    use crate::sandbox::trial::Trial;
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/notebooks";
+
+    fn create(trial: &mut Trial, more: Value) -> Result<Value, Refusal> {
+        let mut input =
+            json!({ "NotebookInstanceName": "Topics", "InstanceType": "ml.t3.medium", "RoleArn": ROLE });
+        if let (Value::Object(input), Value::Object(more)) = (&mut input, more) {
+            input.extend(more);
+        }
+        trial.ask("sagemaker", "CreateNotebookInstance", input)
+    }
+
+    fn on(trial: &mut Trial, operation: &str) -> Result<Value, Refusal> {
+        trial.ask("sagemaker", operation, json!({ "NotebookInstanceName": "Topics" }))
+    }
+
+    fn status(trial: &mut Trial) -> String {
+        let shown = on(trial, "DescribeNotebookInstance").expect("it is there");
+        shown["NotebookInstanceStatus"].as_str().expect("a status").to_owned()
+    }
+
+    fn wait(trial: &mut Trial, seconds: u64) {
+        trial.wait(Duration::from_secs(seconds));
+    }
+
+    #[test]
+    fn a_notebook_goes_through_its_life_at_its_own_pace() {
+        let mut trial = with_role("notebooks");
+        let made = create(&mut trial, json!({})).expect("made");
+        let arn = "arn:aws:sagemaker:us-east-1:123456789012:notebook-instance/topics";
+        assert_eq!(made["NotebookInstanceArn"], arn);
+        let mut seen = vec![status(&mut trial)];
+        wait(&mut trial, 179);
+        seen.push(status(&mut trial));
+        wait(&mut trial, 1);
+        seen.push(status(&mut trial));
+        for (operation, takes) in
+            [("StopNotebookInstance", 60), ("StartNotebookInstance", 180), ("StopNotebookInstance", 60)]
+        {
+            on(&mut trial, operation).expect(operation);
+            seen.push(status(&mut trial));
+            wait(&mut trial, takes);
+            seen.push(status(&mut trial));
+        }
+        on(&mut trial, "DeleteNotebookInstance").expect("deleted");
+        seen.push(status(&mut trial));
+        let whole = "Pending Pending InService Stopping Stopped Pending InService Stopping Stopped Deleting";
+        assert_eq!(seen.join(" "), whole);
+        wait(&mut trial, 60);
+        let gone = on(&mut trial, "DescribeNotebookInstance").expect_err("gone");
+        assert_eq!((gone.code.as_ref(), gone.message.as_str()), ("ValidationException", "RecordNotFound"));
+        assert!(create(&mut trial, json!({})).is_ok(), "its name is free again");
+    }
+
+    #[test]
+    fn what_is_in_service_cannot_be_deleted_and_what_is_stopped_not_be_stopped() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({})).expect("made");
+        wait(&mut trial, 180);
+        let refusal = on(&mut trial, "DeleteNotebookInstance").expect_err("in service");
+        assert!(refusal.message.starts_with("Status (InService) not in ([Stopped, Failed])."), "{refusal:?}");
+        on(&mut trial, "StopNotebookInstance").expect("stopping");
+        let refusal = on(&mut trial, "StopNotebookInstance").expect_err("stopping already");
+        assert!(refusal.message.starts_with("Status (Stopping) not in ([InService])."), "{refusal:?}");
+        assert!(on(&mut trial, "StartNotebookInstance").is_err());
+    }
+
+    #[test]
+    fn a_name_is_taken_until_its_notebook_is_gone_whatever_its_case() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({})).expect("made");
+        let refusal = create(&mut trial, json!({ "NotebookInstanceName": "tOPICS" })).expect_err("taken");
+        assert!(
+            refusal.message.starts_with("Cannot create a duplicate Notebook Instance (arn:"),
+            "{refusal:?}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_nothing_is_made() {
+        let mut trial = with_role("notebooks");
+        for wrong in [
+            json!({ "NotebookInstanceName": "under_score" }),
+            json!({ "InstanceType": "t3.medium" }),
+            json!({ "InstanceType": "ml.t3.huge" }),
+            json!({ "VolumeSizeInGB": 4 }),
+            json!({ "VolumeSizeInGB": 16_385 }),
+            json!({ "PlatformIdentifier": "notebook-al3-v1" }),
+            json!({ "RoleArn": "notebooks" }),
+            json!({ "DirectInternetAccess": "Disabled" }),
+            json!({ "SecurityGroupIds": ["sg-1"] }),
+            json!({ "LifecycleConfigName": "none" }),
+            json!({ "DefaultCodeRepository": "stored" }),
+            json!({ "InstanceMetadataServiceConfiguration": { "MinimumInstanceMetadataServiceVersion": "3" } }),
+            json!({ "AcceleratorTypes": ["ml.eia1.medium"] }),
+            json!({ "Tags": [{ "Key": "aws:mine", "Value": "" }] }),
+        ] {
+            let refusal = create(&mut trial, wrong.clone()).expect_err(&wrong.to_string());
+            assert_eq!(refusal.code, "ValidationException", "{wrong}");
+        }
+        let listed = trial.ask("sagemaker", "ListNotebookInstances", json!({})).expect("a list");
+        assert_eq!(listed, json!({ "NotebookInstances": [] }));
+    }
+
+    #[test]
+    fn only_a_stopped_notebook_is_updated_and_its_volume_never_shrinks() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({ "VolumeSizeInGB": 20 })).expect("made");
+        wait(&mut trial, 180);
+        let update = |trial: &mut Trial, size: i64| {
+            let input = json!({ "NotebookInstanceName": "Topics", "VolumeSizeInGB": size });
+            trial.ask("sagemaker", "UpdateNotebookInstance", input)
+        };
+        assert!(update(&mut trial, 30).is_err(), "in service");
+        on(&mut trial, "StopNotebookInstance").expect("stopping");
+        wait(&mut trial, 60);
+        assert!(update(&mut trial, 10).is_err(), "smaller");
+        update(&mut trial, 30).expect("updating");
+        assert_eq!(status(&mut trial), "Updating");
+        wait(&mut trial, 30);
+        let shown = on(&mut trial, "DescribeNotebookInstance").expect("there");
+        assert_eq!(
+            (&shown["VolumeSizeInGB"], &shown["NotebookInstanceStatus"]),
+            (&json!(30), &json!("Stopped"))
+        );
+    }
+
+    #[test]
+    fn a_script_that_fails_makes_the_start_fail_until_it_is_mended() {
+        let mut trial = with_role("notebooks");
+        let config = |script: &str| {
+            let hook = json!([{ "Content": encoded(script) }]);
+            json!({ "NotebookInstanceLifecycleConfigName": "setup", "OnStart": hook })
+        };
+        let broken = config("#!/bin/bash\necho begin\nexit 1\n");
+        trial.ask("sagemaker", "CreateNotebookInstanceLifecycleConfig", broken).expect("made");
+        create(&mut trial, json!({ "LifecycleConfigName": "setup" })).expect("made");
+        assert_eq!(status(&mut trial), "Pending");
+        wait(&mut trial, 180);
+        let shown = on(&mut trial, "DescribeNotebookInstance").expect("there");
+        assert_eq!(shown["NotebookInstanceStatus"], "Failed");
+        let reason = shown["FailureReason"].as_str().expect("a reason");
+        assert!(
+            reason.contains("lifecycle-config/setup") && reason.contains("Topics/LifecycleConfigOnStart")
+        );
+        trial
+            .ask("sagemaker", "UpdateNotebookInstanceLifecycleConfig", config("echo fine\n"))
+            .expect("mended");
+        on(&mut trial, "StartNotebookInstance").expect("started again");
+        wait(&mut trial, 180);
+        let shown = on(&mut trial, "DescribeNotebookInstance").expect("there");
+        assert_eq!(shown["NotebookInstanceStatus"], "InService");
+        assert!(shown.get("FailureReason").is_none());
+    }
+
+    #[test]
+    fn a_log_is_due_once_when_a_start_is_over() {
+        let mut trial = with_role("notebooks");
+        let config = json!({
+            "NotebookInstanceLifecycleConfigName": "setup", "OnStart": [{ "Content": encoded("echo fine") }],
+        });
+        trial.ask("sagemaker", "CreateNotebookInstanceLifecycleConfig", config).expect("made");
+        create(&mut trial, json!({ "LifecycleConfigName": "setup" })).expect("made");
+        let due = |trial: &Trial| {
+            let mut rows = trial.world.sagemaker.notebooks.iter();
+            rows.next().expect("a notebook").1.unwritten.is_some()
+        };
+        wait(&mut trial, 179);
+        assert!(due(&trial));
+        wait(&mut trial, 1);
+        assert!(!due(&trial));
+    }
+
+    #[test]
+    fn a_link_is_given_only_in_service_and_leads_nowhere_else() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({})).expect("made");
+        assert!(on(&mut trial, "CreatePresignedNotebookInstanceUrl").is_err());
+        wait(&mut trial, 180);
+        let link = |trial: &mut Trial| on(trial, "CreatePresignedNotebookInstanceUrl").expect("a link");
+        let (first, second) = (link(&mut trial), link(&mut trial));
+        let url = first["AuthorizedUrl"].as_str().expect("a URL");
+        assert!(url.starts_with("http://127.0.0.1:") && url.contains("authToken="), "{url}");
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn a_security_group_is_used_until_its_notebook_is_gone() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({ "SubnetId": "subnet-1", "SecurityGroupIds": ["sg-1"] })).expect("made");
+        let shown = on(&mut trial, "DescribeNotebookInstance").expect("there");
+        assert!(shown["NetworkInterfaceId"].as_str().expect("an interface").starts_with("eni-"));
+        let place = Place { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+        let used = |trial: &Trial| {
+            crate::sandbox::sagemaker::uses_security_group(&trial.world, &place, "sg-1", trial.now)
+        };
+        wait(&mut trial, 180);
+        on(&mut trial, "StopNotebookInstance").expect("stopping");
+        wait(&mut trial, 60);
+        on(&mut trial, "DeleteNotebookInstance").expect("deleting");
+        assert!(used(&trial));
+        wait(&mut trial, 60);
+        assert!(!used(&trial));
+    }
+
+    #[test]
+    fn a_stuck_deletion_never_ends() {
+        let mut trial = with_role("notebooks");
+        create(&mut trial, json!({})).expect("made");
+        wait(&mut trial, 180);
+        on(&mut trial, "StopNotebookInstance").expect("stopping");
+        wait(&mut trial, 60);
+        trial.world.faults.set(["stuck-delete:sagemaker".parse().expect("a fault")]);
+        on(&mut trial, "DeleteNotebookInstance").expect("deleting");
+        wait(&mut trial, 86_400);
+        assert_eq!(status(&mut trial), "Deleting");
+    }
+
+    #[test]
+    fn a_role_of_another_account_cannot_be_passed() {
+        let mut trial = with_role("notebooks");
+        let foreign = json!({ "RoleArn": "arn:aws:iam::999999999999:role/notebooks" });
+        assert_eq!(create(&mut trial, foreign).expect_err("foreign").code, "AccessDeniedException");
     }
 }

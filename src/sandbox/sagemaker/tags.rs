@@ -80,3 +80,39 @@ fn read_arn<'a>(place: &Place, arn: &'a str) -> Option<(Kind, &'a str)> {
     let (kind, name) = arn.strip_prefix(&place.arn("sagemaker", ""))?.split_once('/')?;
     Some((Kind::ALL.into_iter().find(|known| known.name() == kind)?, name))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sandbox::trial::Trial;
+    use serde_json::json;
+
+    #[test]
+    fn tags_are_added_replaced_and_taken() {
+        let mut trial = Trial::new();
+        let config = json!({
+            "NotebookInstanceLifecycleConfigName": "setup", "Tags": [{ "Key": "a", "Value": "1" }],
+        });
+        let made = trial.ask("sagemaker", "CreateNotebookInstanceLifecycleConfig", config).expect("made");
+        let arn = &made["NotebookInstanceLifecycleConfigArn"];
+        let more = json!({ "ResourceArn": arn, "Tags": [{ "Key": "a", "Value": "2" }, { "Key": "b", "Value": "" }] });
+        trial.ask("sagemaker", "AddTags", more).expect("added");
+        let keys = json!({ "ResourceArn": arn, "TagKeys": ["b", "c"] });
+        trial.ask("sagemaker", "DeleteTags", keys).expect("taken");
+        let listed = trial.ask("sagemaker", "ListTags", json!({ "ResourceArn": arn })).expect("a list");
+        assert_eq!(listed, json!({ "Tags": [{ "Key": "a", "Value": "2" }] }));
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_tags() {
+        let mut trial = Trial::new();
+        let place = "arn:aws:sagemaker:us-east-1:123456789012";
+        for arn in
+            [format!("{place}:notebook-instance/none"), format!("{place}:model/none"), "none".to_owned()]
+        {
+            assert_eq!(
+                trial.refused("sagemaker", "ListTags", json!({ "ResourceArn": arn })),
+                "ValidationException"
+            );
+        }
+    }
+}
