@@ -15,7 +15,7 @@ use crate::sandbox::tags::Tag;
 pub(super) struct Order {
     pub(super) processing_job_name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    processing_inputs: Vec<Input>,
+    processing_inputs: Vec<ProcessingInput>,
     #[serde(skip_serializing_if = "Option::is_none")]
     processing_output_config: Option<OutputConfig>,
     processing_resources: Resources,
@@ -36,7 +36,7 @@ pub(super) struct Order {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Input {
+struct ProcessingInput {
     input_name: String,
     #[serde(default)]
     app_managed: bool,
@@ -64,14 +64,14 @@ struct S3Input {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct OutputConfig {
-    outputs: Vec<Output>,
+    outputs: Vec<ProcessingOutput>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kms_key_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Output {
+struct ProcessingOutput {
     output_name: String,
     #[serde(rename = "S3Output")]
     s3_output: S3Output,
@@ -150,6 +150,7 @@ struct VpcConfig {
 /// Kept as it is: there are no experiments here that a job could belong to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are AWS's")]
 struct ExperimentConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment_name: Option<String>,
@@ -186,7 +187,7 @@ impl Order {
         self.check_names_and_paths()
     }
 
-    fn outputs(&self) -> &[Output] {
+    fn outputs(&self) -> &[ProcessingOutput] {
         self.processing_output_config.as_ref().map(|config| config.outputs.as_slice()).unwrap_or_default()
     }
 

@@ -233,7 +233,7 @@ mod tests {
     fn an_image_whose_name_says_so_fails() {
         let mut trial = with_role("jobs");
         trial.ask("sagemaker", "CreateProcessingJob", order("failing.example/spark-fail:1")).expect("taken");
-        trial.wait(Duration::from_secs(240));
+        trial.wait(Duration::from_mins(4));
         let done = describe(&mut trial);
         assert_eq!(done["ProcessingJobStatus"], "Failed");
         assert!(done["FailureReason"].as_str().expect("a reason").contains("exit code: 1"));
@@ -296,7 +296,7 @@ mod tests {
             listed.expect("a list")["ProcessingJobSummaries"].as_array().expect("a list").len()
         };
         assert_eq!((count(&mut trial, "InProgress"), count(&mut trial, "Completed")), (1, 0));
-        trial.wait(Duration::from_secs(240));
+        trial.wait(Duration::from_mins(4));
         assert_eq!((count(&mut trial, "InProgress"), count(&mut trial, "Completed")), (0, 1));
     }
 }

@@ -186,23 +186,24 @@ fn claim(world: &World, call: &Call, name: &str, from: &[Status], to: Status) ->
 }
 
 /// The notebook instance is from now on like this.
-fn put(world: &mut World, call: &Call, notebook: Notebook) -> Answer {
+fn put(world: &mut World, call: &Call, notebook: Notebook) {
     world.sagemaker.notebooks.insert(key(&call.place, &notebook.name), notebook);
-    Ok(Reply::empty())
 }
 
 pub(super) fn start(world: &mut World, call: &Call, input: NotebookName) -> Answer {
     let from = [Status::Stopped, Status::Failed];
     let mut notebook = claim(world, call, &input.notebook_instance_name, &from, Status::Pending)?;
     begin_start(world, call, &mut notebook, false);
-    put(world, call, notebook)
+    put(world, call, notebook);
+    Ok(Reply::empty())
 }
 
 pub(super) fn stop(world: &mut World, call: &Call, input: NotebookName) -> Answer {
     let from = [Status::InService];
     let mut notebook = claim(world, call, &input.notebook_instance_name, &from, Status::Stopping)?;
     notebook.change = Change::stop(world.pace, call.now);
-    put(world, call, notebook)
+    put(world, call, notebook);
+    Ok(Reply::empty())
 }
 
 pub(super) fn delete(world: &mut World, call: &Call, input: NotebookName) -> Answer {
@@ -210,7 +211,8 @@ pub(super) fn delete(world: &mut World, call: &Call, input: NotebookName) -> Ans
     let mut notebook = claim(world, call, &input.notebook_instance_name, &from, Status::Deleting)?;
     let stuck = world.faults.strikes(fault::Kind::StuckDelete, "sagemaker", "DeleteNotebookInstance");
     notebook.change = Change::delete(world.pace, call.now, stuck);
-    put(world, call, notebook)
+    put(world, call, notebook);
+    Ok(Reply::empty())
 }
 
 pub(super) fn update(world: &mut World, call: &Call, input: UpdateNotebookInstance) -> Answer {
@@ -231,7 +233,8 @@ pub(super) fn update(world: &mut World, call: &Call, input: UpdateNotebookInstan
     }
     input.apply(&mut notebook);
     notebook.change = Change::update(world.pace, call.now);
-    put(world, call, notebook)
+    put(world, call, notebook);
+    Ok(Reply::empty())
 }
 
 #[derive(Debug, Deserialize)]
