@@ -4,5 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::pedantic, unreachable_pub)]
 
 mod cli;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod stack;
 mod support;

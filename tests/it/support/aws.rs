@@ -15,13 +15,18 @@ pub struct Aws {
 
 impl Aws {
     pub fn new(endpoint: &str, region: &str) -> Self {
+        Self::with(endpoint, region, Credentials::new("AKIAWITNESS", "witness", None, None, "test"))
+    }
+
+    /// With credentials of somebody else than the witness.
+    pub fn with(endpoint: &str, region: &str, credentials: Credentials) -> Self {
         macro_rules! client {
             ($sdk:ident $(, $option:ident)?) => {
                 $sdk::Client::from_conf(
                     $sdk::Config::builder()
                         .behavior_version($sdk::config::BehaviorVersion::latest())
                         .region(Region::new(region.to_owned()))
-                        .credentials_provider(Credentials::new("AKIAWITNESS", "witness", None, None, "test"))
+                        .credentials_provider(credentials.clone())
                         .endpoint_url(endpoint)
                         $(.$option(true))?
                         .build(),

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod moto;
 pub mod proxy;
 pub mod run;
+pub mod sandbox;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -60,6 +60,10 @@ pub struct Running {
 }
 
 impl Running {
+    pub fn of(child: Child) -> Self {
+        Self { child }
+    }
+
     /// As `kill -9` does it.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it is ours to kill");

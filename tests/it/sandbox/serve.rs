@@ -1,0 +1,96 @@
+//! `hydrant sandbox --serve`: its line, its folder, several at once, and the control door.
+
+use crate::support::run::{command, run};
+use crate::support::sandbox::{Sandbox, Serving};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_says_all_that_other_commands_need() {
+    let sandbox = Sandbox::new(&[]).await;
+    let line = &sandbox.serving.line;
+    for address in ["endpoint_url", "x_api_url"] {
+        let address = line[address].as_str().expect("an address");
+        assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    }
+    assert_eq!(line["region"], "us-east-1");
+    assert!(line["ssh"].is_object(), "{line}");
+    assert_eq!(line["env"]["AWS_ENDPOINT_URL"], line["endpoint_url"]);
+    sandbox.hydrant(&["status"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_run_side_by_side_and_two_never_share_a_folder() {
+    let (one, other) = (Sandbox::new(&[]).await, Sandbox::new(&[]).await);
+    one.aws().s3.create_bucket().bucket("only-in-one").send().await.expect("made");
+    assert_eq!(one.aws().everything().await, ["bucket only-in-one"]);
+    assert_eq!(other.aws().everything().await, Vec::<String>::new());
+    let mut second = command(one.home.path());
+    second.args(["sandbox", "--serve", "--dir"]).arg(one.dir());
+    let refused = run(second).await.expect(1);
+    assert!(refused.err.contains("another sandbox"), "{}", refused.err);
+    let mut resetting = command(one.home.path());
+    resetting.args(["sandbox", "--serve", "--reset", "--dir"]).arg(one.dir());
+    run(resetting).await.expect(1);
+    assert_eq!(one.aws().everything().await, ["bucket only-in-one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_holds_is_back_after_a_kill_and_gone_after_a_reset() {
+    let mut sandbox = Sandbox::new(&[]).await;
+    let aws = sandbox.aws();
+    aws.s3.create_bucket().bucket("kept").send().await.expect("made");
+    let body = aws_sdk_s3::primitives::ByteStream::from_static(b"every byte");
+    aws.s3.put_object().bucket("kept").key("a/../b").body(body).send().await.expect("put");
+    aws.logs.create_log_group().log_group_name("kept").send().await.expect("made");
+    sandbox.kill_and_restart().await;
+    let aws = sandbox.aws();
+    assert_eq!(aws.everything().await, ["bucket kept", "log group kept"]);
+    let object = aws.s3.get_object().bucket("kept").key("a/../b").send().await.expect("there");
+    assert_eq!(object.body.collect().await.expect("read").into_bytes().as_ref(), b"every byte");
+    sandbox.serving.kill().await;
+    sandbox.serving = Serving::start(sandbox.home.path(), &sandbox.dir(), &["--reset"]).await;
+    assert_eq!(sandbox.aws().everything().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_not_a_sandboxs_is_never_touched() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("thesis.txt"), "years of work").expect("written");
+    for more in [&[][..], &["--reset"]] {
+        let mut hydrant = command(home.path());
+        hydrant.args(["sandbox", "--serve", "--dir"]).arg(folder.path()).args(more);
+        let refused = run(hydrant).await.expect(1);
+        assert!(refused.err.contains("no sandbox made it"), "{}", refused.err);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_a_browser_cannot_reach_it() {
+    let sandbox = Sandbox::new(&[]).await;
+    let client = reqwest::Client::new();
+    let endpoint = sandbox.serving.endpoint();
+    // A name that only resolves to this machine, and a request that a page could make without asking first.
+    let rebound = client.get(&endpoint).header("host", "evil.example").send().await.expect("an answer");
+    assert_eq!(rebound.status(), 403);
+    let simple = client.post(format!("{endpoint}/_hydrant/reset")).send().await.expect("an answer");
+    assert_eq!(simple.status(), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_folder_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = Sandbox::new(&[]).await;
+    let mode = std::fs::metadata(sandbox.dir()).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_fault_or_pace_is_wrong_usage() {
+    let home = tempfile::tempdir().expect("a folder");
+    for wrong in [["--fault", "flood"], ["--pace", "0"], ["--pace", "101"]] {
+        let mut hydrant = command(home.path());
+        hydrant.args(["sandbox", "--serve"]).args(wrong);
+        run(hydrant).await.expect(2);
+    }
+}
