@@ -5,8 +5,9 @@
 //! policies allow. IAM itself sees a change at once; the other services see a new role or profile only after a while.
 //!
 //! ```text
-//! roles, role_policies, policies, profiles, users   the operations
-//! simulate        evaluation for those who want to know beforehand
+//! roles, role_policies, policies, policy_versions, profiles, users
+//!                 the operations
+//! simulate        evaluation, for those who want to know beforehand
 //! document        a policy as it is written, and what AWS takes
 //! pattern         wildcards and policy variables
 //! condition       the conditions of a statement
@@ -16,6 +17,11 @@
 //! checks          what names, paths, tags and pages must be like
 //! ```
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "operations of a table have one shape: they take their parameters"
+)]
+
 mod access;
 mod aws_managed;
 mod checks;
@@ -24,6 +30,7 @@ mod document;
 mod evaluate;
 mod pattern;
 mod policies;
+mod policy_versions;
 mod profiles;
 mod role_policies;
 mod roles;
@@ -120,11 +127,11 @@ operations! {
     GetPolicy => policies::get_policy, on policies::resource;
     ListPolicies => policies::list_policies;
     DeletePolicy => policies::delete_policy, on policies::resource;
-    CreatePolicyVersion => policies::create_policy_version, on policies::resource;
-    GetPolicyVersion => policies::get_policy_version, on policies::resource;
-    ListPolicyVersions => policies::list_policy_versions, on policies::resource;
-    SetDefaultPolicyVersion => policies::set_default_policy_version, on policies::resource;
-    DeletePolicyVersion => policies::delete_policy_version, on policies::resource;
+    CreatePolicyVersion => policy_versions::create_policy_version, on policies::resource;
+    GetPolicyVersion => policy_versions::get_policy_version, on policies::resource;
+    ListPolicyVersions => policy_versions::list_policy_versions, on policies::resource;
+    SetDefaultPolicyVersion => policy_versions::set_default_policy_version, on policies::resource;
+    DeletePolicyVersion => policy_versions::delete_policy_version, on policies::resource;
     ListEntitiesForPolicy => policies::list_entities_for_policy, on policies::resource;
     TagPolicy => policies::tag_policy, on policies::resource;
     UntagPolicy => policies::untag_policy, on policies::resource;

@@ -423,7 +423,7 @@ mod tests {
         );
         let caller = trial.ask("sts", "GetCallerIdentity", json!({})).expect("always allowed");
         assert_eq!(caller["Arn"], format!("arn:aws:sts::{ACCOUNT}:assumed-role/reader/me"));
-        trial.wait(Duration::from_secs(3600));
+        trial.wait(Duration::from_hours(1));
         assert_eq!(trial.refused("sts", "GetCallerIdentity", json!({})), "ExpiredToken");
         assert_eq!(trial.refused("ssm", "GetParameter", json!({})), "ExpiredTokenException");
     }

@@ -1,4 +1,4 @@
-//! Managed policies and their versions: those of the account, and AWS's own, which nobody can change.
+//! Managed policies: those of the account, and AWS's own, which nobody can change.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -67,30 +67,14 @@ impl ManagedPolicy {
             "UpdateDate": iso(self.updated),
         })
     }
-
-    fn shown_version(&self, number: u32, version: &Version) -> Value {
-        json!({
-            "VersionId": version_id(number),
-            "IsDefaultVersion": number == self.default,
-            "CreateDate": iso(version.created),
-        })
-    }
 }
 
-fn version_id(number: u32) -> String {
+/// As AWS names a version: `v1`.
+pub(super) fn version_id(number: u32) -> String {
     format!("v{number}")
 }
 
-fn read_version_id(text: &str) -> Result<u32, Refusal> {
-    let number = text.strip_prefix('v').and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-    number.ok_or_else(|| {
-        let rule = "Member must satisfy regular expression pattern: v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?";
-        checks::constraint("versionId", text, rule)
-    })
-}
-
 const LARGEST_POLICY: usize = 6144;
-const MOST_VERSIONS: usize = 5;
 
 /// The ARN of the policy that a call is about.
 pub(super) fn resource(call: &Call, input: &Value) -> String {
@@ -115,7 +99,8 @@ pub(super) fn by_arn<'a>(world: &'a World, account: &str, arn: &str) -> Option<C
     (policy.arn == arn).then_some(Cow::Borrowed(policy))
 }
 
-fn find<'a>(world: &'a World, call: &Call, arn: &str) -> Result<Cow<'a, ManagedPolicy>, Refusal> {
+/// The policy of an ARN, or the refusal of those who ask for it.
+pub(super) fn find<'a>(world: &'a World, call: &Call, arn: &str) -> Result<Cow<'a, ManagedPolicy>, Refusal> {
     checks::policy_arn(arn)?;
     by_arn(world, call.caller.account(), arn).ok_or_else(|| no_policy(arn))
 }
@@ -124,12 +109,12 @@ fn no_policy(arn: &str) -> Refusal {
     checks::no_such(format!("Policy {arn} was not found."))
 }
 
-fn no_version(arn: &str, version: &str) -> Refusal {
-    checks::no_such(format!("Policy {arn} version {version} does not exist or is not attachable."))
-}
-
 /// A policy of the account itself, to be changed.
-fn find_mut<'a>(world: &'a mut World, call: &Call, arn: &str) -> Result<&'a mut ManagedPolicy, Refusal> {
+pub(super) fn find_mut<'a>(
+    world: &'a mut World,
+    call: &Call,
+    arn: &str,
+) -> Result<&'a mut ManagedPolicy, Refusal> {
     checks::policy_arn(arn)?;
     let account = call.caller.account();
     if super::account_of(arn) != Some(account) {
@@ -140,7 +125,8 @@ fn find_mut<'a>(world: &'a mut World, call: &Call, arn: &str) -> Result<&'a mut 
     world.iam.policies.get_mut(&key(account, name)).ok_or_else(|| no_policy(arn))
 }
 
-fn check_document(document: &str) -> Result<(), Refusal> {
+/// Whether a managed policy may have this document.
+pub(super) fn check_document(document: &str) -> Result<(), Refusal> {
     Policy::identity(document)?;
     if checks::weight(document) > LARGEST_POLICY {
         return Err(checks::limit(format!("Cannot exceed quota for PolicySize: {LARGEST_POLICY}")));
@@ -156,17 +142,10 @@ pub(super) struct OfPolicy {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct OfVersion {
-    policy_arn: String,
-    version_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct ListOfPolicy {
-    policy_arn: String,
-    marker: Option<String>,
-    max_items: Option<Number<u32>>,
+    pub(super) policy_arn: String,
+    pub(super) marker: Option<String>,
+    pub(super) max_items: Option<Number<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -289,79 +268,6 @@ pub(super) fn delete_policy(world: &mut World, call: &Call, input: OfPolicy) -> 
     Ok(Reply::empty())
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct CreatePolicyVersion {
-    policy_arn: String,
-    policy_document: String,
-    set_as_default: Option<Flag>,
-}
-
-pub(super) fn create_policy_version(world: &mut World, call: &Call, input: CreatePolicyVersion) -> Answer {
-    let policy = find_mut(world, call, &input.policy_arn)?;
-    check_document(&input.policy_document)?;
-    if policy.versions.len() >= MOST_VERSIONS {
-        return Err(checks::limit(format!(
-            "A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, you must \
-             delete an existing version."
-        )));
-    }
-    let version = Version { document: input.policy_document, created: call.now };
-    policy.newest += 1;
-    policy.updated = call.now;
-    if input.set_as_default.is_some_and(|flag| flag.0) {
-        policy.default = policy.newest;
-    }
-    let shown = policy.shown_version(policy.newest, &version);
-    policy.versions.insert(policy.newest, version);
-    Ok(json!({ "PolicyVersion": shown }).into())
-}
-
-pub(super) fn get_policy_version(world: &mut World, call: &Call, input: OfVersion) -> Answer {
-    let number = read_version_id(&input.version_id)?;
-    let policy = find(world, call, &input.policy_arn)?;
-    let version =
-        policy.versions.get(&number).ok_or_else(|| no_version(&input.policy_arn, &input.version_id))?;
-    let mut shown = policy.shown_version(number, version);
-    shown["Document"] = json!(checks::encoded(&version.document));
-    Ok(json!({ "PolicyVersion": shown }).into())
-}
-
-pub(super) fn list_policy_versions(world: &mut World, call: &Call, input: ListOfPolicy) -> Answer {
-    let policy = find(world, call, &input.policy_arn)?;
-    // The newest come first: the keys of the pages count backwards.
-    let versions = policy.versions.iter().rev().map(|(number, version)| {
-        (format!("{:010}", u32::MAX - number), policy.shown_version(*number, version))
-    });
-    let page = checks::page(versions, input.marker.as_deref(), input.max_items)?;
-    Ok(checks::listed("Versions", page).into())
-}
-
-pub(super) fn set_default_policy_version(world: &mut World, call: &Call, input: OfVersion) -> Answer {
-    let number = read_version_id(&input.version_id)?;
-    let policy = find_mut(world, call, &input.policy_arn)?;
-    if !policy.versions.contains_key(&number) {
-        return Err(no_version(&input.policy_arn, &input.version_id));
-    }
-    policy.default = number;
-    policy.updated = call.now;
-    Ok(Reply::empty())
-}
-
-pub(super) fn delete_policy_version(world: &mut World, call: &Call, input: OfVersion) -> Answer {
-    let number = read_version_id(&input.version_id)?;
-    let policy = find_mut(world, call, &input.policy_arn)?;
-    if !policy.versions.contains_key(&number) {
-        return Err(no_version(&input.policy_arn, &input.version_id));
-    }
-    if policy.default == number {
-        return Err(checks::conflict("Cannot delete the default version of a policy."));
-    }
-    policy.versions.remove(&number);
-    policy.updated = call.now;
-    Ok(Reply::empty())
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 enum Entity {
     User,
@@ -450,7 +356,7 @@ pub(super) fn list_policy_tags(world: &mut World, call: &Call, input: ListOfPoli
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use crate::sandbox::trial::Trial;
 
@@ -492,42 +398,6 @@ mod tests {
         assert_eq!(trial.refused("iam", "DetachRolePolicy", attached), "NoSuchEntity");
         trial.ask("iam", "DeletePolicy", json!({ "PolicyArn": ARN })).expect("deleted");
         assert_eq!(trial.refused("iam", "GetPolicy", json!({ "PolicyArn": ARN })), "NoSuchEntity");
-    }
-
-    #[test]
-    fn there_are_five_versions_at_most_and_their_numbers_are_not_used_again() {
-        let mut trial = with_policy();
-        let new =
-            json!({ "PolicyArn": ARN, "PolicyDocument": document("s3:PutObject"), "SetAsDefault": "true" });
-        for number in 2..=5 {
-            let made = trial.ask("iam", "CreatePolicyVersion", new.clone()).expect("a version");
-            assert_eq!(made["PolicyVersion"]["VersionId"], format!("v{number}"));
-        }
-        assert_eq!(trial.refused("iam", "CreatePolicyVersion", new.clone()), "LimitExceeded");
-        let version = |number: &str| json!({ "PolicyArn": ARN, "VersionId": number });
-        assert_eq!(trial.refused("iam", "DeletePolicyVersion", version("v5")), "DeleteConflict");
-        assert_eq!(trial.refused("iam", "DeletePolicy", json!({ "PolicyArn": ARN })), "DeleteConflict");
-        trial.ask("iam", "SetDefaultPolicyVersion", version("v1")).expect("set");
-        trial.ask("iam", "DeletePolicyVersion", version("v5")).expect("deleted");
-        assert_eq!(trial.refused("iam", "GetPolicyVersion", version("v5")), "NoSuchEntity");
-        let made = trial.ask("iam", "CreatePolicyVersion", new).expect("a version");
-        assert_eq!(made["PolicyVersion"]["VersionId"], "v6");
-        let listed = trial.ask("iam", "ListPolicyVersions", json!({ "PolicyArn": ARN })).expect("a list");
-        let ids: Vec<&Value> =
-            listed["Versions"].as_array().expect("a list").iter().map(|v| &v["VersionId"]).collect();
-        assert_eq!(ids, ["v6", "v4", "v3", "v2", "v1"]);
-    }
-
-    #[test]
-    fn documents_come_back_percent_encoded() {
-        let mut trial = with_policy();
-        let version = json!({ "PolicyArn": ARN, "VersionId": "v1" });
-        let answer = trial.ask("iam", "GetPolicyVersion", version).expect("the version");
-        let document = answer["PolicyVersion"]["Document"].as_str().expect("a text");
-        assert!(
-            document.starts_with("%7B%22Statement%22%3A%7B%22Action%22%3A%22s3%3AGetObject%22"),
-            "{document}"
-        );
     }
 
     #[test]

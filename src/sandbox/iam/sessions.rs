@@ -52,6 +52,7 @@ impl Row {
 }
 
 /// A session's credentials.
+#[expect(clippy::struct_field_names, reason = "AWS's own names of what credentials are made of")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) access_key_id: String,
@@ -180,7 +181,7 @@ mod tests {
         let now = caller(&trial.world, &session.access_key_id, trial.now);
         assert_eq!(now, session.caller);
         assert_eq!(now.arn(), "arn:aws:sts::210987654321:assumed-role/host/me");
-        trial.wait(Duration::from_secs(900));
+        trial.wait(Duration::from_mins(15));
         let later = caller(&trial.world, &session.access_key_id, trial.now);
         assert_eq!(later, Caller::Expired(Box::new(now)));
         assert_eq!(later.account(), "210987654321");
@@ -215,7 +216,7 @@ mod tests {
     #[test]
     fn an_instance_keeps_its_session_until_it_is_nearly_over() {
         let mut trial = with_role();
-        let mut key = |trial: &mut Trial| {
+        let key = |trial: &mut Trial| {
             let session = session_of_instance(&mut trial.world, ROLE, "i-1", trial.now);
             session.expect("a session").access_key_id
         };

@@ -13,9 +13,13 @@ use super::pattern::Context;
 use super::{account_and_name, account_of, aws_managed, checks, roles, users};
 use crate::sandbox::call::Call;
 use crate::sandbox::operation::Answer;
+use crate::sandbox::paging::Page;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::wire::Number;
 use crate::sandbox::world::World;
+
+/// No simulation has more: AWS says no number, but has one.
+const MOST_RESULTS: usize = 100_000;
 
 /// What is known of the imagined request.
 #[derive(Debug, Deserialize)]
@@ -80,9 +84,7 @@ pub(super) fn simulate_principal_policy(
         context_entries: input.context_entries,
         now: call.now,
     };
-    let page =
-        checks::page(imagined.results(&principal)?.into_iter(), input.marker.as_deref(), input.max_items)?;
-    Ok(checks::listed("EvaluationResults", page).into())
+    imagined.answer(&principal, input.marker.as_deref(), input.max_items)
 }
 
 pub(super) fn simulate_custom_policy(_: &mut World, call: &Call, input: SimulateCustomPolicy) -> Answer {
@@ -90,7 +92,7 @@ pub(super) fn simulate_custom_policy(_: &mut World, call: &Call, input: Simulate
     let principal = Principal {
         sources: given(&input.policy_input_list)?,
         boundary: if bounds.is_empty() { None } else { Some(given(bounds)?) },
-        known: Box::new(|resource, now| access::context_of_anyone(resource, now)),
+        known: Box::new(access::context_of_anyone),
     };
     let imagined = Imagined {
         action_names: input.action_names,
@@ -98,9 +100,7 @@ pub(super) fn simulate_custom_policy(_: &mut World, call: &Call, input: Simulate
         context_entries: input.context_entries,
         now: call.now,
     };
-    let page =
-        checks::page(imagined.results(&principal)?.into_iter(), input.marker.as_deref(), input.max_items)?;
-    Ok(checks::listed("EvaluationResults", page).into())
+    imagined.answer(&principal, input.marker.as_deref(), input.max_items)
 }
 
 /// Policies that stand in the request.
@@ -112,12 +112,14 @@ fn given(documents: &[String]) -> Result<Vec<Source>, Refusal> {
     documents.iter().enumerate().map(read).collect()
 }
 
+/// What a request on a resource would say by itself.
+type Known<'a> = dyn Fn(&str, Timestamp) -> Context + 'a;
+
 /// Whose policies are asked.
 struct Principal<'a> {
     sources: Vec<Source>,
     boundary: Option<Vec<Source>>,
-    /// What a request of theirs would say by itself.
-    known: Box<dyn Fn(&str, Timestamp) -> Context + 'a>,
+    known: Box<Known<'a>>,
 }
 
 impl<'a> Principal<'a> {
@@ -180,22 +182,38 @@ struct Imagined {
 }
 
 impl Imagined {
-    /// The results by keys of pages.
-    fn results(&self, principal: &Principal<'_>) -> Result<Vec<(String, Value)>, Refusal> {
+    /// A page of the results. Only what stands on the page is evaluated.
+    fn answer(
+        &self,
+        principal: &Principal<'_>,
+        marker: Option<&str>,
+        max_items: Option<Number<u32>>,
+    ) -> Answer {
+        self.check()?;
+        let anything = ["*".to_owned()];
+        let resources = if self.resource_arns.is_empty() { &anything[..] } else { &self.resource_arns };
+        let asked = self
+            .action_names
+            .iter()
+            .flat_map(|action| resources.iter().map(move |resource| (action.as_str(), resource.as_str())));
+        let keyed = asked.enumerate().map(|(place, asked)| (format!("{place:08}"), asked));
+        let Page { items, next } = checks::page(keyed, marker, max_items)?;
+        let items =
+            items.into_iter().map(|(action, resource)| self.result(principal, action, resource)).collect();
+        Ok(checks::listed("EvaluationResults", Page { items, next }).into())
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
         if self.action_names.is_empty() {
             return Err(checks::invalid_input("At least one action name must be specified."));
         }
-        let anything = ["*".to_owned()];
-        let resources = if self.resource_arns.is_empty() { &anything[..] } else { &self.resource_arns };
-        let mut results = Vec::new();
-        for action in &self.action_names {
-            check_action(action)?;
-            for resource in resources {
-                let key = format!("{:08}", results.len());
-                results.push((key, self.result(principal, action, resource)));
-            }
+        if self.action_names.len().saturating_mul(self.resource_arns.len()) > MOST_RESULTS {
+            return Err(checks::invalid_input(format!("More than {MOST_RESULTS} results are asked for.")));
         }
-        Ok(results)
+        for resource in &self.resource_arns {
+            checks::length("resourceArns", resource, 1, 2048)?;
+        }
+        self.action_names.iter().try_for_each(|action| check_action(action))
     }
 
     fn result(&self, principal: &Principal<'_>, action: &str, resource: &str) -> Value {
