@@ -104,12 +104,15 @@ pub(crate) enum Caller {
     Operator { account: String },
     /// A session of a role: it may do what the role's policies allow.
     Role { account: String, role: String, role_id: String, session: String },
+    /// A session whose time is over: it may do nothing.
+    Expired(Box<Caller>),
 }
 
 impl Caller {
     pub(crate) fn account(&self) -> &str {
         match self {
             Self::Operator { account } | Self::Role { account, .. } => account,
+            Self::Expired(once) => once.account(),
         }
     }
 
@@ -119,6 +122,7 @@ impl Caller {
             Self::Role { account, role, session, .. } => {
                 format!("arn:aws:sts::{account}:assumed-role/{role}/{session}")
             }
+            Self::Expired(once) => once.arn(),
         }
     }
 
@@ -126,6 +130,7 @@ impl Caller {
         match self {
             Self::Operator { .. } => "AIDASANDBOXOPERATOR00".to_owned(),
             Self::Role { role_id, session, .. } => format!("{role_id}:{session}"),
+            Self::Expired(once) => once.user_id(),
         }
     }
 }

@@ -1,141 +1,179 @@
 //! IAM: roles, their policies, instance profiles; and whether a call is allowed.
+//!
+//! IAM is global: its rows belong to an account alone, and their keys are `account/name`. There is one user, the
+//! account's operator, who may do everything; whoever else calls is a session of a role and may do what the role's
+//! policies allow. IAM itself sees a change at once; the other services see a new role or profile only after a while.
+//!
+//! ```text
+//! roles, role_policies, policies, policy_versions, profiles, users
+//!                 the operations
+//! simulate        evaluation, for those who want to know beforehand
+//! document        a policy as it is written, and what AWS takes
+//! pattern         wildcards and policy variables
+//! condition       the conditions of a statement
+//! evaluate        what policies decide
+//! access          whether a caller may do something, and who may take a role
+//! sessions        credentials of roles, for a time
+//! checks          what names, paths, tags and pages must be like
+//! ```
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "operations of a table have one shape: they take their parameters"
+)]
+
+mod access;
+mod aws_managed;
+mod checks;
+mod condition;
+mod document;
+mod evaluate;
+mod pattern;
+mod policies;
+mod policy_versions;
+mod profiles;
+mod role_policies;
+mod roles;
+mod sessions;
+mod simulate;
+mod users;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::call::{Call, Caller, Service};
+use super::clock::Pace;
 use super::operation::operations;
-use super::refusal::Refusal;
-use super::store::Kept;
-use super::wire::Protocol;
-use super::world::World;
+use super::store::{Kept, Table};
+
+pub(crate) use access::{Assumer, NotAssumable, authorize, denial, longest_session, may_assume, role_allows};
+pub(crate) use profiles::{Profile, profile};
+pub(crate) use sessions::{
+    Session, account_of_key, caller, open_operator_session, open_session, session_of_instance,
+};
 
 /// What IAM holds.
-#[derive(Debug, Default)]
-pub(crate) struct State {}
+#[derive(Debug)]
+pub(crate) struct State {
+    roles: Table<roles::Role>,
+    policies: Table<policies::ManagedPolicy>,
+    profiles: Table<profiles::InstanceProfile>,
+    /// By their access key.
+    sessions: Table<sessions::Row>,
+    /// The tokens of the instance metadata service.
+    pub(crate) metadata_tokens: Table<MetadataToken>,
+}
 
-impl State {
-    pub(crate) fn tables(&mut self) -> Vec<&mut dyn Kept> {
-        Vec::new()
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            roles: Table::new("iam_roles"),
+            policies: Table::new("iam_policies"),
+            profiles: Table::new("iam_instance_profiles"),
+            sessions: Table::new("iam_sessions"),
+            metadata_tokens: Table::new("imds_tokens"),
+        }
     }
 }
 
-operations! {}
+impl State {
+    pub(crate) fn tables(&mut self) -> Vec<&mut dyn Kept> {
+        vec![
+            &mut self.roles,
+            &mut self.policies,
+            &mut self.profiles,
+            &mut self.sessions,
+            &mut self.metadata_tokens,
+        ]
+    }
+
+    fn role(&self, account: &str, name: &str) -> Option<&roles::Role> {
+        self.roles.get(&key(account, name))
+    }
+
+    fn role_by_arn(&self, arn: &str) -> Option<&roles::Role> {
+        let (account, name) = account_and_name(arn)?;
+        self.role(account, name).filter(|role| role.arn == arn)
+    }
+}
+
+/// A token with which an instance's metadata may be read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MetadataToken {
+    pub(crate) instance_id: String,
+    pub(crate) expires: Timestamp,
+}
+
+operations! {
+    CreateRole => roles::create_role, on roles::resource;
+    GetRole => roles::get_role, on roles::resource;
+    ListRoles => roles::list_roles;
+    UpdateRole => roles::update_role, on roles::resource;
+    UpdateRoleDescription => roles::update_role_description, on roles::resource;
+    UpdateAssumeRolePolicy => roles::update_assume_role_policy, on roles::resource;
+    PutRolePermissionsBoundary => roles::put_role_permissions_boundary, on roles::resource;
+    DeleteRolePermissionsBoundary => roles::delete_role_permissions_boundary, on roles::resource;
+    DeleteRole => roles::delete_role, on roles::resource;
+    TagRole => roles::tag_role, on roles::resource;
+    UntagRole => roles::untag_role, on roles::resource;
+    ListRoleTags => roles::list_role_tags, on roles::resource;
+    PutRolePolicy => role_policies::put_role_policy, on roles::resource;
+    GetRolePolicy => role_policies::get_role_policy, on roles::resource;
+    ListRolePolicies => role_policies::list_role_policies, on roles::resource;
+    DeleteRolePolicy => role_policies::delete_role_policy, on roles::resource;
+    AttachRolePolicy => role_policies::attach_role_policy, on roles::resource;
+    DetachRolePolicy => role_policies::detach_role_policy, on roles::resource;
+    ListAttachedRolePolicies => role_policies::list_attached_role_policies, on roles::resource;
+    CreatePolicy => policies::create_policy, on policies::resource;
+    GetPolicy => policies::get_policy, on policies::resource;
+    ListPolicies => policies::list_policies;
+    DeletePolicy => policies::delete_policy, on policies::resource;
+    CreatePolicyVersion => policy_versions::create_policy_version, on policies::resource;
+    GetPolicyVersion => policy_versions::get_policy_version, on policies::resource;
+    ListPolicyVersions => policy_versions::list_policy_versions, on policies::resource;
+    SetDefaultPolicyVersion => policy_versions::set_default_policy_version, on policies::resource;
+    DeletePolicyVersion => policy_versions::delete_policy_version, on policies::resource;
+    ListEntitiesForPolicy => policies::list_entities_for_policy, on policies::resource;
+    TagPolicy => policies::tag_policy, on policies::resource;
+    UntagPolicy => policies::untag_policy, on policies::resource;
+    ListPolicyTags => policies::list_policy_tags, on policies::resource;
+    CreateInstanceProfile => profiles::create_instance_profile, on profiles::resource;
+    GetInstanceProfile => profiles::get_instance_profile, on profiles::resource;
+    ListInstanceProfiles => profiles::list_instance_profiles;
+    ListInstanceProfilesForRole => profiles::list_instance_profiles_for_role, on roles::resource;
+    AddRoleToInstanceProfile => profiles::add_role_to_instance_profile, on profiles::resource;
+    RemoveRoleFromInstanceProfile => profiles::remove_role_from_instance_profile, on profiles::resource;
+    DeleteInstanceProfile => profiles::delete_instance_profile, on profiles::resource;
+    TagInstanceProfile => profiles::tag_instance_profile, on profiles::resource;
+    UntagInstanceProfile => profiles::untag_instance_profile, on profiles::resource;
+    ListInstanceProfileTags => profiles::list_instance_profile_tags, on profiles::resource;
+    SimulatePrincipalPolicy => simulate::simulate_principal_policy;
+    SimulateCustomPolicy => simulate::simulate_custom_policy;
+    GetUser => users::get_user;
+    ListAccountAliases => users::list_account_aliases;
+}
 
 /// The account of callers who do not say.
 const DEFAULT_ACCOUNT: &str = "123456789012";
 
-/// Who signs with this key: a session of a role that was opened here, or the operator of an account. An access key of
-/// twelve digits is its account's; every other is of the one default account.
-pub(crate) fn caller(_: &World, access_key: &str, _now: Timestamp) -> Caller {
-    let account = if access_key.len() == 12 && access_key.bytes().all(|digit| digit.is_ascii_digit()) {
-        access_key
-    } else {
-        DEFAULT_ACCOUNT
-    };
-    Caller::Operator { account: account.to_owned() }
+/// How long a new role or profile takes to reach the services that are to use it.
+const REACHES_SERVICES: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Whether what was made or changed at `since` has reached the other services.
+fn has_arrived(pace: Pace, since: Timestamp, now: Timestamp) -> bool {
+    pace.after(since, REACHES_SERVICES) <= now
 }
 
-/// The caller's policies do not allow it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Denied;
-
-/// Whether the caller's policies allow an action on a resource. Operators may do everything.
-pub(crate) fn authorize(
-    _: &World,
-    _: &Caller,
-    _action: &str,
-    _resource: &str,
-    _now: Timestamp,
-) -> Result<(), Denied> {
-    Ok(())
+fn key(account: &str, name: &str) -> String {
+    format!("{account}/{name}")
 }
 
-/// Whether a role's policies allow an action on a resource: for services that act as the role.
-pub(crate) fn role_allows(
-    _: &World,
-    _role_arn: &str,
-    _action: &str,
-    _resource: &str,
-    _now: Timestamp,
-) -> bool {
-    true
+/// The account in an ARN.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4)
 }
 
-/// How a service words that a call is denied.
-pub(crate) fn denial(call: &Call, permission: &str, resource: &str) -> Refusal {
-    let message = format!(
-        "User: {} is not authorized to perform: {permission} on resource: {resource} because no identity-based policy allows the {permission} action",
-        call.caller.arn()
-    );
-    match (call.service, call.service.protocol()) {
-        (Service::Ec2, _) => Refusal::new(
-            "UnauthorizedOperation",
-            format!("You are not authorized to perform this operation. {message}"),
-        )
-        .status(403),
-        (_, Protocol::Query { .. }) => Refusal::new("AccessDenied", message).status(403),
-        _ => Refusal::new("AccessDeniedException", message),
-    }
-}
-
-/// Who wants to act as a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Assumer {
-    /// A service, `firehose.amazonaws.com`, for an account and from a resource of it.
-    Service { name: &'static str, account: String },
-    /// A caller of STS.
-    Caller { arn: String, external_id: Option<String> },
-}
-
-/// Why a role cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotAssumable {
-    /// There is none of that ARN, or it has not reached every part of AWS yet.
-    Unknown,
-    /// Its trust policy does not name the one who asks.
-    NotTrusted,
-}
-
-/// Whether a role may be taken by someone now. A role that was made a moment ago may not yet.
-pub(crate) fn may_assume(
-    _: &World,
-    _role_arn: &str,
-    _who: &Assumer,
-    _now: Timestamp,
-) -> Result<(), NotAssumable> {
-    Ok(())
-}
-
-/// A session of a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Session {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    pub(crate) session_token: String,
-    pub(crate) expires: Timestamp,
-    pub(crate) caller: Caller,
-}
-
-/// Opens a session of a role; `None` when there is no such role.
-pub(crate) fn open_session(
-    _: &mut World,
-    _role_arn: &str,
-    _name: &str,
-    _now: Timestamp,
-    _seconds: u32,
-) -> Option<Session> {
-    None
-}
-
-/// An instance profile, as EC2 needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Profile {
-    pub(crate) arn: String,
-    pub(crate) id: String,
-    pub(crate) role_arn: Option<String>,
-}
-
-/// The profile of an account by its name or ARN; `None` when there is none, or it has not reached EC2 yet.
-pub(crate) fn profile(_: &World, _account: &str, _name_or_arn: &str, _now: Timestamp) -> Option<Profile> {
-    None
+/// The account in an ARN, and the name behind whatever path.
+fn account_and_name(arn: &str) -> Option<(&str, &str)> {
+    let (_, name) = arn.rsplit_once('/')?;
+    Some((account_of(arn)?, name))
 }
