@@ -4,6 +4,8 @@
 //! group is a range, however many events there are. What a group keeps only for some days is gone for readers at the
 //! moment it is too old, and from the disk soon after.
 
+#![expect(clippy::needless_pass_by_value, reason = "every operation is given its parameters to keep")]
+
 mod events;
 mod groups;
 mod live_tail;
@@ -181,12 +183,11 @@ fn named_group<'a>(
     identifier: Option<&'a str>,
 ) -> Result<&'a str, Refusal> {
     match (name, identifier) {
-        (Some(name), None) => Ok(name),
         (None, Some(arn)) if arn.starts_with("arn:") => {
             let name = name_in_arn(place, arn).ok_or_else(no_group)?;
             Ok(name.strip_suffix(":*").unwrap_or(name))
         }
-        (None, Some(name)) => Ok(name),
+        (Some(name), None) | (None, Some(name)) => Ok(name),
         (Some(_), Some(_)) => {
             Err(invalid("LogGroupName and LogGroupIdentifier are mutually exclusive parameters."))
         }

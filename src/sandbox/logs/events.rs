@@ -409,7 +409,7 @@ mod tests {
         let mut trial = with_stream();
         let none = batch(&trial, &[]);
         assert_eq!(trial.refused("logs", "PutLogEvents", none), "InvalidParameterException");
-        let many = batch(&trial, &[0; 10_001]);
+        let many = batch(&trial, &vec![0; 10_001]);
         assert_eq!(trial.refused("logs", "PutLogEvents", many), "InvalidParameterException");
         let mut put = |bytes: usize| {
             let events = json!([{ "timestamp": trial.now.as_millisecond(), "message": "x".repeat(bytes) }]);

@@ -71,6 +71,7 @@ const IN_CONNECTION: usize = 2;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "AWS names them so")]
 pub(super) struct StartLiveTail {
     log_group_identifiers: Vec<String>,
     log_stream_names: Option<Vec<String>>,

@@ -480,7 +480,7 @@ mod tests {
     fn a_search_with_rare_matches_goes_on_through_empty_pages() {
         let mut trial = with_streams(&["s"]);
         for _ in 0..2 {
-            put(&mut trial, "s", &[(2, "dull"); 9_000]);
+            put(&mut trial, "s", &vec![(2, "dull"); 9_000]);
         }
         put(&mut trial, "s", &[(1, "bright")]);
         let mut input = json!({ "filterPattern": "bright" });

@@ -142,7 +142,7 @@ impl Selector {
             };
             match &step {
                 Step::Key(key) => text.extend([".", key]),
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
+                Step::Index(index) => text.extend(["[", &index.to_string(), "]"]),
                 Step::Every => text.push_str("[*]"),
             }
             steps.push(step);

@@ -34,7 +34,7 @@ struct Class {
 }
 
 /// Repetitions are written out; this bounds what they come to.
-const MOST_STEPS: usize = 2_000;
+const MOST_STEPS: usize = 500;
 
 impl Regex {
     pub(super) fn read(expression: &str) -> Result<Self, Malformed> {
