@@ -72,6 +72,24 @@ impl<T> Table<T> {
         self.rows.range::<str, _>((start, Bound::Unbounded)).map(|(key, row)| (key.borrow(), row))
     }
 
+    /// The rows from one key on and before another, in order, from either end.
+    pub(crate) fn between<'a>(
+        &'a self,
+        from: &str,
+        to: &str,
+    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a T)> + use<'a, T> {
+        let range = (Bound::Included(from.min(to)), Bound::Excluded(to));
+        self.rows.range::<str, _>(range).map(|(key, row)| (key.as_str(), row))
+    }
+
+    /// Removes the rows whose keys begin with `prefix`.
+    pub(crate) fn remove_under(&mut self, prefix: &str) {
+        let keys: Vec<String> = self.under(prefix).map(|(key, _)| key.to_owned()).collect();
+        for key in &keys {
+            self.remove(key);
+        }
+    }
+
     /// Removes the rows that `gone` says, and gives back how many there were.
     pub(crate) fn remove_where(&mut self, gone: impl Fn(&str, &T) -> bool) -> usize {
         let keys: Vec<String> =

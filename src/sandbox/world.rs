@@ -58,6 +58,7 @@ impl World {
     pub(crate) fn tick(&mut self, now: Timestamp) {
         ec2::tick(self, now);
         firehose::tick(self, now);
+        logs::tick(self, now);
         sagemaker::tick(self, now);
     }
 }
