@@ -17,11 +17,6 @@
 //! checks          what names, paths, tags and pages must be like
 //! ```
 
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "operations of a table have one shape: they take their parameters"
-)]
-
 mod access;
 mod aws_managed;
 mod checks;

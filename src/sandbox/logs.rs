@@ -4,8 +4,6 @@
 //! group is a range, however many events there are. What a group keeps only for some days is gone for readers at the
 //! moment it is too old, and from the disk soon after.
 
-#![expect(clippy::needless_pass_by_value, reason = "every operation is given its parameters to keep")]
-
 mod events;
 mod groups;
 mod live_tail;

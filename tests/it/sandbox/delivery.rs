@@ -19,12 +19,15 @@ async fn put(sandbox: &Sandbox, numbers: std::ops::Range<u32>) -> usize {
             break;
         }
         let batch: Vec<u32> = waiting.iter().copied().take(400).collect();
-        let records = batch
-            .iter()
-            .map(|number| Record::builder().data(Blob::new(format!("{number}\n"))).build().expect("a record"));
+        let records = batch.iter().map(|number| {
+            Record::builder().data(Blob::new(format!("{number}\n"))).build().expect("a record")
+        });
         let firehose = sandbox.aws().firehose;
-        let answer =
-            firehose.put_record_batch().delivery_stream_name(STREAM).set_records(Some(records.collect())).send();
+        let answer = firehose
+            .put_record_batch()
+            .delivery_stream_name(STREAM)
+            .set_records(Some(records.collect()))
+            .send();
         // No answer: whether it was taken is not known, and it is sent again.
         let Ok(answer) = answer.await else { continue };
         let failed: Vec<u32> = batch
@@ -74,7 +77,10 @@ async fn every_record_is_delivered_once_and_in_folders_by_the_hour() {
         let shape = key.strip_prefix("datasets/twitter/kinesis-demo/").expect("under the prefix");
         let parts: Vec<&str> = shape.split('/').collect();
         assert_eq!(parts.len(), 5, "{key}");
-        assert!(parts[4].starts_with(&format!("{STREAM}-1-{}-{}-{}-{}-", parts[0], parts[1], parts[2], parts[3])), "{key}");
+        assert!(
+            parts[4].starts_with(&format!("{STREAM}-1-{}-{}-{}-{}-", parts[0], parts[1], parts[2], parts[3])),
+            "{key}"
+        );
     }
 }
 
@@ -112,7 +118,8 @@ async fn what_cannot_be_delivered_is_in_the_log_and_comes_when_it_can() {
     let group = "kinesisfirehose_twitter_delivery_stream";
     let mut said = String::new();
     for _ in 0..200 {
-        let events = sandbox.aws().logs.filter_log_events().log_group_name(group).send().await.expect("events");
+        let events =
+            sandbox.aws().logs.filter_log_events().log_group_name(group).send().await.expect("events");
         said = events.events().iter().filter_map(|event| event.message()).collect();
         if !said.is_empty() {
             break;
@@ -157,7 +164,13 @@ async fn the_hosts_role_may_put_records_and_nothing_else() {
     );
     let host = crate::support::aws::Aws::with(&sandbox.serving.endpoint(), "us-east-1", credentials);
     let record = || Record::builder().data(Blob::new("x")).build().expect("a record");
-    host.firehose.put_record_batch().delivery_stream_name(STREAM).records(record()).send().await.expect("allowed");
+    host.firehose
+        .put_record_batch()
+        .delivery_stream_name(STREAM)
+        .records(record())
+        .send()
+        .await
+        .expect("allowed");
     let elsewhere =
         host.firehose.put_record_batch().delivery_stream_name("another").records(record()).send().await;
     let elsewhere = elsewhere.expect_err("denied").into_service_error();

@@ -22,15 +22,25 @@ async fn ssh(sandbox: &Sandbox, command: &str) -> Ran {
     let text = |name: &str| ssh[name].as_str().expect("text").to_owned();
     let port = ssh["port"].as_u64().expect("a port").to_string();
     let known = sandbox.folder.path().join("known_hosts");
-    let public = std::fs::read_to_string(file(sandbox, "host_ed25519.pub")).expect("the host's public key");
-    std::fs::write(&known, format!("[127.0.0.1]:{port} {public}")).expect("written");
+    let key = ssh_key::PrivateKey::read_openssh_file(&file(sandbox, "host_ed25519")).expect("the host's key");
+    let public = key.public_key().to_openssh().expect("its public half");
+    std::fs::write(&known, format!("[127.0.0.1]:{port} {public}\n")).expect("written");
     let mut client = Command::new("ssh");
     client
-        .args(["-F", "/dev/null", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"])
+        .args([
+            "-F",
+            "/dev/null",
+            "-o",
+            "StrictHostKeyChecking=yes",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "IdentitiesOnly=yes",
+        ])
         .args(["-o", "ConnectTimeout=10", "-o"])
         .arg(format!("UserKnownHostsFile={}", known.display()))
         .arg("-i")
-        .arg(file(sandbox, "login_ed25519"))
+        .arg(file(sandbox, "id_ed25519"))
         .args(["-p", &port, &format!("{}@127.0.0.1", text("user")), command])
         .stdin(Stdio::null())
         .kill_on_drop(true);

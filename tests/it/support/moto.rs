@@ -4,7 +4,7 @@
 //! one line.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tokio::sync::OnceCell;
@@ -12,7 +12,17 @@ use tokio::sync::OnceCell;
 /// The port that moto listens on.
 pub async fn port() -> u16 {
     static PORT: OnceCell<u16> = OnceCell::const_new();
-    *PORT.get_or_init(|| async { tokio::task::spawn_blocking(start).await.expect("moto starts") }).await
+    *PORT.get_or_init(port_of_its_own).await
+}
+
+/// The port of another one, for a test that would disturb the rest.
+pub async fn port_of_its_own() -> u16 {
+    tokio::task::spawn_blocking(start).await.expect("moto starts")
+}
+
+/// The Python that has boto3 beside moto; it is there once moto was started.
+pub fn python() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("moto-5.2.5/bin/python")
 }
 
 #[expect(clippy::zombie_processes, reason = "it ends with this process, which has nothing to wait for then")]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::run::{Ran, Running, command, run};
 use super::aws::Aws;
+use super::run::{Ran, Running, command, run};
 
 /// A sandbox starts in a tenth of a second; a busy machine takes longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
