@@ -89,7 +89,8 @@ class Cloud:
         )
 
     def name(self, kind):
-        return f"conf-{kind}-{self._run}-{next(self._numbers)}"
+        # No name may be the beginning of another: prefixes are asked for.
+        return f"conf-{kind}-{self._run}-{next(self._numbers):05}"
 
 
 class Context:
@@ -146,6 +147,14 @@ class Context:
             return error.response
         answer.pop("ResponseMetadata", None)
         raise Failed(f"accepted instead of being refused with {' or '.join(codes)}: {shorten(answer)}")
+
+    def code_of(self, call, **arguments):
+        """The code that the call is refused with; None if it is accepted."""
+        try:
+            call(**arguments)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return None
 
     # Waiting.
 

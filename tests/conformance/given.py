@@ -346,3 +346,63 @@ def remove_stream(c, name):
         return False
 
     c.until(is_gone, 60, "the end of the delivery stream")
+
+
+# SageMaker
+
+
+def notebook_role(c):
+    return role(c, trust("sagemaker.amazonaws.com"))["Arn"]
+
+
+def unfinished_notebook(c, role_arn=None, **more):
+    """The name of a notebook instance that has been asked for."""
+    name = c.name("notebook")
+    arguments = {"InstanceType": "ml.t3.medium", "RoleArn": role_arn or notebook_role(c), **more}
+    c.while_refused(
+        "ValidationException", c.sagemaker.create_notebook_instance, NotebookInstanceName=name, **arguments
+    )
+    c.later(remove_notebook, c=c, name=name)
+    return name
+
+
+def notebook(c, **more):
+    """The name of a notebook instance that is in service."""
+    name = unfinished_notebook(c, **more)
+    until_notebook(c, name, "InService")
+    return name
+
+
+def describe_notebook(c, name):
+    return c.sagemaker.describe_notebook_instance(NotebookInstanceName=name)
+
+
+def until_notebook(c, name, status, timeout=60):
+    def is_so():
+        found = describe_notebook(c, name)
+        return found if found["NotebookInstanceStatus"] == status else None
+
+    return c.until(is_so, timeout, f"the status {status}")
+
+
+def remove_notebook(c, name):
+    """Waits for it to settle, stops it, deletes it, and waits for its end."""
+    settled = ("InService", "Stopped", "Failed", "Deleting")
+
+    def status():
+        try:
+            return describe_notebook(c, name)["NotebookInstanceStatus"]
+        except ClientError as error:
+            if "RecordNotFound" in error.response["Error"]["Message"]:
+                return "Deleted"
+            raise
+
+    if status() == "Deleted":
+        return
+    c.until(lambda: status() in settled, 60, "a notebook that settles")
+    if status() == "InService":
+        c.sagemaker.stop_notebook_instance(NotebookInstanceName=name)
+        c.until(lambda: status() == "Stopped", 60, "the status Stopped")
+    if status() not in ("Deleting", "Deleted"):
+        c.sagemaker.delete_notebook_instance(NotebookInstanceName=name)
+    c.until(lambda: status() == "Deleted", 60, "the end of the notebook instance")
