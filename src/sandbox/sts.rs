@@ -1,9 +1,8 @@
 //! Security Token Service: who calls, and sessions of roles.
 
 #![expect(
-    clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
-    reason = "operations of a table have one shape: they take their parameters, and may refuse"
+    reason = "operations of a table have one shape: they may refuse"
 )]
 
 use jiff::Timestamp;

@@ -50,7 +50,8 @@ pub(super) struct JobName {
 fn find<'a>(world: &'a World, call: &Call, name: &str) -> Result<&'a Job, Refusal> {
     check_name("processingJobName", name)?;
     world.sagemaker.jobs.get(&key(&call.place, name)).ok_or_else(|| {
-        Refusal::new("ResourceNotFound", format!("Could not find requested job with name: {name}"))
+        // The model promises `ResourceNotFound`; what AWS answers, and what its own waiters wait for, is this.
+        Refusal::new("ValidationException", format!("Could not find requested job with name: {name}"))
     })
 }
 
@@ -260,7 +261,7 @@ mod tests {
         assert!(stopped["ProcessingEndTime"].is_number() && stopped.get("ProcessingStartTime").is_none());
         assert_eq!(stop(&mut trial).expect_err("over").code, "ValidationException");
         let name = json!({ "ProcessingJobName": "none" });
-        assert_eq!(trial.refused("sagemaker", "StopProcessingJob", name), "ResourceNotFound");
+        assert_eq!(trial.refused("sagemaker", "StopProcessingJob", name), "ValidationException");
     }
 
     #[test]
