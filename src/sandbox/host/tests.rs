@@ -57,7 +57,7 @@ impl Site {
         let look = move |_: &BTreeSet<_>| seen.lock().expect("not poisoned").clone();
         let options = Options { port: 0, endpoint: "127.0.0.1:4566".parse().expect("an address") };
         let stop = CancellationToken::new();
-        let host = start_with(Box::new(look), Programs::find(), self.folder.path(), boot, options, stop);
+        let host = start_with(Box::new(look), Programs::find(), &self.sandbox(), boot, options, stop);
         self.host = Some(host.expect("a free port"));
         assert_eq!(self.host().available(), Ok(()));
     }
@@ -85,19 +85,29 @@ impl Site {
             role_arn: None,
         };
         let id = instance.instance_id.clone();
-        let known = host_key.public_key().to_openssh().expect("text");
-        std::fs::write(self.folder.path().join(format!("known-{id}")), format!("{id} {known}\n"))
-            .expect("written");
+        self.trust(&id, &host_key);
         self.change(|seen| seen.running.push(instance));
         id
+    }
+
+    /// Lets the operator trust this key, and no other, for an instance.
+    fn trust(&self, id: &str, key: &PrivateKey) {
+        let public = key.public_key().to_openssh().expect("text");
+        let known = self.folder.path().join(format!("known-{id}"));
+        std::fs::write(known, format!("{id} {public}\n")).expect("written");
     }
 
     fn change(&self, change: impl FnOnce(&mut Seen)) {
         change(&mut self.seen.lock().expect("not poisoned"));
     }
 
+    /// The sandbox's own folder, with all in its name that sshd's configuration could stumble over.
+    fn sandbox(&self) -> PathBuf {
+        self.folder.path().join("a 100%h #sandbox $HOME")
+    }
+
     fn disk(&self, id: &str) -> PathBuf {
-        self.folder.path().join("hosts").join(id)
+        self.sandbox().join("hosts").join(id)
     }
 
     async fn answers(&self) -> bool {
@@ -144,6 +154,15 @@ impl Site {
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("in time");
         (child, line.expect("readable").expect("a line"))
     }
+
+    /// A client that only forwards: no command of its runs on the host.
+    async fn forward(&self, id: &str, here: &Path, there: &Path) -> Child {
+        let mut client = self.client("ssh", id);
+        let forward = format!("{}:{}", here.display(), there.display());
+        let child = client.args(["-N", "-L"]).arg(forward).arg("127.0.0.1").spawn().expect("a client");
+        until("the socket is forwarded", async || here.exists()).await;
+        child
+    }
 }
 
 fn private_key() -> PrivateKey {
@@ -160,14 +179,13 @@ async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 }
 
 async fn until_ended(pid: &str) {
-    // One that has ended and is not waited for yet has no environment.
-    let environment = Path::new("/proc").join(pid).join("environ");
-    let ended = || std::fs::read(&environment).map_or(true, |environment| environment.is_empty());
-    until("the process ended", async || ended()).await;
+    until("the process ended", async || !goes_on(pid)).await;
 }
 
 fn goes_on(pid: &str) -> bool {
-    std::fs::read(Path::new("/proc").join(pid).join("environ")).is_ok_and(|entries| !entries.is_empty())
+    // One that has ended and is not waited for yet is still listed, as a zombie.
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, state)| !state.trim_start().starts_with(['Z', 'X']))
 }
 
 /// A process that detaches itself from the connection that started it, and says its number.
@@ -213,9 +231,7 @@ async fn only_the_instances_key_is_let_in_and_only_its_host_key_is_shown() {
     assert!(complaint.contains("Permission denied (publickey)"), "{complaint}");
 
     site.key = operators;
-    let other = private_key().public_key().to_openssh().expect("text");
-    let known = site.folder.path().join(format!("known-{id}"));
-    std::fs::write(known, format!("{id} {other}\n")).expect("written");
+    site.trust(&id, &private_key());
     let (code, _, complaint) = site.run(&id, "true").await;
     assert_eq!(code, Some(255));
     assert!(complaint.contains("Host key verification failed"), "{complaint}");
@@ -239,16 +255,13 @@ async fn files_are_put_and_got() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unix_socket_is_forwarded() {
     let Some((site, id)) = Site::new().await else { return };
-    let (here, there) = (site.folder.path().join("here"), site.disk(&id).join("home/there"));
+    let (here, there) = (site.folder.path().join("here"), site.folder.path().join("there"));
     let service = UnixListener::bind(&there).expect("a socket");
     tokio::spawn(async move {
         let (mut stream, _) = service.accept().await.expect("a visitor");
         stream.write_all(b"hello").await.expect("written");
     });
-    let mut client = site.client("ssh", &id);
-    let forward = format!("{}:{}", here.display(), there.display());
-    let _forwarding = client.args(["-N", "-L"]).arg(forward).arg("127.0.0.1").spawn().expect("a client");
-    until("the socket is forwarded", async || here.exists()).await;
+    let _forwarding = site.forward(&id, &here, &there).await;
     let mut stream = UnixStream::connect(&here).await.expect("forwarded");
     let mut said = String::new();
     stream.read_to_string(&mut said).await.expect("readable");
@@ -259,8 +272,9 @@ async fn a_unix_socket_is_forwarded() {
 async fn what_runs_on_a_host_ends_with_it_and_nothing_else_does() {
     let Some((site, id)) = Site::new().await else { return };
     let (mut attached, shell) = site.begin(&id, "echo $$; sleep 600").await;
-    let (_, detached) = site.begin(&id, DETACHED).await;
-    let (_, unmarked) = site.begin(&id, "echo $$; exec env -i sleep 600").await;
+    let (gone, detached) = site.begin(&id, DETACHED).await;
+    drop(gone);
+    let (_still_there, unmarked) = site.begin(&id, "echo $$; exec env -i sleep 600").await;
     let mut others = Command::new("sleep");
     let others = others.arg("600").env("HYDRANT_SANDBOX_INSTANCE", ids::ec2("i")).kill_on_drop(true);
     let others = others.spawn().expect("a process");
@@ -337,18 +351,28 @@ async fn a_host_without_an_injected_key_has_one_of_its_own_that_outlives_a_resta
     site.change(|seen| seen.running[0].user_data.clear());
     site.open(Duration::ZERO);
     site.until_it_answers().await;
-    let (_, detached) = site.begin(&id, "echo $$; exec sleep 600").await;
-    let made = std::fs::read_to_string(site.disk(&id).join("host_key")).expect("made");
+    let made = PrivateKey::read_openssh_file(&site.disk(&id).join("host_key")).expect("a key");
+    site.trust(&id, &made);
+    let (_visitor, running) = site.begin(&id, DETACHED).await;
 
     site.host = None;
-    until_ended(&detached).await;
+    until_ended(&running).await;
     site.open(Duration::ZERO);
     site.until_it_answers().await;
-    assert_eq!(std::fs::read_to_string(site.disk(&id).join("host_key")).expect("kept"), made);
-    let public = PrivateKey::from_openssh(&made).expect("a key").public_key().to_openssh().expect("text");
-    std::fs::write(site.folder.path().join(format!("known-{id}")), format!("{id} {public}\n"))
-        .expect("written");
     assert_eq!(site.run(&id, "true").await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_sandbox_left_is_ended_by_the_next() {
+    let Some((mut site, id)) = Site::new().await else { return };
+    let (_visitor, running) = site.begin(&id, DETACHED).await;
+    let here = site.folder.path().join("here");
+    let mut forwarding = site.forward(&id, &here, Path::new("/nowhere")).await;
+    let _killed = site.host.take();
+    site.open(Duration::ZERO);
+    until_ended(&running).await;
+    let status = tokio::time::timeout(PATIENCE, forwarding.wait()).await.expect("in time");
+    assert_eq!(status.expect("a client").code(), Some(255));
 }
 
 #[tokio::test]
