@@ -10,6 +10,7 @@
 //! wire       the protocols: JSON, query and EC2's; each to and from one kind of document
 //! operation  the table of a service: names of operations and the functions behind them
 //! <service>  one file per service: its state, its rules, its operations
+//! host       what is behind EC2's instances: a real OpenSSH server in the sandbox's folder
 //! world      all services' state, and the one lock around it
 //! store      the state on disk: an answer is given only after what it changed is written
 //! clock      time, and how much faster than AWS's the sandbox's runs
@@ -27,6 +28,7 @@ mod control;
 mod ec2;
 mod fault;
 mod firehose;
+mod host;
 mod iam;
 mod ids;
 mod imds;

@@ -47,3 +47,8 @@ pub(crate) struct Host {
 pub(crate) fn running_hosts(_: &World, _: Timestamp) -> Vec<Host> {
     Vec::new()
 }
+
+/// Whether there is no instance of this name (any more), so that nothing of it need be kept.
+pub(crate) fn is_gone(_: &World, _: &str, _: Timestamp) -> bool {
+    false
+}

@@ -193,6 +193,11 @@ impl Faults {
         struck
     }
 
+    /// Whether a fault of this kind is on, however much of it. Counts no chance.
+    pub(crate) fn is_on(&self, kind: Kind) -> bool {
+        self.list().any(|fault| fault.kind == kind && fault.amount != Amount::Share(0))
+    }
+
     /// By how much a fault of time is on; the most of several.
     pub(crate) fn time(&self, kind: Kind, service: &str, operation: &str) -> Duration {
         self.list()
