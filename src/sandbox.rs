@@ -23,6 +23,7 @@ mod clock;
 mod control;
 mod ec2;
 mod fault;
+mod feed;
 mod firehose;
 mod iam;
 mod ids;
