@@ -27,6 +27,7 @@ mod clock;
 mod control;
 mod ec2;
 mod fault;
+mod feed;
 mod firehose;
 mod host;
 mod iam;
