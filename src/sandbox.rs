@@ -60,7 +60,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use clock::Pace;
-pub use fault::{Fault, Kind};
+pub use fault::{AnyFault, Fault, Kind};
+pub use feed::{Dialect, XFault};
+use server::Rooms;
 use store::StoreError;
 use world::Shared;
 
@@ -74,9 +76,30 @@ pub struct Options {
     /// How fast things come about.
     pub pace: Pace,
     /// What goes wrong from the beginning.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<AnyFault>,
     /// The port of the endpoint; 0 takes any free one.
     pub port: u16,
+    /// The port of the host's ssh; 0 takes any free one.
+    pub ssh_port: u16,
+    /// The feed's posts a second, from 1 to 10,000.
+    pub feed_rate: u32,
+    /// Which of X's two dialects the feed speaks.
+    pub dialect: Dialect,
+    /// Where the feed's posts begin: the same number gives the same posts.
+    pub seed: u64,
+}
+
+/// A lake of past hours, to be there as if the stream had run for some time.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// The bucket. Its making is waited for.
+    pub bucket: String,
+    /// What keys begin with.
+    pub prefix: String,
+    /// The delivery stream that objects are named after.
+    pub stream: String,
+    /// How many hours before now.
+    pub hours: u32,
 }
 
 /// Why a sandbox could not start.
@@ -124,32 +147,94 @@ impl From<StoreError> for SandboxError {
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
+    rooms: Arc<Rooms>,
+    host: host::Host,
     stop: CancellationToken,
 }
 
 /// How often what is due by itself is looked for.
 const TICK: Duration = Duration::from_millis(50);
+/// How often it is looked whether the bucket of a lake is there.
+const LOOK: Duration = Duration::from_millis(250);
 
 impl Sandbox {
     /// Starts one on the loopback. When this returns, it answers.
     pub async fn start(options: Options) -> Result<Self, SandboxError> {
         let folder = prepare(&options)?;
+        let no_port = |port| move |source| SandboxError::Port { port, source };
         let shared = Arc::new(Shared::open(&folder, options.pace)?);
-        shared.with(|world| world.faults.set(options.faults))?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
-            .await
-            .map_err(|source| SandboxError::Port { port: options.port, source })?;
-        let address =
-            listener.local_addr().map_err(|source| SandboxError::Port { port: options.port, source })?;
+        let (faults, x_faults) = AnyFault::part(options.faults);
+        shared.with(|world| world.faults.set(faults))?;
         let stop = CancellationToken::new();
-        tokio::spawn(server::serve(listener, Arc::clone(&shared), stop.clone()));
+        // Whatever fails from here on ends what was started before.
+        let ending = stop.clone().drop_guard();
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(no_port(options.port))?;
+        let address = listener.local_addr().map_err(no_port(options.port))?;
+        let feed = feed::Options {
+            rate: options.feed_rate,
+            dialect: options.dialect,
+            seed: options.seed,
+            faults: x_faults,
+        };
+        let feed = feed::start(feed, options.pace, stop.clone()).await.map_err(no_port(0))?;
+        let host = host::Options { port: options.ssh_port, endpoint: address };
+        let host = host::start(Arc::clone(&shared), &folder, host, stop.clone()).map_err(no_port(options.ssh_port))?;
+        let rooms = Arc::new(Rooms { shared: Arc::clone(&shared), feed });
+        tokio::spawn(server::serve(listener, Arc::clone(&rooms), stop.clone()));
         tokio::spawn(tick(shared, stop.clone()));
-        Ok(Self { address, stop })
+        ending.disarm();
+        Ok(Self { address, rooms, host, stop })
     }
 
     /// Where AWS calls go.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where X's API is.
+    pub fn x_api_url(&self) -> &str {
+        &self.rooms.feed.x_api_url
+    }
+
+    /// Where Jetstream is.
+    pub fn jetstream_url(&self) -> &str {
+        &self.rooms.feed.jetstream_url
+    }
+
+    /// Where the host's ssh is, once an instance runs.
+    pub fn ssh_address(&self) -> SocketAddr {
+        self.host.address()
+    }
+
+    /// Who to sign in as on the host.
+    pub fn ssh_user(&self) -> &str {
+        self.host.user()
+    }
+
+    /// Why there is no host, and how to get one; `None` if there is.
+    pub fn ssh_missing(&self) -> Option<String> {
+        self.host.available().err()
+    }
+
+    /// Fills a lake as soon as its bucket is there.
+    pub fn fill_when_made(&self, lake: Lake) {
+        let (rooms, stop) = (Arc::clone(&self.rooms), self.stop.clone());
+        let Lake { bucket, prefix, stream, hours } = lake;
+        let lake = feed::Backfill { bucket, prefix, stream, hours, posts: feed::USUAL_POSTS };
+        tokio::spawn(async move {
+            while !rooms.shared.look(|world| s3::is_there(world, &lake.bucket)) {
+                tokio::select! {
+                    () = tokio::time::sleep(LOOK) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+            let filled = tokio::task::spawn_blocking(move || rooms.feed.fill(&rooms.shared, &lake, Timestamp::now()));
+            match filled.await {
+                Ok(Ok(Ok((objects, records)))) => tracing::info!(objects, records, "the lake is filled"),
+                other => tracing::warn!(?other, "the lake is not filled"),
+            }
+        });
     }
 }
 

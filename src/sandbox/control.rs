@@ -4,21 +4,22 @@
 //! GET    /_hydrant/          what this is
 //! GET    /_hydrant/faults    the faults that are on, as a JSON list of texts
 //! PUT    /_hydrant/faults    from now on there are these
+//! POST   /_hydrant/lake      fill a bucket with the records of past hours
 //! POST   /_hydrant/reset     forget everything
 //! ```
 //!
 //! What changes something must carry the header `x-hydrant-control`, which no page in a browser can send here.
 
-use std::sync::Arc;
-
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
-use serde_json::json;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::fault::Fault;
-use super::server::{Body, plain};
-use super::world::Shared;
+use super::fault::AnyFault;
+use super::feed::Backfill as Lake;
+use super::server::{Body, Rooms, plain};
+use super::store::StoreError;
 
 /// Where the paths of this door begin.
 pub(crate) const PREFIX: &str = "/_hydrant/";
@@ -26,36 +27,65 @@ pub(crate) const PREFIX: &str = "/_hydrant/";
 const HEADER: &str = "x-hydrant-control";
 const LARGEST_REQUEST: usize = 64 << 10;
 
-pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if parts.method != Method::GET && !parts.headers.contains_key(HEADER) {
         return plain(StatusCode::FORBIDDEN, format!("this needs the header {HEADER}\n"));
     }
+    let body = match Limited::new(body, LARGEST_REQUEST).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
+    };
     let what = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let done = match (parts.method, what) {
-        (Method::GET, "") => Ok(json!({ "sandbox": env!("CARGO_PKG_VERSION") }).to_string()),
-        (Method::GET, "faults") => Ok(faults(shared)),
-        (Method::PUT, "faults") => match Limited::new(body, LARGEST_REQUEST).collect().await {
-            Ok(body) => match serde_json::from_slice::<Vec<Fault>>(&body.to_bytes()) {
-                Ok(new) => shared
-                    .with(|world| world.faults.set(new))
-                    .map(|()| faults(shared))
-                    .map_err(|error| error.to_string()),
-                Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
-            },
-            Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
-        },
-        (Method::POST, "reset") => {
-            shared.reset().map(|()| "{}".to_owned()).map_err(|error| error.to_string())
-        }
+        (Method::GET, "") => Ok(json!({ "sandbox": env!("CARGO_PKG_VERSION") })),
+        (Method::GET, "faults") => Ok(faults(rooms)),
+        (Method::PUT, "faults") => set_faults(rooms, &body),
+        (Method::POST, "lake") => fill_lake(rooms, &body),
+        (Method::POST, "reset") => reset(rooms),
         _ => return plain(StatusCode::NOT_FOUND, "there is no such thing here\n"),
     };
     match done {
-        Ok(document) => plain(StatusCode::OK, document + "\n"),
-        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error + "\n"),
+        Ok(document) => plain(StatusCode::OK, format!("{document}\n")),
+        Err(Wrong::Request(why)) => plain(StatusCode::BAD_REQUEST, why + "\n"),
+        Err(Wrong::State(why)) => plain(StatusCode::INTERNAL_SERVER_ERROR, why + "\n"),
     }
 }
 
-fn faults(shared: &Shared) -> String {
-    json!(shared.look(|world| world.faults.list().cloned().collect::<Vec<_>>())).to_string()
+/// Why something was not done.
+enum Wrong {
+    Request(String),
+    State(String),
+}
+
+impl From<StoreError> for Wrong {
+    fn from(error: StoreError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
+fn faults(rooms: &Rooms) -> Value {
+    let cloud: Vec<String> = rooms.shared.look(|world| world.faults.list().map(ToString::to_string).collect());
+    json!(cloud.into_iter().chain(rooms.feed.faults().iter().map(ToString::to_string)).collect::<Vec<_>>())
+}
+
+fn set_faults(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
+    let texts: Vec<String> = serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
+    let new: Vec<AnyFault> = texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(Wrong::Request)?;
+    let (cloud, x) = AnyFault::part(new);
+    rooms.feed.set_faults(x);
+    rooms.shared.with(|world| world.faults.set(cloud))?;
+    Ok(faults(rooms))
+}
+
+fn fill_lake(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
+    let lake: Lake = serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
+    let (objects, records) = rooms.feed.fill(&rooms.shared, &lake, Timestamp::now())?.map_err(Wrong::Request)?;
+    Ok(json!({ "objects": objects, "records": records }))
+}
+
+fn reset(rooms: &Rooms) -> Result<Value, Wrong> {
+    rooms.feed.reset();
+    rooms.shared.reset()?;
+    Ok(json!({}))
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use super::feed::XFault;
 
 /// The kinds of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,7 @@ enum Amount {
 }
 
 /// A fault that is switched on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: Kind,
     service: Option<String>,
@@ -96,7 +95,7 @@ impl FromStr for Fault {
         let (what, amount) = text.split_once('=').map_or((text, None), |(what, amount)| (what, Some(amount)));
         let (kind, place) = what.split_once(':').map_or((what, None), |(kind, place)| (kind, Some(place)));
         let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| {
-            format!("{kind} is no fault: there are {}", Kind::ALL.map(Kind::name).join(", "))
+            format!("{kind} is no fault: there are {} and {}", Kind::ALL.map(Kind::name).join(", "), XFault::NAMES.join(", "))
         })?;
         let (service, operation) = match place {
             None => (None, None),
@@ -134,20 +133,6 @@ fn time(text: &str) -> Option<Duration> {
     }
 }
 
-impl TryFrom<String> for Fault {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Fault> for String {
-    fn from(fault: Fault) -> Self {
-        fault.to_string()
-    }
-}
-
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.name())?;
@@ -162,6 +147,37 @@ impl fmt::Display for Fault {
             Amount::Share(share) => write!(f, "={share}%"),
             Amount::Time(time) => write!(f, "={}ms", time.as_millis()),
         }
+    }
+}
+
+/// A fault of the cloud, or of X's side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyFault {
+    /// Of the cloud.
+    Cloud(Fault),
+    /// Of X's side.
+    X(XFault),
+}
+
+impl AnyFault {
+    /// The cloud's and X's, apart.
+    pub(crate) fn part(faults: impl IntoIterator<Item = Self>) -> (Vec<Fault>, Vec<XFault>) {
+        let (mut cloud, mut x) = (Vec::new(), Vec::new());
+        for fault in faults {
+            match fault {
+                Self::Cloud(fault) => cloud.push(fault),
+                Self::X(fault) => x.push(fault),
+            }
+        }
+        (cloud, x)
+    }
+}
+
+impl FromStr for AnyFault {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("x-") { text.parse().map(Self::X) } else { text.parse().map(Self::Cloud) }
     }
 }
 

@@ -39,19 +39,22 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use backfill::{Backfill, backfill};
+pub(crate) use backfill::{Backfill, USUAL_POSTS};
 pub(crate) use posts::Feed;
 use posts::snowflake;
 pub(crate) use x_fault::XFault;
 
 use super::clock::Pace;
+use super::store::StoreError;
+use super::world::Shared;
 
 /// The names that a post's parts have on X's wire: X renamed them in 2026.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Dialect {
+pub enum Dialect {
     /// `referenced_tweets`, `note_tweet`, `retweet_count`.
     #[default]
     Tweet,
@@ -99,6 +102,7 @@ pub(crate) struct Running {
     /// Where Jetstream is: `ws://127.0.0.1:PORT`, with `/subscribe` and `/xrpc/…` below it.
     pub(crate) jetstream_url: String,
     x: Arc<x_api::Api>,
+    feed: Arc<Feed>,
 }
 
 impl Running {
@@ -110,6 +114,24 @@ impl Running {
     /// The faults that are on.
     pub(crate) fn faults(&self) -> Vec<XFault> {
         self.x.faults()
+    }
+
+    /// Fills a bucket with the records of past hours, an hour at a time so that nobody waits long; gives back how many
+    /// objects and records it put, or what S3 refused.
+    pub(crate) fn fill(
+        &self,
+        shared: &Shared,
+        lake: &Backfill,
+        now: Timestamp,
+    ) -> Result<Result<(u64, u64), String>, StoreError> {
+        let (mut objects, mut records) = (0, 0);
+        for hour in lake.past(&self.feed, now) {
+            match shared.with(|world| lake.put(world, &hour, now))? {
+                Ok(put) => (objects, records) = (objects + put.objects, records + put.records),
+                Err(refused) => return Ok(Err(format!("{}: {}", refused.code, refused.message))),
+            }
+        }
+        Ok(Ok((objects, records)))
     }
 
     /// X's side forgets its rules, connections, limits and usage. Open streams end.
@@ -132,6 +154,7 @@ pub(crate) async fn start(options: Options, pace: Pace, stop: CancellationToken)
         x_api_url: format!("http://{}", x_listener.local_addr()?),
         jetstream_url: format!("ws://{}", jetstream_listener.local_addr()?),
         x: Arc::clone(&x),
+        feed: Arc::clone(&feed),
     };
     tokio::spawn(x_api::serve(x_listener, x, stop.clone()));
     tokio::spawn(jetstream::serve(jetstream_listener, feed, stop));

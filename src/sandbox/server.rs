@@ -25,7 +25,7 @@ use super::operation::{Operation, Reply};
 use super::refusal::Refusal;
 use super::wire::{Encoded, Form, Protocol, read_form};
 use super::world::{Shared, World};
-use super::{control, ec2, firehose, iam, ids, imds, logs, s3, sagemaker, ssm, sts, tagging};
+use super::{control, ec2, feed, firehose, iam, ids, imds, logs, s3, sagemaker, ssm, sts, tagging};
 
 /// A body on its way out.
 pub(crate) type Body = BoxBody<Bytes, Infallible>;
@@ -38,8 +38,17 @@ const BODY_LIMIT: Duration = Duration::from_mins(1);
 /// How far a caller's clock may be off.
 const LARGEST_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
+/// What is behind the door.
+#[derive(Debug)]
+pub(crate) struct Rooms {
+    /// The cloud.
+    pub(crate) shared: Arc<Shared>,
+    /// X and Jetstream, which have doors of their own; the control door switches their faults.
+    pub(crate) feed: feed::Running,
+}
+
 /// Serves until asked to stop. Every connection ends with it.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, rooms: Arc<Rooms>, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -52,11 +61,11 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Canc
         };
         // Small answers must not wait for the client's acknowledgement; without it they are only slower.
         drop(stream.set_nodelay(true));
-        let (shared, stop) = (Arc::clone(&shared), stop.clone());
+        let (rooms, stop) = (Arc::clone(&rooms), stop.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let shared = Arc::clone(&shared);
-                async move { Ok::<_, Infallible>(answer(shared, request).await) }
+                let rooms = Arc::clone(&rooms);
+                async move { Ok::<_, Infallible>(answer(&rooms, request).await) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -71,16 +80,17 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: Canc
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
+    let shared = &rooms.shared;
     if !from_this_machine(&request) {
         return plain(StatusCode::FORBIDDEN, "the sandbox answers to loopback addresses only\n");
     }
     let path = request.uri().path();
     if path.starts_with(control::PREFIX) {
-        return control::answer(&shared, request).await;
+        return control::answer(rooms, request).await;
     }
     if path.starts_with(imds::PREFIX) {
-        return imds::answer(&shared, request).await;
+        return imds::answer(shared, request).await;
     }
     let request_id = ids::uuid();
     let (parts, body) = request.into_parts();
@@ -90,7 +100,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
     let mut response = match (&signature, target) {
         (Some(signature), None) if signature.service == "s3" => {
             s3::wire::answer(
-                &shared,
+                shared,
                 Request::from_parts(parts, body),
                 Some(&signature.access_key),
                 &request_id,
@@ -98,11 +108,12 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Bod
             .await
         }
         (None, None) if !is_form(&parts) => {
-            s3::wire::answer(&shared, Request::from_parts(parts, body), None, &request_id).await
+            s3::wire::answer(
+                shared, Request::from_parts(parts, body), None, &request_id).await
         }
-        (signature, target) => cloud(&shared, body, signature.as_ref(), target.as_deref(), &request_id).await,
+        (signature, target) => cloud(shared, body, signature.as_ref(), target.as_deref(), &request_id).await,
     };
-    finish(&mut response, &shared, &request_id);
+    finish(&mut response, shared, &request_id);
     response
 }
 

@@ -12,7 +12,8 @@ const HOUR_US: i64 = 3_600_000_000;
 const OBJECTS: u32 = 4;
 
 /// Which lake is made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Backfill {
     pub(crate) bucket: String,
     /// What keys begin with, its slash included: `datasets/`.
@@ -22,11 +23,16 @@ pub(crate) struct Backfill {
     /// How many full hours before now.
     pub(crate) hours: u32,
     /// How many posts an hour has on average.
+    #[serde(default = "usual_posts")]
     pub(crate) posts: u32,
 }
 
 /// How many posts an hour has unless something else is asked for.
 pub(crate) const USUAL_POSTS: u32 = 200;
+
+const fn usual_posts() -> u32 {
+    USUAL_POSTS
+}
 
 /// A full hour of the past.
 #[derive(Debug)]
@@ -49,6 +55,23 @@ impl Backfill {
     pub(crate) fn past(&self, feed: &Feed, now: jiff::Timestamp) -> impl Iterator<Item = PastHour> {
         let this_hour = u32::try_from(now.as_microsecond().div_euclid(HOUR_US)).unwrap_or_default();
         (this_hour.saturating_sub(self.hours)..this_hour).map(move |hour| past_hour(feed, hour, self.posts))
+    }
+
+    /// Puts an hour's objects. Stops at what S3 refuses; an hour that is there already is put again, byte for byte.
+    pub(super) fn put(&self, world: &mut World, hour: &PastHour, now: jiff::Timestamp) -> Result<Filled, PutRefused> {
+        let objects = self.objects(hour);
+        for (key, body) in &objects {
+            let object = Delivery {
+                bucket: &self.bucket,
+                key,
+                body: body.as_bytes(),
+                content_type: "application/octet-stream",
+                content_encoding: None,
+            };
+            s3::put(world, &object, now)?;
+        }
+        let count = |number: usize| u64::try_from(number).unwrap_or_default();
+        Ok(Filled { objects: count(objects.len()), records: count(hour.records.len()) })
     }
 
     /// An hour's objects: their keys and bodies.
@@ -90,31 +113,6 @@ fn past_hour(feed: &Feed, hour: u32, average: u32) -> PastHour {
         })
         .collect();
     PastHour { hour, records }
-}
-
-/// Puts the whole lake. Stops at what S3 refuses; an hour that is there already is put again, byte for byte.
-pub(crate) fn backfill(
-    world: &mut World,
-    feed: &Feed,
-    lake: &Backfill,
-    now: jiff::Timestamp,
-) -> Result<Filled, PutRefused> {
-    let mut filled = Filled::default();
-    for hour in lake.past(feed, now) {
-        for (key, body) in lake.objects(&hour) {
-            let object = Delivery {
-                bucket: &lake.bucket,
-                key: &key,
-                body: body.as_bytes(),
-                content_type: "application/octet-stream",
-                content_encoding: None,
-            };
-            s3::put(world, &object, now)?;
-            filled.objects += 1;
-        }
-        filled.records += u64::try_from(hour.records.len()).unwrap_or_default();
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A fault of X's side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum XFault {
+pub enum XFault {
     /// `x-stall`: the stream falls silent, keep-alives and all, and stays open.
     Stall,
     /// `x-disconnect` or `x-disconnect:SlowReader`: after its first post, a stream ends with this message.
