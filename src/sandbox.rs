@@ -136,6 +136,8 @@ impl Sandbox {
         let address =
             listener.local_addr().map_err(|source| SandboxError::Port { port: options.port, source })?;
         let stop = CancellationToken::new();
+        let sweeping = Arc::clone(&shared);
+        tokio::task::spawn_blocking(move || s3::sweep_leftovers(&sweeping));
         tokio::spawn(server::serve(listener, Arc::clone(&shared), stop.clone()));
         tokio::spawn(tick(shared, stop.clone()));
         Ok(Self { address, stop })

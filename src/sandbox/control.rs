@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::fault::Fault;
+use super::s3;
 use super::server::{Body, plain};
 use super::world::Shared;
 
@@ -46,7 +47,10 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> 
             Err(error) => return plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
         },
         (Method::POST, "reset") => {
-            shared.reset().map(|()| "{}".to_owned()).map_err(|error| error.to_string())
+            let forgotten = shared.reset().map_err(|error| error.to_string());
+            let sweeping = Arc::clone(shared);
+            tokio::task::spawn_blocking(move || s3::sweep_leftovers(&sweeping));
+            forgotten.map(|()| "{}".to_owned())
         }
         _ => return plain(StatusCode::NOT_FOUND, "there is no such thing here\n"),
     };
