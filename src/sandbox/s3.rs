@@ -13,7 +13,9 @@
 //! operations     S3's operations by their names; `s3s` reads their parameters and writes their answers
 //! buckets        buckets themselves
 //! configuration  what is set on buckets
-//! objects        objects: put, get, copy, delete
+//! objects        objects: put, read, deleted
+//! copies         objects and parts copied from others
+//! conditions     reading and writing on conditions
 //! tagging        tags of objects
 //! multipart      uploads in parts
 //! listing        the lists, in pages
@@ -28,8 +30,10 @@ mod about;
 mod buckets;
 mod checksum;
 mod chunked;
+mod conditions;
 mod configuration;
 mod content;
+mod copies;
 mod door;
 mod gate;
 mod listing;
@@ -50,8 +54,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Place;
 use super::fault::Kind;
-use super::store::Kept;
-use super::store::Table;
+use super::store::{Kept, Table};
 use super::tags::{Tagged, Tags};
 use super::world::{Shared, World};
 use about::About;

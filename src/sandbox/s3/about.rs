@@ -106,7 +106,7 @@ pub(super) fn check_acl(acl: Option<&dto::ObjectCannedACL>, grants: bool) -> S3R
 macro_rules! read_about {
     ($input:expr) => {
         $crate::sandbox::s3::about::Said {
-            content_type: $input.content_type.take().map(Into::into),
+            content_type: $input.content_type.take(),
             content_encoding: $input.content_encoding.take(),
             content_disposition: $input.content_disposition.take(),
             content_language: $input.content_language.take(),

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -26,8 +26,6 @@ use super::{Object, Piece};
 
 /// What is read or written at once.
 const BUFFER: usize = 256 << 10;
-/// A client that sends nothing for so long has gone away.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// What one request can put.
 const LARGEST: u64 = 5 << 30;
 
@@ -77,7 +75,7 @@ pub(super) struct Arrived {
 }
 
 impl Arrived {
-    /// The hexadecimal MD5, which is the ETag of what came in one piece.
+    /// The hexadecimal MD5, which is the `ETag` of what came in one piece.
     pub(super) fn etag(&self) -> Box<str> {
         format!("{:032x}", u128::from_be_bytes(self.md5)).into()
     }
@@ -156,13 +154,18 @@ pub(super) async fn take(
     Ok(passing.arrived(fresh))
 }
 
+/// A client that has sent nothing for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the body did not come in time")]
+pub(super) struct TooSlow;
+
 async fn next(body: &mut Option<StreamingBlob>) -> S3Result<Option<Bytes>> {
     let Some(body) = body else { return Ok(None) };
-    match tokio::time::timeout(PATIENCE, body.next()).await {
-        Err(_) => Err(s3_error!(RequestTimeout)),
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(_))) => Err(s3_error!(IncompleteBody)),
+    match body.next().await {
+        None => Ok(None),
+        Some(Ok(bytes)) => Ok(Some(bytes)),
+        Some(Err(error)) if error.is::<TooSlow>() => Err(s3_error!(RequestTimeout)),
+        Some(Err(_)) => Err(s3_error!(IncompleteBody)),
     }
 }
 
@@ -279,6 +282,8 @@ pub(super) fn sweep(folder: &Path, named: &HashSet<Box<str>>, before: SystemTime
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

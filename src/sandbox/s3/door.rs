@@ -49,7 +49,9 @@ impl Door {
                 let (folder, files) = shared
                     .with(|world| (world.folder.clone(), std::mem::take(&mut world.s3.rubbish)))
                     .map_err(unwritten)?;
-                files.iter().for_each(|file| content::remove(&folder, file));
+                for file in files {
+                    content::remove(&folder, &file);
+                }
             }
             done
         })

@@ -209,3 +209,61 @@ fn denial(caller: &Caller, action: &str, resource: &str) -> S3Error {
         caller.arn()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{code, door, world_with_bucket};
+    use super::*;
+    use crate::sandbox::trial::Trial;
+
+    fn asked(operation: &str) -> Asked {
+        Asked {
+            operation: operation.to_owned(),
+            bucket: Some("posts".to_owned()),
+            key: Some("key".to_owned()),
+            of_a_version: false,
+            expected_owner: None,
+        }
+    }
+
+    fn refused(trial: &mut Trial, door: &Door, asked: &Asked) -> String {
+        code(admit(&mut trial.world, door, asked))
+    }
+
+    #[test]
+    fn a_bucket_is_within_reach_of_its_account_in_its_region() {
+        let mut trial = world_with_bucket();
+        let own = door(&trial);
+        assert!(admit(&mut trial.world, &own, &asked("GetObject")).is_ok());
+        let stranger =
+            Door { caller: Caller::Operator { account: "999999999999".to_owned() }, ..own.clone() };
+        assert_eq!(refused(&mut trial, &stranger, &asked("GetObject")), "AccessDenied");
+        let wrong = Asked { expected_owner: Some("999999999999".to_owned()), ..asked("GetObject") };
+        assert_eq!(refused(&mut trial, &own, &wrong), "AccessDenied");
+        let elsewhere = Door { region: "eu-west-1".to_owned(), ..own };
+        assert_eq!(refused(&mut trial, &elsewhere, &asked("GetObject")), "PermanentRedirect");
+        assert!(admit(&mut trial.world, &elsewhere, &asked("GetBucketLocation")).is_ok());
+    }
+
+    #[test]
+    fn faults_strike_before_anything_else() {
+        let mut trial = world_with_bucket();
+        let own = door(&trial);
+        for (fault, expected) in [
+            ("throttle:s3.GetObject=100%", "SlowDown"),
+            ("error:s3=100%", "InternalError"),
+            ("deny:s3.GetObject", "AccessDenied"),
+            ("lost-bucket:posts", "NoSuchBucket"),
+        ] {
+            trial.world.faults.set([fault.parse().expect("a fault")]);
+            assert_eq!(refused(&mut trial, &own, &asked("GetObject")), expected);
+        }
+    }
+
+    #[test]
+    fn an_operation_that_is_not_carried_is_refused() {
+        let mut trial = world_with_bucket();
+        let own = door(&trial);
+        assert_eq!(refused(&mut trial, &own, &asked("PutBucketWebsite")), "NotImplemented");
+    }
+}

@@ -17,6 +17,11 @@ const PAGE: i32 = 1000;
 /// What stays as it is in keys that are encoded for an answer.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
 
+/// A key as it is written in URLs.
+pub(super) fn encoded(key: &str) -> String {
+    utf8_percent_encode(key, ENCODED).to_string()
+}
+
 /// How keys are written in an answer: not all of them can be in XML.
 #[derive(Debug, Clone, Copy)]
 struct Written {
@@ -33,7 +38,7 @@ impl Written {
     }
 
     fn key(self, key: &str) -> String {
-        if self.encoded { utf8_percent_encode(key, ENCODED).to_string() } else { key.to_owned() }
+        if self.encoded { encoded(key) } else { key.to_owned() }
     }
 
     fn optional(self, key: Option<&str>) -> Option<String> {
@@ -44,12 +49,12 @@ impl Written {
         self.encoded.then(|| dto::EncodingType::from_static(dto::EncodingType::URL))
     }
 
-    fn prefixes<T>(self, page: &Page<'_, T>) -> Option<Vec<dto::CommonPrefix>> {
+    fn prefixes<T>(self, page: &Page<'_, T>) -> Vec<dto::CommonPrefix> {
         let prefixes = page.entries.iter().filter_map(|entry| match entry {
             Entry::Prefix(prefix) => Some(dto::CommonPrefix { prefix: Some(self.key(prefix)) }),
             Entry::Row { .. } => None,
         });
-        Some(prefixes.collect())
+        prefixes.collect()
     }
 }
 
@@ -108,7 +113,7 @@ pub(super) fn objects(
     let next = page.last().filter(|_| page.truncated && listing.delimiter.is_some()).map(|(key, _)| key);
     Ok(dto::ListObjectsOutput {
         contents: Some(contents(&page, written, Some(&door.owner()))),
-        common_prefixes: written.prefixes(&page),
+        common_prefixes: Some(written.prefixes(&page)),
         is_truncated: Some(page.truncated),
         next_marker: written.optional(next),
         prefix: Some(written.key(listing.prefix)),
@@ -141,7 +146,7 @@ pub(super) fn objects_v2(
     let owner = (input.fetch_owner == Some(true)).then(|| door.owner());
     Ok(dto::ListObjectsV2Output {
         contents: Some(contents(&page, written, owner.as_ref())),
-        common_prefixes: written.prefixes(&page),
+        common_prefixes: Some(written.prefixes(&page)),
         is_truncated: Some(page.truncated),
         next_continuation_token: page.last().filter(|_| page.truncated).map(|(key, _)| paging::token(key)),
         key_count: i32::try_from(page.entries.len()).ok(),
@@ -159,7 +164,7 @@ pub(super) fn objects_v2(
 pub(super) fn object_versions(
     world: &World,
     door: &Door,
-    input: dto::ListObjectVersionsInput,
+    input: &dto::ListObjectVersionsInput,
 ) -> S3Result<dto::ListObjectVersionsOutput> {
     buckets::bucket(world, &input.bucket)?;
     let written = Written::asked(input.encoding_type.as_ref())?;
@@ -215,7 +220,7 @@ pub(super) fn object_versions(
     Ok(dto::ListObjectVersionsOutput {
         versions: Some(shown_versions),
         delete_markers: Some(markers),
-        common_prefixes: written.prefixes(&page),
+        common_prefixes: Some(written.prefixes(&page)),
         is_truncated: Some(page.truncated),
         next_key_marker: next.map(|(key, _)| written.key(key)),
         next_version_id_marker: next.and_then(|(_, tail)| Some(versions::id(tail?).to_owned())),
@@ -259,7 +264,7 @@ pub(super) fn uploads(
     let next = page.last().filter(|_| page.truncated);
     Ok(dto::ListMultipartUploadsOutput {
         uploads: Some(page.entries.iter().filter_map(line).collect()),
-        common_prefixes: written.prefixes(&page),
+        common_prefixes: Some(written.prefixes(&page)),
         is_truncated: Some(page.truncated),
         next_key_marker: next.map(|(key, _)| written.key(key)),
         next_upload_id_marker: next.and_then(|(_, id)| id.map(ToOwned::to_owned)),

@@ -5,12 +5,14 @@ use s3s::{S3Result, dto, s3_error};
 
 use super::about::{About, read_about, refuse_what_is_not_carried};
 use super::checksum::{self, Algorithm, Checksum, claimed_sum, show_sum};
+use super::conditions::check_write;
 use super::content::{self, Arrived};
+use super::copies::{Source, read_copied};
 use super::door::{Door, shown};
-use super::objects::{self, Claim, Source, read_copied};
+use super::objects::{self, Claim};
 use super::refused::not_carried;
 use super::walk::row_key;
-use super::{Object, Part, State, Upload, versions};
+use super::{Object, Part, State, Upload, listing, versions};
 use crate::sandbox::world::World;
 
 /// No part but the last may be smaller.
@@ -198,12 +200,16 @@ pub(super) fn complete(
     let parts = chosen_parts(&world.s3, id, listed.unwrap_or_default())?;
     let object = assemble(upload, &parts);
     check_whole(input, &object)?;
-    objects::check_write(world, bucket, key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
+    check_write(world, bucket, key, input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let (encryption, kms_key) = About::encryption(object.about.as_deref());
     let mut output = dto::CompleteMultipartUploadOutput {
         bucket: Some(bucket.clone()),
         key: Some(key.clone()),
-        location: Some(format!("https://{bucket}.s3.{}.amazonaws.com/{key}", door.region)),
+        location: Some(format!(
+            "https://{bucket}.s3.{}.amazonaws.com/{}",
+            door.region,
+            listing::encoded(key)
+        )),
         e_tag: Some(ETag::Strong(object.etag.to_string())),
         checksum_type: Some(object.checksum.kind()),
         server_side_encryption: Some(encryption),

@@ -1,10 +1,14 @@
 //! The operations of S3 by their names: each a call into the file that knows it. `s3s` has read their parameters.
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "parameters and answers of every operation, by the names of the API"
+)]
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::door::Door;
-use super::{buckets, configuration, listing, multipart, objects, tagging};
+use super::{buckets, configuration, copies, listing, multipart, objects, tagging};
 
 #[async_trait::async_trait]
 impl S3 for Door {
@@ -244,7 +248,7 @@ impl S3 for Door {
         request: S3Request<ListObjectVersionsInput>,
     ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
         let (door, input) = (self.clone(), request.input);
-        self.look(move |world| listing::object_versions(world, &door, input)).await.map(S3Response::new)
+        self.look(move |world| listing::object_versions(world, &door, &input)).await.map(S3Response::new)
     }
 
     async fn list_multipart_uploads(
@@ -283,7 +287,7 @@ impl S3 for Door {
         &self,
         request: S3Request<CopyObjectInput>,
     ) -> S3Result<S3Response<CopyObjectOutput>> {
-        objects::copy(self, request.input).await.map(S3Response::new)
+        copies::copy(self, request.input).await.map(S3Response::new)
     }
 
     async fn delete_object(

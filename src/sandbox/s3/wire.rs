@@ -4,12 +4,15 @@
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE,
+};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -18,6 +21,7 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{HttpResponse, S3Error, S3Result, s3_error};
 
 use super::chunked::Chunked;
+use super::content::TooSlow;
 use super::door::{Door, Trailers};
 use super::gate::NoKeys;
 use super::refused;
@@ -28,6 +32,8 @@ use crate::sandbox::world::Shared;
 
 /// No document of an error is larger.
 const LARGEST_ERROR: usize = 64 << 10;
+/// A client that sends nothing for so long has gone away.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The region of clients that do not say.
 const USUAL_REGION: &str = "us-east-1";
 
@@ -131,7 +137,10 @@ fn decoded(headers: &mut HeaderMap, body: Incoming, trailers: &Trailers) -> S3Re
     let encodings = header(CONTENT_ENCODING.as_str()).unwrap_or_default().to_owned();
     let streams = header("x-amz-content-sha256").is_some_and(|sum| sum.starts_with("STREAMING-"));
     if !streams && !encodings.contains(CHUNKED) {
-        return Ok(s3s::Body::from(body));
+        return Ok(streamed(Plain(BodyStream::new(body)), |mut plain| async move {
+            let bytes = plain.next().await;
+            (bytes, plain)
+        }));
     }
     let length: u64 = header("x-amz-decoded-content-length")
         .and_then(|length| length.parse().ok())
@@ -146,22 +155,53 @@ fn decoded(headers: &mut HeaderMap, body: Incoming, trailers: &Trailers) -> S3Re
         _ => drop(headers.remove(CONTENT_ENCODING)),
     }
     let reading = Reading {
-        body: BodyStream::new(body),
+        body: Plain(BodyStream::new(body)),
         chunks: Chunked::default(),
         ready: Vec::new().into_iter(),
         left: length,
         trailers: Arc::clone(trailers),
     };
-    let bytes = futures_util::stream::unfold(reading, |mut reading| async move {
-        let bytes = reading.next().await.transpose()?;
-        Some((bytes.map(Frame::data), reading))
+    Ok(streamed(reading, |mut reading| async move {
+        let bytes = reading.next().await;
+        (bytes, reading)
+    }))
+}
+
+type Read = Result<Option<Bytes>, s3s::StdError>;
+
+/// A body of what is read piece by piece.
+fn streamed<R: Send + 'static, F: Future<Output = (Read, R)> + Send + 'static>(
+    reading: R,
+    mut next: impl FnMut(R) -> F + Send + 'static,
+) -> s3s::Body {
+    let bytes = futures_util::stream::unfold(reading, move |reading| {
+        let next = next(reading);
+        async move {
+            let (bytes, reading) = next.await;
+            Some((bytes.transpose()?.map(Frame::data), reading))
+        }
     });
-    Ok(s3s::Body::http_body_unsync(StreamBody::new(Box::pin(bytes))))
+    s3s::Body::http_body_unsync(StreamBody::new(Box::pin(bytes)))
+}
+
+/// A body as it comes in.
+struct Plain(BodyStream<Incoming>);
+
+impl Plain {
+    async fn next(&mut self) -> Read {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.0.next()).await.map_err(|_| TooSlow)?;
+            let Some(frame) = frame.transpose()? else { return Ok(None) };
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
 }
 
 /// A body in chunks that is being read.
 struct Reading {
-    body: BodyStream<Incoming>,
+    body: Plain,
     chunks: Chunked,
     ready: std::vec::IntoIter<Bytes>,
     /// How many bytes are still to come.
@@ -170,21 +210,20 @@ struct Reading {
 }
 
 impl Reading {
-    async fn next(&mut self) -> Result<Option<Bytes>, s3s::StdError> {
+    async fn next(&mut self) -> Read {
         loop {
             if let Some(bytes) = self.ready.next() {
                 self.left = self.left.checked_sub(bytes.len() as u64).ok_or("more than was announced")?;
                 return Ok(Some(bytes));
             }
-            let Some(frame) = self.body.next().await.transpose()? else { return self.end() };
-            let Ok(bytes) = frame.into_data() else { continue };
+            let Some(bytes) = self.body.next().await? else { return self.end() };
             let mut ready = Vec::new();
             self.chunks.feed(bytes, &mut ready)?;
             self.ready = ready.into_iter();
         }
     }
 
-    fn end(&mut self) -> Result<Option<Bytes>, s3s::StdError> {
+    fn end(&mut self) -> Read {
         if !self.chunks.is_over() || self.left > 0 {
             return Err("the body was cut off".into());
         }
@@ -202,6 +241,9 @@ async fn complete(answered: HttpResponse, request_id: &str) -> Response<Body> {
         return Response::from_parts(parts, Full::new(Bytes::new()).boxed());
     }
     if parts.status.is_success() {
+        if parts.headers.contains_key(CONTENT_RANGE) {
+            parts.status = StatusCode::PARTIAL_CONTENT;
+        }
         return Response::from_parts(parts, BodyExt::boxed(Outgoing(body)));
     }
     let document = match Limited::new(body, LARGEST_ERROR).collect().await {
@@ -240,5 +282,45 @@ impl hyper::body::Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+    use aws_sdk_s3::primitives::ByteStream;
+    use aws_sdk_s3::types::ChecksumMode;
+
+    use crate::sandbox::{Options, Pace, Sandbox};
+
+    #[tokio::test]
+    async fn a_file_that_the_sdk_uploads_in_chunks_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&file, &bytes).expect("written");
+        let options = Options {
+            folder: folder.path().join("sandbox"),
+            reset: false,
+            pace: Pace::default(),
+            faults: Vec::new(),
+            port: 0,
+        };
+        let sandbox = Sandbox::start(options).await.expect("a sandbox");
+        let settings = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+            .endpoint_url(sandbox.endpoint_url())
+            .force_path_style(true)
+            .build();
+        let s3 = aws_sdk_s3::Client::from_conf(settings);
+        s3.create_bucket().bucket("posts").send().await.expect("a bucket");
+        let body = ByteStream::from_path(&file).await.expect("a body");
+        s3.put_object().bucket("posts").key("a/b c").body(body).send().await.expect("put");
+        let there = s3.get_object().bucket("posts").key("a/b c").checksum_mode(ChecksumMode::Enabled);
+        let there = there.send().await.expect("an object");
+        assert!(there.content_encoding().is_none());
+        assert!(there.body.collect().await.expect("its bytes").to_vec() == bytes);
     }
 }
