@@ -179,7 +179,10 @@ impl Sandbox {
         };
         let feed = feed::start(feed, options.pace, stop.clone()).await.map_err(no_port(0))?;
         let host = host::Options { port: options.ssh_port, endpoint: address };
-        let host = host::start(Arc::clone(&shared), &folder, host, stop.clone()).map_err(no_port(options.ssh_port))?;
+        let host = host::start(Arc::clone(&shared), &folder, host, stop.clone())
+            .map_err(no_port(options.ssh_port))?;
+        let sweeping = Arc::clone(&shared);
+        tokio::task::spawn_blocking(move || s3::sweep_leftovers(&sweeping));
         let rooms = Arc::new(Rooms { shared: Arc::clone(&shared), feed });
         tokio::spawn(server::serve(listener, Arc::clone(&rooms), stop.clone()));
         tokio::spawn(tick(shared, stop.clone()));
@@ -229,7 +232,8 @@ impl Sandbox {
                     () = stop.cancelled() => return,
                 }
             }
-            let filled = tokio::task::spawn_blocking(move || rooms.feed.fill(&rooms.shared, &lake, Timestamp::now()));
+            let filled =
+                tokio::task::spawn_blocking(move || rooms.feed.fill(&rooms.shared, &lake, Timestamp::now()));
             match filled.await {
                 Ok(Ok(Ok((objects, records)))) => tracing::info!(objects, records, "the lake is filled"),
                 other => tracing::warn!(?other, "the lake is not filled"),

@@ -1,6 +1,5 @@
 //! `hydrant sandbox`: the embedded cloud of this machine, served until it is stopped.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,11 +7,13 @@ use serde_json::json;
 
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit};
-use crate::sandbox::{Fault, Options, Pace, Sandbox};
+use crate::sandbox::{AnyFault, Dialect, Lake, Options, Pace, Sandbox};
 
 /// Run an embedded cloud on this machine: no account, no money
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hydrant sandbox --serve --pace 100 --fault throttle:firehose=30%")]
+#[command(
+    after_help = "Faults: throttle, deny, error, partial, slow, skew, lost-bucket, stuck-delete, cut-ssh; of X's side x-stall, x-disconnect, x-cut, x-garbage, x-repeat, x-split, x-credits, x-auth, x-cap, x-unavailable.\n\nExamples:\n  hydrant sandbox --serve --pace 100\n  hydrant sandbox --serve --fault throttle:firehose=30% --fault slow:s3=500ms"
+)]
 pub(super) struct SandboxCommand {
     /// Print one JSON line that says where it is, and serve without a console
     #[arg(long)]
@@ -28,31 +29,58 @@ pub(super) struct SandboxCommand {
     pace: Pace,
     /// What goes wrong, as KIND[:SERVICE[.OPERATION]][=AMOUNT]; may be given several times
     #[arg(long, value_name = "FAULT")]
-    fault: Vec<Fault>,
+    fault: Vec<AnyFault>,
     /// Listen on this port, instead of a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port: u16,
+    /// Let the host's ssh listen on this port, instead of a free one
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    ssh_port: u16,
+    /// Posts a second that the feed plays
+    #[arg(long, default_value_t = 20, value_name = "POSTS", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    feed_rate: u32,
+    /// The names that X's wire uses: tweet or post
+    #[arg(long, default_value = "tweet", value_name = "DIALECT")]
+    dialect: Dialect,
+    /// Where the feed begins: the same number gives the same posts
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    seed: u64,
+    /// Fill the stack's bucket with this many past hours as soon as it is made
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=8760))]
+    lake: Option<u32>,
 }
 
 /// The region that the sandbox names; it answers in every region.
 const REGION: &str = "us-east-1";
+/// The account of callers that do not name one.
+const ACCOUNT: &str = "123456789012";
 
 impl SandboxCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let folder = self.dir.unwrap_or_else(|| context.folders.data.join("sandbox"));
-        let options =
-            Options { folder, reset: self.reset, pace: self.pace, faults: self.fault, port: self.port };
-        let sandbox = Sandbox::start(options).await?;
-        let env: BTreeMap<&str, String> = BTreeMap::from([
-            ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_ENDPOINT_URL", sandbox.endpoint_url()),
-        ]);
+        let sandbox = Sandbox::start(Options {
+            folder,
+            reset: self.reset,
+            pace: self.pace,
+            faults: self.fault,
+            port: self.port,
+            ssh_port: self.ssh_port,
+            feed_rate: self.feed_rate,
+            dialect: self.dialect,
+            seed: self.seed,
+        })
+        .await?;
+        if let Some(hours) = self.lake {
+            sandbox.fill_when_made(lake(&context, hours));
+        }
+        let variables = variables(&sandbox);
+        if let Some(why) = sandbox.ssh_missing() {
+            talk!("hydrant: {why}");
+        }
         if self.serve {
-            answer!("{}", json!({ "endpoint_url": sandbox.endpoint_url(), "region": REGION, "env": env }));
+            answer!("{}", line(&sandbox, &variables));
         } else {
-            for (name, value) in &env {
+            for (name, value) in &variables {
                 answer!("export {name}={value}");
             }
             talk!(
@@ -62,5 +90,51 @@ impl SandboxCommand {
         context.stop.cancelled().await;
         drop(sandbox);
         Ok(Exit::Done)
+    }
+}
+
+/// What makes every other command use the sandbox.
+fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ENDPOINT_URL", sandbox.endpoint_url()),
+        ("X_API_URL", sandbox.x_api_url().to_owned()),
+        ("JETSTREAM_URL", sandbox.jetstream_url().to_owned()),
+        ("HYDRANT_X_API_KEY", "sandbox".to_owned()),
+        ("HYDRANT_X_API_KEY_SECRET", "sandbox".to_owned()),
+        ("HYDRANT_HOST_ADDRESS", sandbox.ssh_address().to_string()),
+        ("HYDRANT_HOST_USER", sandbox.ssh_user().to_owned()),
+    ]
+}
+
+fn line(sandbox: &Sandbox, variables: &[(&'static str, String)]) -> serde_json::Value {
+    let missing = sandbox.ssh_missing();
+    json!({
+        "endpoint_url": sandbox.endpoint_url(),
+        "region": REGION,
+        "x_api_url": sandbox.x_api_url(),
+        "jetstream_url": sandbox.jetstream_url(),
+        "ssh": {
+            "host": sandbox.ssh_address().ip().to_string(),
+            "port": sandbox.ssh_address().port(),
+            "user": sandbox.ssh_user(),
+            "available": missing.is_none(),
+            "missing": missing,
+        },
+        "env": variables.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+    })
+}
+
+/// The past of the stack that these settings describe.
+fn lake(context: &Context, hours: u32) -> Lake {
+    let settings = &context.settings;
+    let usual = || format!("hydrant-{ACCOUNT}-{REGION}");
+    Lake {
+        bucket: settings.bucket.as_ref().map_or_else(usual, ToString::to_string),
+        prefix: settings.prefix.to_string(),
+        stream: settings.delivery_stream.to_string(),
+        hours,
     }
 }

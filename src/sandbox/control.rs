@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::fault::AnyFault;
 use super::feed::Backfill as Lake;
+use super::s3;
 use super::server::{Body, Rooms, plain};
 use super::store::StoreError;
 
@@ -65,13 +66,16 @@ impl From<StoreError> for Wrong {
 }
 
 fn faults(rooms: &Rooms) -> Value {
-    let cloud: Vec<String> = rooms.shared.look(|world| world.faults.list().map(ToString::to_string).collect());
+    let cloud: Vec<String> =
+        rooms.shared.look(|world| world.faults.list().map(ToString::to_string).collect());
     json!(cloud.into_iter().chain(rooms.feed.faults().iter().map(ToString::to_string)).collect::<Vec<_>>())
 }
 
 fn set_faults(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
-    let texts: Vec<String> = serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
-    let new: Vec<AnyFault> = texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(Wrong::Request)?;
+    let texts: Vec<String> =
+        serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
+    let new: Vec<AnyFault> =
+        texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(Wrong::Request)?;
     let (cloud, x) = AnyFault::part(new);
     rooms.feed.set_faults(x);
     rooms.shared.with(|world| world.faults.set(cloud))?;
@@ -80,12 +84,14 @@ fn set_faults(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
 
 fn fill_lake(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
     let lake: Lake = serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
-    let (objects, records) = rooms.feed.fill(&rooms.shared, &lake, Timestamp::now())?.map_err(Wrong::Request)?;
+    let (objects, records) =
+        rooms.feed.fill(&rooms.shared, &lake, Timestamp::now())?.map_err(Wrong::Request)?;
     Ok(json!({ "objects": objects, "records": records }))
 }
 
 fn reset(rooms: &Rooms) -> Result<Value, Wrong> {
     rooms.feed.reset();
     rooms.shared.reset()?;
+    s3::sweep_leftovers(&rooms.shared);
     Ok(json!({}))
 }

@@ -95,7 +95,11 @@ impl FromStr for Fault {
         let (what, amount) = text.split_once('=').map_or((text, None), |(what, amount)| (what, Some(amount)));
         let (kind, place) = what.split_once(':').map_or((what, None), |(kind, place)| (kind, Some(place)));
         let kind = Kind::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| {
-            format!("{kind} is no fault: there are {} and {}", Kind::ALL.map(Kind::name).join(", "), XFault::NAMES.join(", "))
+            format!(
+                "{kind} is no fault: there are {} and {}",
+                Kind::ALL.map(Kind::name).join(", "),
+                XFault::NAMES.join(", ")
+            )
         })?;
         let (service, operation) = match place {
             None => (None, None),

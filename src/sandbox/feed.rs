@@ -46,7 +46,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use backfill::{Backfill, USUAL_POSTS};
 pub(crate) use posts::Feed;
 use posts::snowflake;
-pub(crate) use x_fault::XFault;
+pub use x_fault::XFault;
 
 use super::clock::Pace;
 use super::store::StoreError;

@@ -108,8 +108,7 @@ async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
             .await
         }
         (None, None) if !is_form(&parts) => {
-            s3::wire::answer(
-                shared, Request::from_parts(parts, body), None, &request_id).await
+            s3::wire::answer(shared, Request::from_parts(parts, body), None, &request_id).await
         }
         (signature, target) => cloud(shared, body, signature.as_ref(), target.as_deref(), &request_id).await,
     };

@@ -1,9 +1,6 @@
 //! Security Token Service: who calls, and sessions of roles.
 
-#![expect(
-    clippy::unnecessary_wraps,
-    reason = "operations of a table have one shape: they may refuse"
-)]
+#![expect(clippy::unnecessary_wraps, reason = "operations of a table have one shape: they may refuse")]
 
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -58,7 +58,12 @@ impl Backfill {
     }
 
     /// Puts an hour's objects. Stops at what S3 refuses; an hour that is there already is put again, byte for byte.
-    pub(super) fn put(&self, world: &mut World, hour: &PastHour, now: jiff::Timestamp) -> Result<Filled, PutRefused> {
+    pub(super) fn put(
+        &self,
+        world: &mut World,
+        hour: &PastHour,
+        now: jiff::Timestamp,
+    ) -> Result<Filled, PutRefused> {
         let objects = self.objects(hour);
         for (key, body) in &objects {
             let object = Delivery {
