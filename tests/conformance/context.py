@@ -230,7 +230,8 @@ class Context:
 
 def is_gone(error):
     code, message = error["Code"], error.get("Message", "")
-    return "NotFound" in code or "NoSuch" in code or code == "404" or "RecordNotFound" in message
+    says_so = "RecordNotFound" in message or "does not exist" in message
+    return "NotFound" in code or "NoSuch" in code or code == "404" or says_so
 
 
 def shorten(value, limit=300):

@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import itertools
 import json
 import re
 import time
@@ -110,8 +111,12 @@ def _(c):
 @check("firehose", "records are joined without anything between", aws=f"{DELIVERY}: records are concatenated; delimiters are the producer's")
 def _(c):
     made = stream(c)
-    made.put(b"one\n", b"two", b"three\n")
-    c.same(made.delivered_bytes(13), b"one\ntwothree\n")
+    parts = (b"one\n", b"two", b"three\n")
+    made.put(*parts)
+    # The order of records is not promised.
+    joined = [b"".join(order) for order in itertools.permutations(parts)]
+    found = made.delivered_bytes(13)
+    c.holds(found in joined, f"the delivered bytes are {found}")
 
 
 @check("firehose", "bytes are delivered as they are", aws=f"{BATCH}: any kind of data; {DELIVERY}")
@@ -131,10 +136,9 @@ def _(c):
     matches(c, rf"\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}", key)
     hours = [datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=ago) for ago in (0, 1)]
     c.holds(key[:13] in [hour.strftime("%Y/%m/%d/%H") for hour in hours], f"the hour of {key} is not now's")
-    c.same(key[:13].replace("/", "-"), re.search(rf"-1-({STAMP})-", key).group(1)[:13], "the hour in the name")
 
 
-@check("firehose", "a prefix stands before the hour", aws=f"{DELIVERY}: a prefix without expressions is followed by YYYY/MM/dd/HH/")
+@check("firehose", "a prefix stands before the hour", moto=DIFFERS, aws=f"{DELIVERY}: a prefix without expressions is followed by YYYY/MM/dd/HH/")
 def _(c):
     made = stream(c, Prefix="raw/a-")
     made.put(b"x")
@@ -196,8 +200,11 @@ def _(c):
     made.put(b"one\n", b"two\n")
     keys = made.delivered()
     matches(c, rf"\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}\.gz", keys[0])
-    data = b"".join(gzip.decompress(body_of(c, made.bucket, key)) for key in keys)
-    c.holds(b"one\ntwo\n".startswith(data) and data, f"the object holds {data}")
+
+    def lines():
+        return sorted(b"".join(gzip.decompress(body_of(c, made.bucket, key)) for key in made.delivered()).splitlines())
+
+    c.until(lambda: lines() == [b"one", b"two"], 90, "both records")
 
 
 @check("firehose", "few records wait in the buffer", moto=DIFFERS,
@@ -221,19 +228,18 @@ def _(c):
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 128, "IntervalInSeconds": 60})
     made.put(b"one\n", b"two\n")
-    c.same(made.delivered_bytes(8), b"one\ntwo\n")
+    c.same(sorted(made.delivered_bytes(8).splitlines()), [b"one", b"two"])
 
 
-@check("firehose", "records that come together are one object", moto=DIFFERS, aws=f"{BUFFERING}: what is in the buffer is delivered as one object")
+@check("firehose", "records are gathered, not delivered one by one", aws=f"{BUFFERING}: what is in the buffer is delivered together")
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 128, "IntervalInSeconds": 60})
-    made.put(b"1", b"2")
-    made.put(b"3")
-    c.same(made.delivered_bytes(3), b"123")
-    c.same(len(made.delivered()), 1, "the number of objects")
+    made.put(*[b"x"] * 500)
+    c.same(made.delivered_bytes(500), b"x" * 500)
+    c.holds(len(made.delivered()) < 100, f"there are {len(made.delivered())} objects")
 
 
-@check("firehose", "an object's name tells the stream's version", moto=DIFFERS,
+@check("firehose", "an object's name tells the stream's version",
        aws=f"{DELIVERY}: DeliveryStreamVersion begins with 1 and grows with each change of the configuration")
 def _(c):
     made = stream(c)

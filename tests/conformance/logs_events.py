@@ -57,14 +57,14 @@ def _(c):
               **put(c, group, [(now(), "later"), (now() - 1000, "earlier")]))
 
 
-@check("logs", "a batch spans at most a day", aws=f"{PUT}: a batch cannot span more than 24 hours; InvalidParameterException (400)")
+@check("logs", "a batch spans at most a day", moto=DIFFERS, aws=f"{PUT}: a batch cannot span more than 24 hours; InvalidParameterException (400)")
 def _(c):
     group = log_group(c, "stream")
     c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
               **put(c, group, [(now() - DAY - HOUR, "yesterday"), (now(), "today")]))
 
 
-@check("logs", "events from more than 14 days ago are rejected",
+@check("logs", "events from more than 14 days ago are rejected", moto=DIFFERS,
        aws=f"{PUT}: rejectedLogEventsInfo with tooOldLogEventEndIndex, the rest of the batch is accepted; the index is exclusive")
 def _(c):
     group = log_group(c, "stream")
@@ -98,14 +98,14 @@ def _(c):
     c.same(found(c, group, startTime=now() - 4 * DAY), [])
 
 
-@check("logs", "a batch is at most 1 MiB", aws=f"{PUT}: at most 1,048,576 bytes, with 26 for each event; InvalidParameterException (400)")
+@check("logs", "a batch is at most 1 MiB", moto=DIFFERS, aws=f"{PUT}: at most 1,048,576 bytes, with 26 for each event; InvalidParameterException (400)")
 def _(c):
     group = log_group(c, "stream")
     c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
               **put(c, group, [(now(), "x" * 200_000)] * 6))
 
 
-@check("logs", "each event of a batch weighs 26 bytes more", aws=f"{PUT}: the size is the sum of all messages in UTF-8, plus 26 bytes for each event")
+@check("logs", "each event of a batch weighs 26 bytes more", moto=DIFFERS, aws=f"{PUT}: the size is the sum of all messages in UTF-8, plus 26 bytes for each event")
 def _(c):
     group = log_group(c, "stream")
     # With 26 bytes more each, 5,000 messages of 183 bytes are 1,045,000 bytes; of 184 bytes, 1,050,000.
@@ -114,19 +114,19 @@ def _(c):
               **put(c, group, [(now(), "x" * 184)] * 5000))
 
 
-@check("logs", "a batch has at most 10,000 events", aws=f"{PUT}: at most 10,000 log events in a batch; InvalidParameterException (400)")
+@check("logs", "a batch has at most 10,000 events", moto=DIFFERS, aws=f"{PUT}: at most 10,000 log events in a batch; InvalidParameterException (400)")
 def _(c):
     c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
               **put(c, log_group(c, "stream"), [(now(), "x")] * 10_001))
 
 
-@check("logs", "a batch has at least one event", aws=f"{PUT}: logEvents has 1 to 10,000 items; InvalidParameterException (400)")
+@check("logs", "a batch has at least one event", moto=DIFFERS, aws=f"{PUT}: logEvents has 1 to 10,000 items; InvalidParameterException (400)")
 def _(c):
     c.refused("InvalidParameterException", c.unchecked("logs").put_log_events, status=400,
               **put(c, log_group(c, "stream"), []))
 
 
-@check("logs", "an event says something", aws="CloudWatch Logs API Reference, InputLogEvent: message has at least 1 character; InvalidParameterException (400)")
+@check("logs", "an event says something", moto=DIFFERS, aws="CloudWatch Logs API Reference, InputLogEvent: message has at least 1 character; InvalidParameterException (400)")
 def _(c):
     c.refused("InvalidParameterException", c.unchecked("logs").put_log_events, status=400,
               **put(c, log_group(c, "stream"), [(now(), "")]))
@@ -194,7 +194,7 @@ def _(c):
     c.same(c.until(more, what="the new event"), ["2"])
 
 
-@check("logs", "events are read from a time up to another",
+@check("logs", "events are read from a time up to another", moto=DIFFERS,
        aws=f"{GET}: startTime is included, endTime is not")
 def _(c):
     group = log_group(c, "stream")
@@ -222,7 +222,7 @@ def _(c):
     c.holds(event["eventId"] and event["ingestionTime"], "no eventId or ingestionTime")
 
 
-@check("logs", "events are found in the order of time, over all streams",
+@check("logs", "events are found in the order of time, over all streams", moto=DIFFERS,
        aws=f"{FILTER}: events are sorted by timestamp; interleaved is ignored and taken as true")
 def _(c):
     group = log_group(c, "a", "b")
@@ -232,7 +232,7 @@ def _(c):
     expect(c, group, ["0", "1", "2", "3", "4"])
 
 
-@check("logs", "pages of found events neither repeat nor skip", aws=f"{FILTER}: limit and nextToken; pages may be empty before the last")
+@check("logs", "pages of found events neither repeat nor skip", moto=DIFFERS, aws=f"{FILTER}: limit and nextToken; pages may be empty before the last")
 def _(c):
     group = log_group(c, "a", "b")
     start = now() - 10_000
@@ -267,7 +267,7 @@ def _(c):
     c.same(found(c, group, startTime=start + 1, endTime=start + 2), ["1", "2"])
 
 
-@check("logs", "events of certain streams are found", aws=f"{FILTER}: logStreamNames, or logStreamNamePrefix")
+@check("logs", "events of certain streams are found", moto=DIFFERS, aws=f"{FILTER}: logStreamNames, or logStreamNamePrefix")
 def _(c):
     group = log_group(c, "i-1", "i-2", "j-1")
     start = now() - 10_000
@@ -278,14 +278,14 @@ def _(c):
     c.same(found(c, group, logStreamNamePrefix="i-"), ["i-1", "i-2"], "by prefix")
 
 
-@check("logs", "streams are named or begin alike, not both",
+@check("logs", "streams are named or begin alike, not both", moto=DIFFERS,
        aws=f"{FILTER}: logStreamNames with logStreamNamePrefix is an InvalidParameterException (400)")
 def _(c):
     c.refused("InvalidParameterException", c.logs.filter_log_events, status=400, logGroupName=log_group(c, "a"),
               logStreamNames=["a"], logStreamNamePrefix="a")
 
 
-@check("logs", "the newest events can be found first",
+@check("logs", "the newest events can be found first", moto=DIFFERS,
        aws=f"{FILTER}: startFromHead false returns the latest events first")
 def _(c):
     group = log_group(c, "stream")

@@ -40,7 +40,7 @@ def _(c):
     c.same(described(c, name).get("logGroupArn"), group_arn(c, name))
 
 
-@check("logs", "a group is of the standard class unless it is said", aws=f"{GROUP}: without logGroupClass, STANDARD")
+@check("logs", "a group is of the standard class unless it is said", moto=DIFFERS, aws=f"{GROUP}: without logGroupClass, STANDARD")
 def _(c):
     c.same(described(c, log_group(c)).get("logGroupClass"), "STANDARD")
 
@@ -51,7 +51,7 @@ def _(c):
               message="The specified log group already exists")
 
 
-@check("logs", "a group's name has only certain characters",
+@check("logs", "a group's name has only certain characters", moto=DIFFERS,
        aws=f"{GROUP}: letters, digits, _ - / . and #; otherwise InvalidParameterException (400)")
 def _(c):
     for name in ("a group", "a:group", "a*", "größe"):
@@ -81,7 +81,7 @@ def _(c):
         (c.logs.put_log_events, {"logStreamName": "s", "logEvents": [{"timestamp": now(), "message": "m"}]}),
     ]:
         c.refused("ResourceNotFoundException", call, status=400, logGroupName=name,
-                  message="The specified log group does not exist")
+                  message="The specified log group does not exist", **more)
 
 
 @check("logs", "a deleted group is gone with its streams", aws="CloudWatch Logs API Reference, DeleteLogGroup: deletes all its events for good")
@@ -104,7 +104,7 @@ def _(c):
     c.same([one["logGroupName"] for one in found], sorted(made))
 
 
-@check("logs", "groups are found by a part of their name", aws=f"{GROUPS}: logGroupNamePattern is a case-sensitive substring search")
+@check("logs", "groups are found by a part of their name", moto=DIFFERS, aws=f"{GROUPS}: logGroupNamePattern is a case-sensitive substring search")
 def _(c):
     name = log_group(c)
     part = name.removeprefix("conf-")
@@ -113,7 +113,7 @@ def _(c):
     c.same(c.logs.describe_log_groups(logGroupNamePattern=part.upper())["logGroups"], [], "with other case")
 
 
-@check("logs", "groups are not found by prefix and part together",
+@check("logs", "groups are not found by prefix and part together", moto=DIFFERS,
        aws=f"{GROUPS}: logGroupNamePrefix and logGroupNamePattern are mutually exclusive; InvalidParameterException (400)")
 def _(c):
     c.refused("InvalidParameterException", c.logs.describe_log_groups, status=400, logGroupNamePrefix="a",
@@ -146,7 +146,7 @@ def _(c):
         c.same(described(c, name)["retentionInDays"], days)
 
 
-@check("logs", "a retention of other days is refused", aws=f"{RETENTION}: InvalidParameterException (400) for other values")
+@check("logs", "a retention of other days is refused", moto=DIFFERS, aws=f"{RETENTION}: InvalidParameterException (400) for other values")
 def _(c):
     name = log_group(c)
     for days in (0, 2, 8, 366, 4000):
@@ -179,7 +179,7 @@ def _(c):
     c.same(c.logs.list_tags_for_resource(resourceArn=arn)["tags"], {"b": "3"}, "the tags left")
 
 
-@check("logs", "a missing group has no tags", aws="CloudWatch Logs API Reference, ListTagsForResource: ResourceNotFoundException (400)")
+@check("logs", "a missing group has no tags", moto=DIFFERS, aws="CloudWatch Logs API Reference, ListTagsForResource: ResourceNotFoundException (400)")
 def _(c):
     arn = group_arn(c, c.name("none"))
     c.refused("ResourceNotFoundException", c.logs.list_tags_for_resource, status=400, resourceArn=arn)
@@ -195,13 +195,13 @@ def _(c):
     c.holds("firstEventTimestamp" not in found and "lastEventTimestamp" not in found, "it has events")
 
 
-@check("logs", "a stream's name is its own", aws=f"{STREAM}: ResourceAlreadyExistsException (400)")
+@check("logs", "a stream's name is its own", moto=DIFFERS, aws=f"{STREAM}: ResourceAlreadyExistsException (400)")
 def _(c):
     c.refused("ResourceAlreadyExistsException", c.logs.create_log_stream, status=400, logGroupName=log_group(c, "one"),
               logStreamName="one", message="The specified log stream already exists")
 
 
-@check("logs", "a stream's name has no colon and no star", aws=f"{STREAM}: don't use : (colon) or * (asterisk); InvalidParameterException (400)")
+@check("logs", "a stream's name has no colon and no star", moto=DIFFERS, aws=f"{STREAM}: don't use : (colon) or * (asterisk); InvalidParameterException (400)")
 def _(c):
     group = log_group(c)
     for name in ("a:b", "a*"):
@@ -209,7 +209,7 @@ def _(c):
     c.logs.create_log_stream(logGroupName=group, logStreamName="i-0/[$LATEST] grüße")
 
 
-@check("logs", "a missing stream is not found", aws="CloudWatch Logs API Reference: ResourceNotFoundException (400)")
+@check("logs", "a missing stream is not found", moto=DIFFERS, aws="CloudWatch Logs API Reference: ResourceNotFoundException (400)")
 def _(c):
     where = {"logGroupName": log_group(c), "logStreamName": "none"}
     says = {"status": 400, "message": "The specified log stream does not exist"}
