@@ -51,6 +51,14 @@ impl Service {
         }
     }
 
+    /// The code with which the services of the JSON protocol refuse parameters that break their model.
+    pub(crate) const fn code_of_invalid(self) -> &'static str {
+        match self {
+            Self::Logs | Self::Tagging => "InvalidParameterException",
+            _ => "ValidationException",
+        }
+    }
+
     pub(crate) const fn protocol(self) -> Protocol {
         match self {
             Self::Sts => Protocol::Query {

@@ -105,7 +105,7 @@ fn unreadable(call: &Call, complaint: &str) -> Refusal {
                 Refusal::new("MissingParameter", format!("The request must contain the parameter {quoted}"))
             }
             Protocol::Query { .. } => Refusal::new("ValidationError", message),
-            Protocol::Json { .. } => Refusal::new("ValidationException", message),
+            Protocol::Json { .. } => Refusal::new(call.service.code_of_invalid(), message),
         };
     }
     match call.service.protocol() {

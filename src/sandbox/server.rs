@@ -110,7 +110,9 @@ async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
         (None, None) if !is_form(&parts) => {
             s3::wire::answer(shared, Request::from_parts(parts, body), None, &request_id).await
         }
-        (signature, target) => cloud(shared, body, signature.as_ref(), target.as_deref(), &request_id).await,
+        (signature, target) => {
+            cloud(shared, parts.uri.query(), body, signature.as_ref(), target.as_deref(), &request_id).await
+        }
     };
     finish(&mut response, shared, &request_id);
     response
@@ -132,9 +134,10 @@ fn from_this_machine(request: &Request<Incoming>) -> bool {
 
 fn is_form(parts: &Parts) -> bool {
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    parts.method == hyper::Method::POST
-        && parts.uri.path() == "/"
-        && kind.starts_with("application/x-www-form-urlencoded")
+    let asks =
+        parts.uri.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")));
+    let posts = parts.method == hyper::Method::POST && kind.starts_with("application/x-www-form-urlencoded");
+    parts.uri.path() == "/" && (posts || asks)
 }
 
 fn finish(response: &mut Response<Body>, shared: &Shared, request_id: &str) {
@@ -213,6 +216,7 @@ struct Asked {
 
 async fn cloud(
     shared: &Arc<Shared>,
+    query: Option<&str>,
     body: Incoming,
     signature: Option<&Signature>,
     target: Option<&str>,
@@ -229,7 +233,11 @@ async fn cloud(
     };
     let asked = match (target, signature) {
         (Some(target), _) => ask_json(target, &body),
-        (None, signature) => ask_form(&body, signature.map(|signature| signature.service.as_str())),
+        (None, signature) => {
+            // The query protocols take their parameters in the address too.
+            let form = if body.is_empty() { query.unwrap_or_default().as_bytes() } else { &body };
+            ask_form(form, signature.map(|signature| signature.service.as_str()))
+        }
     };
     let asked = match asked {
         Ok(asked) => asked,

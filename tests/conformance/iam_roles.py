@@ -216,7 +216,7 @@ def _(c):
 
 @check("iam", "a role is made with tags", aws=f"{CREATE}: Tags; GetRole gives them back")
 def _(c):
-    wanted = [{"Key": "Owner", "Value": "me & you"}]
+    wanted = [{"Key": "Owner", "Value": "me + you"}]
     name = role(c, Tags=wanted)["RoleName"]
     c.same(c.iam.get_role(RoleName=name)["Role"]["Tags"], wanted)
     c.same(c.iam.list_role_tags(RoleName=name)["Tags"], wanted, "ListRoleTags'")
