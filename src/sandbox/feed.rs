@@ -7,7 +7,8 @@
 //! x_wire               a post as X's API v2 writes it, in both of its dialects
 //! rules                the rule language of the filtered stream
 //! x_account, x_rules   what X keeps of an app: tokens, rules, connections, limits, usage
-//! x_api, x_stream      X's server, and its one stream
+//! x_api, x_oauth,      X's server: who may call, tokens, calls that are answered with a document,
+//! x_calls, x_stream    and its one stream
 //! x_fault              what goes wrong on X's side on purpose
 //! bluesky, jetstream   what happens on Bluesky, and its server
 //! record, backfill     posts in a lake's records, and a lake of some days made at once
@@ -29,7 +30,9 @@ mod tongues;
 mod words;
 mod x_account;
 mod x_api;
+mod x_calls;
 mod x_fault;
+mod x_oauth;
 mod x_rules;
 mod x_stream;
 mod x_wire;
@@ -140,8 +143,9 @@ impl Running {
     }
 }
 
-/// Starts the servers on free ports of the loopback. When this returns, they answer, until `stop`.
-pub(crate) async fn start(options: Options, pace: Pace, stop: CancellationToken) -> io::Result<Running> {
+/// Starts the servers on free ports of the loopback, as tasks of the runtime that this is called in. When this
+/// returns, they answer, until `stop`.
+pub(crate) fn start(options: Options, pace: Pace, stop: CancellationToken) -> io::Result<Running> {
     if !(1..=FASTEST).contains(&options.rate) {
         let message = format!("a feed gives from 1 to {FASTEST} posts a second");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

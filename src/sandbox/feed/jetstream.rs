@@ -401,7 +401,6 @@ struct Door<'a> {
 }
 
 impl Callback for Door<'_> {
-    #[expect(clippy::result_large_err, reason = "the websocket's own types")]
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
         let query = Query::of(request.uri().query().unwrap_or_default());
         let asked = match request.uri().path() {
@@ -433,7 +432,7 @@ mod tests {
     async fn subscribe(path: &str, count: usize) -> Vec<Value> {
         let stop = CancellationToken::new();
         let options = Options { rate: 500, ..Options::default() };
-        let feed = start(options, Pace::default(), stop.clone()).await.expect("a feed");
+        let feed = start(options, Pace::default(), stop.clone()).expect("a feed");
         let url = format!("{}{path}", feed.jetstream_url);
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a subscription");
         let mut messages = Vec::new();

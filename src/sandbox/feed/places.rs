@@ -8,7 +8,8 @@ pub(super) struct Place {
     pub(super) full_name: &'static str,
     pub(super) country: &'static str,
     pub(super) country_code: &'static str,
-    pub(super) place_type: &'static str,
+    /// `city`, `admin`, `poi`, …
+    pub(super) kind: &'static str,
     /// West, south, east, north. West is east of east where the box crosses the antimeridian.
     pub(super) bbox: [f64; 4],
 }
@@ -22,7 +23,7 @@ macro_rules! places {
             full_name: $full,
             country: $country,
             country_code: $code,
-            place_type: $kind,
+            kind: $kind,
             bbox: [$west, $south, $east, $north],
         } ),* ];
     };

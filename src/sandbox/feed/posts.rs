@@ -4,6 +4,8 @@
 //! A post's number is its place in time: at `rate` posts a second from [`BEGINNING`] on. Posts of a lake's past are
 //! numbered by their hour instead (see [`Feed::post_of_hour`]).
 
+mod phrases;
+
 use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -14,6 +16,7 @@ use super::people::{PEOPLE, People, Person, pick, pick_from};
 use super::text::{Link, Piece};
 use super::words::{self, SUBJECTS, Subject};
 use super::{hostile, places, tongues};
+use phrases::{code, fill, one_word_changed, sentences, sentences_of, weighted};
 
 /// 2020-01-01: when post 0 was written, in microseconds since 1970.
 const BEGINNING: i64 = 1_577_836_800_000_000;
@@ -84,7 +87,6 @@ impl Target {
 /// A post.
 #[derive(Debug)]
 pub(crate) struct Post {
-    pub(super) number: u64,
     pub(super) id: u64,
     /// Microseconds since 1970.
     pub(super) at: i64,
@@ -274,7 +276,6 @@ impl Feed {
         let Outline { number, at, kind, target, subject, author, mut rng } = outline;
         let salt = mix(self.seed, number);
         let mut post = Post {
-            number,
             id: self.id(number),
             at,
             author,
@@ -496,85 +497,6 @@ pub(super) fn hour_of_week(at: i64) -> (usize, bool) {
     (hour, day >= 5)
 }
 
-fn weighted<'a, T>(rng: &mut ChaCha8Rng, from: &'a [T], weight: impl Fn(&T) -> u16) -> &'a T {
-    let all: u16 = from.iter().map(&weight).sum();
-    let mut drawn = rng.random_range(0..all.max(1));
-    for candidate in from {
-        match drawn.checked_sub(weight(candidate)) {
-            None => return candidate,
-            Some(rest) => drawn = rest,
-        }
-    }
-    from.first().expect("lists to draw from are not empty")
-}
-
-/// Sentences on one theme of a subject.
-fn sentences(rng: &mut ChaCha8Rng, subject: &'static Subject, count: u32) -> String {
-    let theme = pick_from(rng, subject.themes);
-    sentences_of(rng, subject, theme, count)
-}
-
-fn sentences_of(rng: &mut ChaCha8Rng, subject: &'static Subject, theme: &words::Theme, count: u32) -> String {
-    let mut text = String::with_capacity(256);
-    let capitals = rng.random_range(0..3_u32) != 0;
-    for nth in 0..count {
-        let own = rng.random_range(0..4_u32) == 0;
-        let form = pick(rng, if own { subject.sentences } else { words::SENTENCES });
-        let sentence = fill(form, |slot| {
-            let list = match slot {
-                "n" => theme.nouns,
-                "v" => theme.verbs,
-                "a" => theme.adjectives,
-                _ => theme.scenes,
-            };
-            pick(rng, list)
-        });
-        if nth > 0 {
-            text.push_str(if text.ends_with(['?', '!', '.']) { " " } else { ". " });
-        }
-        let mut letters = sentence.chars();
-        match letters.next() {
-            Some(first) if capitals => text.extend(first.to_uppercase().chain(letters)),
-            _ => text.push_str(&sentence),
-        }
-    }
-    text
-}
-
-/// Puts words into a sentence's slots, which are in braces.
-fn fill(form: &str, mut word: impl FnMut(&str) -> &'static str) -> String {
-    let mut text = String::with_capacity(form.len() * 2);
-    let mut rest = form;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let (slot, after) = after.split_once('}').unwrap_or((after, ""));
-        text.push_str(word(slot));
-        rest = after;
-    }
-    text.push_str(rest);
-    text
-}
-
-/// A near-duplicate: one of the words is another.
-fn one_word_changed(mut pieces: Vec<Piece>, rng: &mut ChaCha8Rng, subject: usize) -> Vec<Piece> {
-    let theme = pick_from(rng, subject_of(subject).themes);
-    let other = pick(rng, theme.nouns);
-    let drawn = rng.random_range(0..1000_usize);
-    let longest = pieces.iter_mut().filter_map(|piece| match piece {
-        Piece::Words(words) => Some(words),
-        _ => None,
-    });
-    if let Some(text) = longest.max_by_key(|words| words.len()) {
-        let mut parts: Vec<&str> = text.split(' ').collect();
-        let index = drawn % parts.len().max(1);
-        if let Some(part) = parts.get_mut(index) {
-            *part = other;
-        }
-        *text = parts.join(" ");
-    }
-    pieces
-}
-
 fn tag_place(post: &mut Post, rng: &mut ChaCha8Rng) {
     if rng.random_range(0..100_u32) >= 4 {
         return;
@@ -593,12 +515,6 @@ fn tag_place(post: &mut Post, rng: &mut ChaCha8Rng) {
         let longitude = if longitude > 180.0 { longitude - 360.0 } else { longitude };
         post.point = Some((longitude, between(south, north - south, up)));
     }
-}
-
-/// Ten letters and digits, as in shortened links.
-fn code(rng: &mut ChaCha8Rng) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    (0..10).map(|_| char::from(*pick_from(rng, LETTERS))).collect()
 }
 
 /// X's epoch, in milliseconds since 1970.
@@ -642,93 +558,4 @@ pub(super) fn busy(hour: i64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{HashMap, HashSet};
-
-    use super::*;
-
-    fn feed() -> Feed {
-        Feed::new(7, 20)
-    }
-
-    /// A stretch of posts of a Saturday afternoon.
-    fn stretch(feed: &Feed, at: &str, count: u64) -> Vec<Post> {
-        let first = feed.number_at(at.parse().expect("a time"));
-        (first..first + count).map(|number| feed.post(number)).collect()
-    }
-
-    #[test]
-    fn a_post_is_the_same_whenever_it_is_asked_for() {
-        let number = 4_000_000_123;
-        assert_eq!(format!("{:?}", feed().post(number)), format!("{:?}", feed().post(number)));
-        assert_ne!(feed().post(number).pieces, Feed::new(8, 20).post(number).pieces);
-    }
-
-    #[test]
-    fn ids_say_when_and_never_repeat() {
-        let feed = Feed::new(7, 10_000);
-        let posts = stretch(&feed, "2026-11-20T14:03:01Z", 3000);
-        let ids: HashSet<u64> = posts.iter().map(|post| post.id).collect();
-        assert_eq!(ids.len(), posts.len());
-        for post in &posts {
-            assert_eq!(i64::try_from(post.id >> 22).expect("small") + SNOWFLAKE_EPOCH, post.at_ms());
-        }
-        let again = feed.number_at_us(posts.first().expect("one").at);
-        assert_eq!(again, posts.first().expect("one").number);
-    }
-
-    #[test]
-    fn what_is_repeated_or_answered_was_written_before_and_reads_the_same() {
-        let feed = feed();
-        let mut met = HashMap::new();
-        for post in stretch(&feed, "2026-11-20T14:03:01Z", 600) {
-            for (relation, target) in &post.references {
-                *met.entry(relation.name()).or_insert(0) += 1;
-                let Some(other) = target.whole() else { continue };
-                assert!(other.at < post.at);
-                let itself = feed.post(other.number);
-                assert_eq!(itself.pieces, other.pieces);
-                assert!(itself.refers(Relation::Retweeted).is_none());
-                if *relation == Relation::RepliedTo {
-                    assert_eq!(post.conversation, itself.conversation);
-                }
-            }
-        }
-        assert!(met.len() == 3 && met.values().all(|count| *count > 10), "{met:?}");
-    }
-
-    #[test]
-    fn what_is_written_about_follows_the_hour_and_the_day() {
-        let feed = feed();
-        let share = |at: &str, subject: usize| {
-            stretch(&feed, at, 400).iter().filter(|post| post.subject == subject).count()
-        };
-        let (football, transport) = (2, 5);
-        assert!(share("2026-11-21T14:30:00Z", football) > 2 * share("2026-11-20T07:30:00Z", football));
-        assert!(share("2026-11-20T07:30:00Z", transport) > 2 * share("2026-11-21T14:30:00Z", transport));
-    }
-
-    #[test]
-    fn a_few_write_most_and_all_scripts_occur() {
-        let posts = stretch(&feed(), "2026-11-20T14:03:01Z", 3000);
-        let mut by_author: HashMap<usize, u32> = HashMap::new();
-        let mut languages = HashSet::new();
-        for post in &posts {
-            *by_author.entry(post.author).or_default() += 1;
-            languages.insert(post.lang);
-        }
-        let mut counts: Vec<u32> = by_author.into_values().collect();
-        counts.sort_unstable_by(|one, other| other.cmp(one));
-        let top: u32 = counts.iter().take(counts.len() / 10).sum();
-        assert!(top * 10 > 3 * 3000, "the busiest tenth wrote {top}");
-        assert!(languages.len() > 10, "{languages:?}");
-    }
-
-    #[test]
-    fn posts_of_an_hour_lie_in_it_in_order() {
-        let hour = 498_000;
-        let posts: Vec<Post> = (0..200).map(|index| feed().post_of_hour(hour, index, 200)).collect();
-        assert!(posts.iter().all(|post| post.at.div_euclid(HOUR_US) == i64::from(hour)));
-        assert!(posts.is_sorted_by_key(|post| post.at));
-    }
-}
+mod tests;

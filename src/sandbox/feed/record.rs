@@ -120,7 +120,7 @@ fn place_fields(place: Option<&Place>) -> [String; 10] {
     [
         place.id.to_owned(),
         format!("https://api.twitter.com/1.1/geo/id/{}.json", place.id),
-        place.place_type.to_owned(),
+        place.kind.to_owned(),
         place.name.to_owned(),
         place.full_name.to_owned(),
         place.country_code.to_owned(),

@@ -1,7 +1,7 @@
 //! What the posts are about: six subjects with words of their own, so that a topic model can find them again.
 //!
-//! Every word list, sentence and phrase here is made up for the feed. A theme's nouns, verbs and scenes occur in no
-//! other theme; what sentences share are the small words, which text processing drops.
+//! Every word list, sentence and phrase here is made up for the feed. A subject's nouns and adjectives occur in no
+//! other subject; what sentences share are the small words, which text processing drops.
 
 /// A corner of a subject, with the words that it is talked about in.
 #[derive(Debug)]
@@ -270,8 +270,8 @@ pub(super) const ALL: [Subject; SUBJECTS] = [
                 "snowfall",
                 "sleet",
                 "downpour",
-                "cold front",
-                "warning level",
+                "cold spell",
+                "weather warning",
                 "windspeed",
                 "rainbow",
                 "mudslide",
@@ -566,7 +566,7 @@ pub(super) const ALL: [Subject; SUBJECTS] = [
                 "signal failure",
                 "depot",
                 "season ticket",
-                "level crossing",
+                "railway crossing",
                 "escalator",
                 "night bus",
                 "junction",
@@ -650,3 +650,24 @@ pub(super) const REMARKS: &[&str] = &[
     "agreed, see above",
     "+1",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn no_word_belongs_to_two_subjects() {
+        let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+        for (subject, themes) in ALL.iter().map(|subject| subject.themes).enumerate() {
+            for phrase in themes.iter().flat_map(|theme| [theme.nouns, theme.adjectives]).flatten() {
+                for word in phrase.split([' ', '-']).filter(|word| word.len() >= 5) {
+                    let owner = *owners.entry(word).or_insert(subject);
+                    assert_eq!(owner, subject, "{word}");
+                }
+            }
+        }
+        assert!(owners.len() > 250, "{}", owners.len());
+    }
+}

@@ -31,9 +31,11 @@ const LOOKS: Duration = Duration::from_millis(50);
 /// A stream that is further behind than this much time leaves posts out: the machine slept.
 const FURTHEST_BEHIND: u64 = 5;
 /// Posts between two chances for others to run.
-const AT_ONCE: usize = 64;
+const AT_ONCE: u64 = 64;
 /// How long a client that is disconnected may take to read what still waits for it.
 const LAST_READS: Duration = Duration::from_secs(10);
+/// Odd lengths, so that every place of a line is cut sooner or later: within letters, between CR and LF.
+const CUT_LENGTHS: [usize; 7] = [1, 3, 7, 31, 5, 127, 53];
 const LINE_END: &[u8] = b"\r\n";
 
 /// How many bytes may wait for a reader: five seconds of posts of 4 KiB, within bounds.
@@ -212,7 +214,7 @@ impl Stream {
         let mut end = None;
         let mut batch = Vec::new();
         while self.next < due && end.is_none() {
-            let upto = due.min(self.next + AT_ONCE as u64);
+            let upto = due.min(self.next + AT_ONCE);
             while self.next < upto && end.is_none() {
                 let number = self.next;
                 self.next += 1;
@@ -296,11 +298,9 @@ impl Stream {
             self.lines.send(bytes);
             return;
         }
-        // Odd lengths, so that every place of a line is cut sooner or later: within letters, between CR and LF.
-        const LENGTHS: [usize; 7] = [1, 3, 7, 31, 5, 127, 53];
         let mut rest = Bytes::from(bytes);
         while !rest.is_empty() {
-            let length = LENGTHS.get(self.cuts % LENGTHS.len()).copied().unwrap_or(1).min(rest.len());
+            let length = CUT_LENGTHS.get(self.cuts % CUT_LENGTHS.len()).copied().unwrap_or(1).min(rest.len());
             self.cuts += 1;
             self.lines.send(rest.split_to(length));
         }

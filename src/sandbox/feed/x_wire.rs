@@ -2,7 +2,8 @@
 //!
 //! X silently leaves out what it does not know of: a misspelt field is not an error, the field is not there.
 
-use std::borrow::Cow;
+mod shapes;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 
@@ -14,6 +15,10 @@ use super::posts::{Feed, Post, Relation, Target, mix, moment};
 use super::text::{self, Composed, Piece};
 use super::{Dialect, places};
 use crate::sandbox::clock::iso;
+use shapes::{
+    Attachments, EditControls, Entities, Feature, Geo, Includes, Line, Media, Mention, Metrics, Note,
+    PlaceOut, Point, Referenced, Tagged, Tweet, Url, User, UserMetrics, Withheld,
+};
 
 const TWEET_FIELDS: [&str; 16] = [
     "attachments",
@@ -127,240 +132,6 @@ fn in_ascii(line: &str) -> String {
     escaped
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    data: Tweet<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    includes: Option<Includes<'a>>,
-    matching_rules: &'a [Matched],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<serde_json::Value>,
-}
-
-/// Of each pair of names, one is there: the dialect's.
-#[derive(Serialize)]
-struct Tweet<'a> {
-    id: String,
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    edit_history_tweet_ids: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    edit_history_post_ids: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    author_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_reply_to_user_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lang: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    possibly_sensitive: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply_settings: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attachments: Option<Attachments>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    edit_controls: Option<EditControls>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public_metrics: Option<Metrics>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entities: Option<Entities<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geo: Option<Geo>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referenced_tweets: Option<Vec<Referenced>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    referenced_posts: Option<Vec<Referenced>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_tweet: Option<Note<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_post: Option<Note<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    withheld: Option<Withheld>,
-}
-
-#[derive(Serialize)]
-struct Attachments {
-    media_keys: [String; 1],
-}
-
-#[derive(Serialize)]
-struct EditControls {
-    edits_remaining: u8,
-    is_edit_eligible: bool,
-    editable_until: String,
-}
-
-#[derive(Serialize)]
-struct Metrics {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retweet_count: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repost_count: Option<u64>,
-    reply_count: u64,
-    like_count: u64,
-    quote_count: u64,
-    bookmark_count: u64,
-    impression_count: u64,
-}
-
-#[derive(Serialize)]
-struct Referenced {
-    r#type: &'static str,
-    id: String,
-}
-
-#[derive(Serialize)]
-struct Note<'a> {
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entities: Option<Entities<'a>>,
-}
-
-#[derive(Serialize)]
-struct Withheld {
-    copyright: bool,
-    country_codes: [&'static str; 2],
-    scope: &'static str,
-}
-
-#[derive(Serialize, Default)]
-struct Entities<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hashtags: Vec<Tagged>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    cashtags: Vec<Tagged>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    mentions: Vec<Mention<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    urls: Vec<Url<'a>>,
-}
-
-#[derive(Serialize)]
-struct Tagged {
-    start: usize,
-    end: usize,
-    tag: &'static str,
-}
-
-#[derive(Serialize)]
-struct Mention<'a> {
-    start: usize,
-    end: usize,
-    username: &'a str,
-    id: String,
-}
-
-#[derive(Serialize)]
-struct Url<'a> {
-    start: usize,
-    end: usize,
-    url: String,
-    expanded_url: &'a str,
-    display_url: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media_key: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Geo {
-    place_id: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    coordinates: Option<Point>,
-}
-
-#[derive(Serialize)]
-struct Point {
-    r#type: &'static str,
-    coordinates: [f64; 2],
-}
-
-#[derive(Serialize, Default)]
-struct Includes<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    users: Vec<User<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tweets: Vec<Tweet<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    posts: Vec<Tweet<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    places: Vec<PlaceOut>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    media: Vec<Media>,
-}
-
-#[derive(Serialize)]
-struct User<'a> {
-    id: String,
-    name: &'a str,
-    username: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    protected: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verified: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verified_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    public_metrics: Option<UserMetrics>,
-}
-
-#[derive(Serialize)]
-struct UserMetrics {
-    followers_count: u32,
-    following_count: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tweet_count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    post_count: Option<u32>,
-    listed_count: u32,
-    like_count: u32,
-    media_count: u32,
-}
-
-#[derive(Serialize)]
-struct PlaceOut {
-    id: &'static str,
-    full_name: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    country: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    country_code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geo: Option<Feature>,
-}
-
-#[derive(Serialize)]
-struct Feature {
-    r#type: &'static str,
-    bbox: [f64; 4],
-    properties: serde_json::Map<String, serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct Media {
-    media_key: String,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alt_text: Option<&'static str>,
-}
-
 struct Writer<'a> {
     feed: &'a Feed,
     asked: &'a Asked,
@@ -422,10 +193,7 @@ impl<'a> Writer<'a> {
                 place_id: place.id,
                 coordinates: post.point.map(|(lon, lat)| Point { r#type: "Point", coordinates: [lon, lat] }),
             }),
-            referenced_tweets: references
-                .as_ref()
-                .filter(|_| old)
-                .map(|all| all.iter().map(Referenced::copy).collect()),
+            referenced_tweets: references.clone().filter(|_| old),
             referenced_posts: references.filter(|_| new),
             note_tweet,
             note_post,
@@ -563,7 +331,9 @@ impl<'a> Writer<'a> {
             add(to);
         }
         if self.asked.expands("referenced_tweets.id.author_id") {
-            others.iter().for_each(|other| add(other.author));
+            for other in others {
+                add(other.author);
+            }
         }
         if self.asked.expands("entities.mentions.username") {
             for piece in &post.pieces {
@@ -610,7 +380,7 @@ impl<'a> Writer<'a> {
             name: wants("name").then_some(place.name),
             country: wants("country").then_some(place.country),
             country_code: wants("country_code").then_some(place.country_code),
-            place_type: wants("place_type").then_some(place.place_type),
+            place_type: wants("place_type").then_some(place.kind),
             geo: wants("geo").then(|| Feature {
                 r#type: "Feature",
                 bbox: place.bbox,
@@ -645,12 +415,6 @@ impl<'a> Writer<'a> {
             errors.push(not_found("user", "author_id", &self.feed.person(post.author).id.to_string()));
         }
         errors
-    }
-}
-
-impl Referenced {
-    fn copy(&self) -> Self {
-        Self { r#type: self.r#type, id: self.id.clone() }
     }
 }
 
@@ -705,156 +469,4 @@ fn edit_controls(post: &Post, versions: usize) -> EditControls {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::Value;
-
-    use super::*;
-
-    /// What hydrant asks for, to rebuild its records.
-    pub(in super::super) fn everything() -> Asked {
-        let query = [
-            (
-                "tweet.fields",
-                "created_at,lang,public_metrics,referenced_tweets,in_reply_to_user_id,entities,geo,note_tweet,source,\
-                 possibly_sensitive,withheld,edit_history_tweet_ids,edit_controls,conversation_id,author_id",
-            ),
-            (
-                "expansions",
-                "author_id,in_reply_to_user_id,referenced_tweets.id,referenced_tweets.id.author_id,geo.place_id,\
-                 entities.mentions.username",
-            ),
-            (
-                "user.fields",
-                "created_at,location,protected,verified,verified_type,public_metrics,name,username,withheld",
-            ),
-            ("place.fields", "contained_within,country,country_code,full_name,geo,id,name,place_type"),
-        ];
-        Asked::of(&query.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect())
-    }
-
-    fn lines(asked: &Asked, dialect: Dialect, count: u64) -> Vec<Value> {
-        let feed = Feed::new(7, 20);
-        let first = feed.number_at("2026-11-20T14:03:01Z".parse().expect("a time"));
-        let matched = [Matched { id: "1991000000000000101".to_owned(), tag: "space-1".to_owned() }];
-        (first..first + count)
-            .map(|number| {
-                let text = line(&feed, &feed.post(number), asked, dialect, &matched);
-                assert!(!text.contains(['\n', '\r']), "a record is one line: {text}");
-                serde_json::from_str(&text).expect("a line is JSON")
-            })
-            .collect()
-    }
-
-    #[test]
-    fn what_was_not_asked_for_is_not_there() {
-        for line in lines(&Asked::default(), Dialect::Tweet, 200) {
-            let data = line["data"].as_object().expect("a post");
-            let fields: Vec<&str> = data.keys().map(String::as_str).collect();
-            assert_eq!(fields, ["edit_history_tweet_ids", "id", "text"]);
-            assert!(line.get("includes").is_none());
-        }
-    }
-
-    #[test]
-    fn the_dialects_differ_in_names_only() {
-        let (old, new) =
-            (lines(&everything(), Dialect::Tweet, 400), lines(&everything(), Dialect::Post, 400));
-        let renamed = |line: &Value| {
-            line.to_string()
-                .replace("referenced_posts", "referenced_tweets")
-                .replace("note_post", "note_tweet")
-                .replace("edit_history_post_ids", "edit_history_tweet_ids")
-                .replace("\"posts\":", "\"tweets\":")
-                .replace("repost_count", "retweet_count")
-                .replace("post_count", "tweet_count")
-                .replace("\"scope\":\"post\"", "\"scope\":\"tweet\"")
-        };
-        for (old, new) in old.iter().zip(&new) {
-            let new: Value = serde_json::from_str(&renamed(new)).expect("still JSON");
-            assert_eq!(*old, new);
-        }
-    }
-
-    #[test]
-    fn every_entity_stands_where_it_says() {
-        let mut met = 0;
-        for line in lines(&everything(), Dialect::Tweet, 1500) {
-            let mut texts = vec![(&line["data"]["text"], &line["data"]["entities"])];
-            let note = &line["data"]["note_tweet"];
-            texts.push((&note["text"], &note["entities"]));
-            for (text, entities) in texts {
-                let Some(text) = text.as_str() else { continue };
-                let letters: Vec<char> = text.chars().collect();
-                for (kind, entity) in entities.as_object().into_iter().flatten().flat_map(|(kind, all)| {
-                    all.as_array().expect("a list").iter().map(move |entity| (kind, entity))
-                }) {
-                    let (start, end) =
-                        (entity["start"].as_u64().expect("a number"), entity["end"].as_u64().expect("one"));
-                    let range = usize::try_from(start).expect("small")..usize::try_from(end).expect("small");
-                    let slice: String = letters.get(range).expect("within the text").iter().collect();
-                    let said = match kind.as_str() {
-                        "hashtags" => format!("#{}", entity["tag"].as_str().expect("a tag")),
-                        "cashtags" => format!("${}", entity["tag"].as_str().expect("a tag")),
-                        "mentions" => format!("@{}", entity["username"].as_str().expect("a handle")),
-                        _ => entity["url"].as_str().expect("a link").to_owned(),
-                    };
-                    assert_eq!(slice, said);
-                    met += 1;
-                }
-            }
-        }
-        assert!(met > 1000);
-    }
-
-    #[test]
-    fn long_posts_retweets_quotes_and_places_come_as_x_sends_them() {
-        let mut met = std::collections::BTreeSet::new();
-        for line in lines(&everything(), Dialect::Tweet, 4000) {
-            let data = &line["data"];
-            let text = data["text"].as_str().expect("a text");
-            assert!(text.chars().count() <= text::SHORT, "{text}");
-            if let Some(note) = data["note_tweet"]["text"].as_str() {
-                met.insert("long");
-                assert!(text.ends_with('…') && note.chars().count() > text::SHORT);
-            }
-            for reference in data["referenced_tweets"].as_array().into_iter().flatten() {
-                let included = line["includes"]["tweets"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .find(|tweet| tweet["id"] == reference["id"]);
-                match (reference["type"].as_str().expect("a type"), included) {
-                    ("retweeted", Some(original)) => {
-                        met.insert("retweeted");
-                        assert!(text.starts_with("RT @"));
-                        assert!(original["public_metrics"]["impression_count"].is_u64());
-                    }
-                    ("retweeted", None) => {
-                        met.insert("gone");
-                        assert_eq!(line["errors"][0]["resource_id"], reference["id"]);
-                    }
-                    ("quoted", Some(_)) => {
-                        met.insert("quoted");
-                    }
-                    ("replied_to", Some(parent)) => {
-                        met.insert("replied_to");
-                        assert_eq!(data["in_reply_to_user_id"], parent["author_id"]);
-                        assert!(text.starts_with('@'));
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-            if data["geo"]["place_id"].is_string() {
-                met.insert("place");
-            }
-            if data["geo"]["coordinates"].is_object() {
-                met.insert("point");
-            }
-            if data["edit_history_tweet_ids"].as_array().expect("a history").len() > 1 {
-                met.insert("edited");
-            }
-        }
-        let all = ["edited", "gone", "long", "place", "point", "quoted", "replied_to", "retweeted"];
-        assert_eq!(met.into_iter().collect::<Vec<_>>(), all);
-    }
-}
+mod tests;
