@@ -107,14 +107,14 @@ fn a_stuck_deletion_never_ends() {
 fn batches_over_a_limit_are_refused_whole() {
     let mut trial = with_stream(&json!({}));
     assert_eq!(put(&mut trial, &[]).expect_err("empty"), "ValidationException");
-    assert_eq!(put(&mut trial, &[b"x"; 501]).expect_err("too many"), "ValidationException");
+    assert_eq!(put(&mut trial, &[&b"x"[..]; 501]).expect_err("too many"), "ValidationException");
     assert_eq!(put(&mut trial, &[&vec![0; 1_024_001]]).expect_err("too large"), "ValidationException");
     assert_eq!(
         put(&mut trial, &[&vec![0; 1_024_000][..]; 5]).expect_err("too much"),
         "InvalidArgumentException"
     );
     put(&mut trial, &[&vec![0; 1_024_000][..]; 4]).expect("just enough");
-    put(&mut trial, &[b"x"; 500]).expect("just enough");
+    put(&mut trial, &[&b"x"[..]; 500]).expect("just enough");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn an_update_keeps_what_it_does_not_name_and_needs_the_version() {
 fn a_partial_failure_takes_the_rest() {
     let mut trial = with_stream(&json!({}));
     trial.world.faults.set(["partial=30%".parse().expect("a fault")]);
-    let answer = put(&mut trial, &[b"x"; 10]).expect("taken in part");
+    let answer = put(&mut trial, &[&b"x"[..]; 10]).expect("taken in part");
     assert_eq!(answer["FailedPutCount"], 3);
     let failed = answer["RequestResponses"].as_array().expect("one for each").iter();
     assert_eq!(failed.filter(|response| response.get("ErrorCode").is_some()).count(), 3);
