@@ -4,6 +4,7 @@
 //! Standard output is the answer, standard error is talk. With `--json`, standard output holds JSON and nothing else.
 
 mod config;
+mod console;
 mod doctor;
 mod extras;
 mod logging;
@@ -90,14 +91,7 @@ impl CliError {
 
 /// A terminal console for social-stream-to-topics pipelines on AWS.
 #[derive(Debug, Parser)]
-#[command(
-    name = "hydrant",
-    version,
-    about,
-    max_term_width = 100,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "hydrant", version, about, max_term_width = 100)]
 #[command(
     after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them."
 )]
@@ -105,7 +99,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// Options that every command takes.
@@ -156,6 +150,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Open the console (what hydrant does without a command)
+    Console(console::Console),
     /// Create what is missing of the stack and mend what differs
     Up(stack::Up),
     /// Tear the stack down and prove that nothing is left
@@ -186,7 +182,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    fn new(global: Global, stop: CancellationToken) -> Result<Self, CliError> {
+    pub(crate) fn new(global: Global, stop: CancellationToken) -> Result<Self, CliError> {
         let no_home = || CliError::Usage("there is no home folder: set HOME".to_owned());
         let folders = Folders::of_user().ok_or_else(no_home)?;
         let working_folder = std::env::current_dir()
@@ -204,6 +200,12 @@ impl Context {
         let layers = Layers::read(&sources)?;
         let settings = Settings::from_layers(&layers)?;
         Ok(Self { global, settings, layers, folders, stop })
+    }
+
+    /// The same run with settings that beat all others.
+    pub(crate) fn with_settings(mut self, settings: &[(&str, String)]) -> Result<Self, CliError> {
+        self.global.set.extend(settings.iter().map(|(key, value)| format!("{key}={value}")));
+        Self::new(self.global, self.stop)
     }
 
     /// Ends a read-only run that has something to do before it writes anything, on this machine or elsewhere. The
@@ -229,6 +231,11 @@ impl Context {
 }
 
 impl Global {
+    /// Whether colours were declined on the command line.
+    pub(crate) fn is_colourless(&self) -> bool {
+        self.color == Color::Never
+    }
+
     fn flags(&self) -> Result<Vec<(String, String)>, SettingsError> {
         let own = [
             ("profile", &self.profile),
@@ -270,15 +277,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
-    match cli.command {
+    let command = cli.command.unwrap_or(Command::Console(console::Console {}));
+    match command {
         Command::Completions(completions) => return Ok(completions.run(&mut Cli::command())),
         Command::Man(_) => return extras::man(Cli::command()),
         _ => {}
     }
     let context = Context::new(cli.global, stop_on_signals())?;
     let _log = logging::start(&context.folders, context.global.verbose);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), command = ?cli.command, "started");
-    let result = match cli.command {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?command, "started");
+    let result = match command {
+        Command::Console(console) => console.run(context).await,
         Command::Up(up) => up.run(context).await,
         Command::Down(down) => down.run(context).await,
         Command::Status(status) => status.run(context).await,

@@ -20,6 +20,7 @@
 
 pub mod cli;
 pub mod cloud;
+pub mod console;
 pub mod progress;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -15,7 +15,7 @@ use std::fmt::{self, Write};
 use std::ops::Deref;
 
 pub use folders::Folders;
-pub use layer::{Layers, Origin, Sources};
+pub use layer::{BoundAction, Layers, Origin, Sources};
 pub use value::{
     BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, StackName, Url,
     Whole,
@@ -160,6 +160,10 @@ macro_rules! settings {
 settings! {
     /// The stack's name: one word for everything that belongs together. Other stacks than `default` put it before every name.
     stack: StackName = "default";
+    /// How the console looks: `dark`, `light`, `high-contrast`, `none`, or a theme of your own.
+    theme: Name = "dark";
+    /// Draw with ASCII signs only.
+    ascii: bool = "false";
     /// The AWS profile to sign in with.
     profile: Option<String>, also "AWS_PROFILE" "AWS_DEFAULT_PROFILE";
     /// The AWS region; unset, the profile's.

@@ -1,7 +1,11 @@
 //! The one gate for foreign text: whatever AWS, a file or a person out there says is made safe here before it is
 //! shown.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
 /// The text with everything that could move the cursor, change colours, reorder or hide text made visible:
 /// control characters become their pictures (`␛`), bidirectional and zero-width marks become `<U+202E>`.
@@ -32,6 +36,62 @@ pub fn sanitise(text: &str) -> String {
         }
     }
     safe
+}
+
+/// How many cells the text takes. Both the screen and this measure by grapheme.
+pub fn width(text: &str) -> usize {
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// The text if it fits into so many cells; else as much of it as fits with `more` at its end.
+pub fn fit<'a>(text: &'a str, cells: usize, more: &str) -> Cow<'a, str> {
+    // Most text is short and plain: one cell a byte.
+    if text.len() <= cells || width(text) <= cells {
+        return Cow::Borrowed(text);
+    }
+    let room = cells.saturating_sub(width(more));
+    let mut used = 0;
+    let mut cut = String::new();
+    for grapheme in text.graphemes(true) {
+        used += grapheme.width();
+        if used > room {
+            break;
+        }
+        cut.push_str(grapheme);
+    }
+    cut.push_str(more);
+    Cow::Owned(cut)
+}
+
+/// The text in lines of at most so many cells, broken between words where that can be done.
+pub fn wrap(text: &str, cells: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_word_bounds() {
+        let wide = width(word);
+        if used + wide > cells && used > 0 && !word.trim().is_empty() {
+            lines.push(String::new());
+            used = 0;
+        }
+        if used == 0 && word.trim().is_empty() && lines.len() > 1 {
+            continue;
+        }
+        for grapheme in word.graphemes(true) {
+            let wide = grapheme.width();
+            if used + wide > cells && used > 0 {
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push_str(grapheme);
+            }
+            used += wide;
+        }
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines
 }
 
 #[cfg(test)]

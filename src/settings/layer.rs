@@ -85,10 +85,20 @@ pub struct Sources {
     pub config_file: Option<PathBuf>,
 }
 
+/// An action of the console as `hydrant.toml` names it under `[keys]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundAction {
+    /// Its name, as written.
+    pub name: String,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
 /// What each layer says about each key, as written.
 #[derive(Debug, Default)]
 pub struct Layers {
     said: BTreeMap<&'static str, Vec<(Origin, String)>>,
+    keys: Vec<(BoundAction, Vec<String>)>,
     /// The `hydrant.toml` that was read, if any.
     pub file: Option<PathBuf>,
     /// The `.env` that was read, if any.
@@ -119,6 +129,11 @@ impl Layers {
             layers.file = Some(path);
         }
         Ok(layers)
+    }
+
+    /// The keys that `[keys]` of `hydrant.toml` binds, as written.
+    pub fn keys(&self) -> &[(BoundAction, Vec<String>)] {
+        &self.keys
     }
 
     /// The value of the strongest layer that has the key.
@@ -201,7 +216,23 @@ impl Layers {
             why: error.message().to_owned(),
         })?;
         for (key, value) in table.get_ref() {
-            let origin = Origin::File { path: path.to_owned(), line: line_of(key.span().start) };
+            let at = |span: std::ops::Range<usize>| Origin::File {
+                path: path.to_owned(),
+                line: line_of(span.start),
+            };
+            let origin = at(key.span());
+            if let ("keys", toml::de::DeValue::Table(bound)) = (key.get_ref().as_ref(), value.get_ref()) {
+                for (action, keys) in bound {
+                    let bound = BoundAction { name: action.get_ref().to_string(), origin: at(action.span()) };
+                    let keys = written_keys(keys.get_ref()).ok_or_else(|| SettingsError::BadFile {
+                        path: path.display().to_string(),
+                        line: line_of(action.span().start),
+                        why: "keys are text, or a list of texts".to_owned(),
+                    })?;
+                    self.keys.push((bound, keys));
+                }
+                continue;
+            }
             let key = known(key.get_ref(), &origin)?;
             let written = match value.get_ref() {
                 toml::de::DeValue::String(text) => text.to_string(),
@@ -215,6 +246,21 @@ impl Layers {
             self.say(key, origin, written);
         }
         Ok(())
+    }
+}
+
+/// `"q"` or `["q", "ctrl-q"]`.
+fn written_keys(value: &toml::de::DeValue<'_>) -> Option<Vec<String>> {
+    match value {
+        toml::de::DeValue::String(key) => Some(vec![key.to_string()]),
+        toml::de::DeValue::Array(keys) => keys
+            .iter()
+            .map(|key| match key.get_ref() {
+                toml::de::DeValue::String(key) => Some(key.to_string()),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
     }
 }
 

@@ -1,0 +1,265 @@
+//! Every action of the console: its name, its keys, what it does in a line, where it is valid, and whether it
+//! destroys.
+//!
+//! This table is the only one. Key handling, the footer, the keys page, the palette and the check for conflicts read
+//! it, so that what is shown and what happens cannot differ.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::key::Key;
+use super::pane::Pane;
+
+/// Where an action is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Wherever no text is being typed.
+    Everywhere,
+    /// In one pane.
+    Pane(Pane),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everywhere => f.write_str("everywhere"),
+            Self::Pane(pane) => f.write_str(pane.title()),
+        }
+    }
+}
+
+/// How dangerous an action is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Danger {
+    /// It only looks, or changes what is on the screen.
+    None,
+    /// It makes or mends things: a plan is shown first.
+    Changes,
+    /// It destroys: it always asks, and its key is a capital letter.
+    Destroys,
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// As `hydrant.toml` names it.
+    pub name: &'static str,
+    /// The keys if nobody says otherwise, the first being the one that is shown.
+    pub keys: &'static [&'static str],
+    /// In the footer: a word or two.
+    pub short: &'static str,
+    /// In the keys page and the palette: a line.
+    pub help: &'static str,
+    /// Where it is valid.
+    pub scope: Scope,
+    /// How dangerous it is.
+    pub danger: Danger,
+}
+
+macro_rules! actions {
+    ($( $action:ident $name:literal [ $( $key:literal ),+ ] $short:literal $help:literal $scope:expr, $danger:ident; )*) => {
+        /// An action.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "the table says what each does")]
+        pub enum Action { $( $action, )* }
+
+        impl Action {
+            /// Every action, in the order in which help shows them.
+            pub const ALL: &[Self] = &[ $( Self::$action, )* ];
+
+            /// Its line in the table.
+            pub const fn spec(self) -> Spec {
+                match self { $( Self::$action => Spec {
+                    name: $name,
+                    keys: &[ $( $key ),+ ],
+                    short: $short,
+                    help: $help,
+                    scope: $scope,
+                    danger: Danger::$danger,
+                }, )* }
+            }
+        }
+    };
+}
+
+use Scope::Everywhere;
+
+actions! {
+    Create "stack.create" ["c"] "create" "Create what is missing of the stack and mend what differs, after showing the plan" Scope::Pane(Pane::Stack), Changes;
+    TearDown "stack.tear-down" ["D"] "tear down" "Tear the stack down, after showing what goes and asking for its name" Scope::Pane(Pane::Stack), Destroys;
+
+    Open "open" ["enter"] "open" "Open what is chosen" Everywhere, None;
+    Back "back" ["esc"] "back" "One step back: close what is on top, or cancel what loads" Everywhere, None;
+    Refresh "refresh" ["r"] "refresh" "Read again what is shown" Everywhere, None;
+    Copy "copy" ["y"] "copy" "Copy the address of what is chosen" Everywhere, None;
+    Sort "sort" ["s"] "sort" "Sort by the next column" Everywhere, None;
+    SortBackwards "sort.backwards" ["o"] "reverse" "Reverse the order" Everywhere, None;
+
+    Up "up" ["k", "up"] "up" "One up" Everywhere, None;
+    Down "down" ["j", "down"] "down" "One down" Everywhere, None;
+    Left "left" ["h", "left"] "left" "To the left" Everywhere, None;
+    Right "right" ["l", "right"] "right" "To the right" Everywhere, None;
+    PageUp "page-up" ["page-up", "ctrl-u"] "page up" "A page up" Everywhere, None;
+    PageDown "page-down" ["page-down", "ctrl-d"] "page down" "A page down" Everywhere, None;
+    First "first" ["g", "home"] "first" "To the first" Everywhere, None;
+    Last "last" ["G", "end"] "last" "To the last" Everywhere, None;
+
+    Flow "pane.flow" ["1"] "Flow" "The pipeline as a drawing, and what needs attention" Everywhere, None;
+    Stack "pane.stack" ["2"] "Stack" "What hydrant owns in AWS" Everywhere, None;
+    Stream "pane.stream" ["3"] "Stream" "Live posts" Everywhere, None;
+    Lake "pane.lake" ["4"] "Lake" "Hourly folders" Everywhere, None;
+    Topics "pane.topics" ["5"] "Topics" "Topic models and word lists" Everywhere, None;
+    Logs "pane.logs" ["6"] "Logs" "CloudWatch logs" Everywhere, None;
+    Host "pane.host" ["7"] "Host" "The remote host" Everywhere, None;
+    NextPane "pane.next" ["tab"] "next pane" "To the next pane" Everywhere, None;
+    PreviousPane "pane.previous" ["shift-tab"] "previous pane" "To the pane before" Everywhere, None;
+
+    Tasks "tasks" ["t"] "tasks" "What is going on, and what has ended" Everywhere, None;
+    Problem "problem" ["e"] "error" "Open the last error whole, with its causes" Everywhere, None;
+    Palette "palette" [":", "ctrl-p"] "command" "Find any action by its name" Everywhere, None;
+    Keys "keys" ["?", "f1"] "keys" "The keys of this pane and of all" Everywhere, None;
+    Suspend "suspend" ["ctrl-z"] "suspend" "To the shell; `fg` comes back" Everywhere, None;
+    Quit "quit" ["q"] "quit" "Quit" Everywhere, None;
+    QuitNow "quit.anywhere" ["ctrl-c"] "quit" "Quit from anywhere" Everywhere, None;
+}
+
+impl Action {
+    /// The action of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|action| action.spec().name == name)
+    }
+
+    /// The pane that it goes to.
+    pub fn pane(self) -> Option<Pane> {
+        Pane::ALL.into_iter().find(|pane| pane.action() == self)
+    }
+}
+
+/// Which key does what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keymap {
+    bound: BTreeMap<(Scope, Key), Action>,
+    keys: BTreeMap<Action, Vec<Key>>,
+}
+
+/// Why keys cannot be bound so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeymapError {
+    /// There is no such action.
+    #[error("there is no action {0}: `?` in the console lists them")]
+    UnknownAction(String),
+    /// There is no such key.
+    #[error("{action}: {why}")]
+    UnknownKey {
+        /// The action.
+        action: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Two actions want one key in one place.
+    #[error("the key {key} is bound to both {one} and {other}")]
+    Conflict {
+        /// The key.
+        key: Key,
+        /// An action.
+        one: &'static str,
+        /// Another.
+        other: &'static str,
+    },
+}
+
+impl Keymap {
+    /// The default keys, with those of some actions replaced.
+    pub fn new<'a>(own: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Result<Self, KeymapError> {
+        let mut wanted: BTreeMap<Action, Vec<Key>> = BTreeMap::new();
+        for action in Action::ALL {
+            wanted.insert(*action, parse(*action, action.spec().keys)?);
+        }
+        for (name, keys) in own {
+            let action = Action::named(name).ok_or_else(|| KeymapError::UnknownAction(name.to_owned()))?;
+            wanted.insert(action, parse(action, &keys)?);
+        }
+        let mut bound: BTreeMap<(Scope, Key), Action> = BTreeMap::new();
+        for (action, keys) in &wanted {
+            for key in keys {
+                let scope = action.spec().scope;
+                // A pane's key may not hide one that is valid everywhere: it would be unreachable there.
+                let rivals = bound.iter().filter(|((place, other), _)| {
+                    other == key && (*place == scope || *place == Everywhere || scope == Everywhere)
+                });
+                for (_, rival) in rivals {
+                    if rival != action {
+                        let (one, other) = (rival.spec().name, action.spec().name);
+                        return Err(KeymapError::Conflict { key: *key, one, other });
+                    }
+                }
+                bound.insert((scope, *key), *action);
+            }
+        }
+        Ok(Self { bound, keys: wanted })
+    }
+
+    /// What a key does in a pane.
+    pub fn action(&self, pane: Pane, key: Key) -> Option<Action> {
+        let at = |scope| self.bound.get(&(scope, key)).copied();
+        at(Scope::Pane(pane)).or_else(|| at(Everywhere))
+    }
+
+    /// The key that is shown for an action; `None` if it was taken from it.
+    pub fn shown(&self, action: Action) -> Option<Key> {
+        self.keys.get(&action)?.first().copied()
+    }
+
+    /// All keys of an action.
+    pub fn keys(&self, action: Action) -> &[Key] {
+        self.keys.get(&action).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self::new([]).expect("a test checks the default keys")
+    }
+}
+
+fn parse(action: Action, keys: &[&str]) -> Result<Vec<Key>, KeymapError> {
+    let read =
+        |key: &&str| key.parse().map_err(|why| KeymapError::UnknownKey { action: action.spec().name, why });
+    keys.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_keys_do_not_conflict() {
+        assert_eq!(Keymap::new([]).map(drop), Ok(()));
+    }
+
+    #[test]
+    fn what_destroys_is_a_capital_letter_and_nothing_else_of_a_pane_is() {
+        for action in Action::ALL {
+            let spec = action.spec();
+            let capital = |key: &&str| key.len() == 1 && key.chars().all(char::is_uppercase);
+            match spec.danger {
+                Danger::Destroys => assert!(spec.keys.iter().all(capital), "{}", spec.name),
+                _ if spec.scope != Everywhere => assert!(!spec.keys.iter().any(capital), "{}", spec.name),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn keys_can_be_changed_and_two_actions_on_one_key_name_both() {
+        let map = Keymap::new([("stack.create", vec!["n", "ctrl-n"])]).expect("good keys");
+        assert_eq!(map.action(Pane::Stack, Key::char('n')), Some(Action::Create));
+        assert_eq!(map.action(Pane::Stack, Key::char('c')), None);
+        let conflict = Keymap::new([("refresh", vec!["q"])]).expect_err("q quits").to_string();
+        assert!(conflict.contains("refresh") && conflict.contains("quit"), "{conflict}");
+        let hidden = Keymap::new([("stack.create", vec!["q"])]).expect_err("q quits").to_string();
+        assert!(hidden.contains("stack.create"), "{hidden}");
+        assert!(Keymap::new([("stack.crate", vec!["x"])]).is_err());
+        assert!(Keymap::new([("refresh", vec!["hyper-x"])]).is_err());
+    }
+}

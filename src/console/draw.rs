@@ -1,0 +1,150 @@
+//! The frame around the panes: header, tabs, footer, and what lies on top. A function of the state.
+
+use ratatui::buffer::Buffer;
+
+use super::action::{Action, Scope};
+use super::app::{App, Session};
+use super::canvas::Canvas;
+use super::overlay::role_of;
+use super::pane::Pane;
+use super::theme::Role;
+use super::welcome;
+
+/// The smallest terminal that everything is usable in.
+pub const SMALLEST: (u16, u16) = (80, 24);
+
+/// Rows of the frame above and below a pane.
+pub(super) const ABOVE: u16 = 3;
+pub(super) const BELOW: u16 = 2;
+
+/// Draws the whole screen.
+pub fn draw(app: &App, buffer: &mut Buffer) {
+    let mut canvas = Canvas::new(buffer, &app.look);
+    canvas.clear();
+    if canvas.width() < SMALLEST.0 || canvas.height() < SMALLEST.1 {
+        return too_small(&mut canvas);
+    }
+    header(app, &mut canvas);
+    tabs(app, &mut canvas);
+    canvas.rule(ABOVE - 1);
+    let (width, height) = (canvas.width(), canvas.height());
+    let mut pane = canvas.part(1, ABOVE, width - 2, height - ABOVE - BELOW);
+    match &app.session {
+        Session::Unset(missing) => welcome::draw(missing, &mut pane),
+        _ => app.pane.draw(app, &mut pane),
+    }
+    canvas.rule(height - BELOW);
+    footer(app, &mut canvas);
+    let mut middle = canvas.part(0, ABOVE - 1, width, height - ABOVE + 1 - BELOW + 1);
+    for overlay in &app.overlays {
+        overlay.draw(app, &mut middle);
+    }
+}
+
+fn too_small(canvas: &mut Canvas<'_>) {
+    let (width, height) = SMALLEST;
+    let here = format!("This terminal has {}×{}.", canvas.width(), canvas.height());
+    canvas.paragraph(0, &format!("hydrant needs {width}×{height}. {here}"), Role::Text);
+}
+
+fn header(app: &App, canvas: &mut Canvas<'_>) {
+    let dot = format!(" {} ", canvas.signs().dot);
+    let mut x = canvas.line(1, 0, &[("hydrant", Role::Accent), ("  ", Role::Text)]);
+    let faint = |text: &'static str| (text.to_owned(), Role::Faint);
+    let who: Vec<(String, Role)> = match &app.session {
+        Session::Connected(identity) => vec![
+            (identity.stack.clone(), Role::Strong),
+            (identity.region.clone(), Role::Text),
+            (identity.account.clone(), Role::Text),
+        ],
+        Session::Connecting => vec![faint("signing in…")],
+        Session::Failed(_) => vec![("not signed in".to_owned(), Role::Bad)],
+        Session::Unset(_) => vec![faint("no settings yet")],
+    };
+    for (text, role) in who {
+        x = canvas.line(x, 0, &[(&text, role), (&dot, Role::Faint)]);
+    }
+    x = canvas.put(x, 0, &app.target.words, if app.target.real { Role::Bad } else { Role::Good });
+    if app.readonly {
+        canvas.line(x, 0, &[(&dot, Role::Faint), ("read-only", Role::Warn)]);
+    }
+    let width = canvas.width();
+    let time = app.now.strftime("%H:%M UTC").to_string();
+    canvas.put_right(width - 1, 0, &time, Role::Faint);
+    let signs = canvas.signs();
+    let tasks = app.tasks.running().count();
+    let mut right = width - 12;
+    if tasks > 0 {
+        canvas.put_right(right, 0, &format!("{} {tasks}", signs.task), Role::Warn);
+        right -= 6;
+    }
+    if !app.problems.is_empty() {
+        canvas.put_right(right, 0, &format!("{} {}", signs.problem, app.problems.len()), Role::Bad);
+    }
+}
+
+/// Where each tab begins, and how wide it is.
+fn tab_places() -> impl Iterator<Item = (Pane, u16, u16)> {
+    let mut x = 1;
+    Pane::ALL.into_iter().map(move |pane| {
+        // A digit, a space, the title.
+        let width = u16::try_from(pane.title().len()).unwrap_or(0) + 2;
+        let place = (pane, x, width);
+        x += width + 3;
+        place
+    })
+}
+
+/// The pane whose tab is at a cell.
+pub(super) fn tab_at(x: u16, y: u16) -> Option<Pane> {
+    let at = |(_, start, width): &(Pane, u16, u16)| y == 1 && (*start..start + width).contains(&x);
+    tab_places().find(at).map(|(pane, _, _)| pane)
+}
+
+fn tabs(app: &App, canvas: &mut Canvas<'_>) {
+    for (pane, x, _) in tab_places() {
+        let key = app.keymap.shown(pane.action()).map(|key| key.to_string()).unwrap_or_default();
+        let chosen = app.pane == pane;
+        let (number, title) = if chosen { (Role::Accent, Role::Accent) } else { (Role::Faint, Role::Text) };
+        canvas.line(x, 1, &[(&key, number), (" ", Role::Text), (pane.title(), title)]);
+    }
+}
+
+/// What the footer shows of a pane beside its own actions.
+const COMMON: [Action; 5] = [Action::Refresh, Action::Copy, Action::Keys, Action::Palette, Action::Quit];
+
+fn footer(app: &App, canvas: &mut Canvas<'_>) {
+    let row = canvas.height() - 1;
+    let own = Action::ALL.iter().copied().filter(|action| action.spec().scope == Scope::Pane(app.pane));
+    let mut x = 1;
+    for action in own.chain(COMMON) {
+        if action == Action::Copy && app.pane != Pane::Stack {
+            continue;
+        }
+        let Some(key) = app.keymap.shown(action) else { continue };
+        let spec = action.spec();
+        let hindered = app.hindrance(action).is_some();
+        let role = if hindered { Role::Faint } else { role_of(spec.danger) };
+        let words = if hindered { Role::Faint } else { Role::Text };
+        x = canvas.line(
+            x,
+            row,
+            &[(&key.to_string(), role), (" ", Role::Text), (spec.short, words), ("   ", Role::Text)],
+        );
+    }
+    let (text, role) = match (&app.problems.last(), &app.notice) {
+        (_, Some(notice)) => (notice.text.clone(), Role::Text),
+        (Some(problem), None) => {
+            let key = app.keymap.shown(Action::Problem).map(|key| key.to_string()).unwrap_or_default();
+            (format!("{} {key}: {}", canvas.signs().failed, problem.sentence), Role::Bad)
+        }
+        (None, None) => return,
+    };
+    let width = canvas.width();
+    canvas.part(x, row, width.saturating_sub(x + 1), 1).put_right(
+        width.saturating_sub(x + 1),
+        0,
+        &text,
+        role,
+    );
+}

@@ -1,0 +1,475 @@
+//! What lies on top of a pane: the keys page, the palette, tasks, an error, plans and questions.
+
+use jiff::Timestamp;
+
+use super::action::{Action, Danger, Scope};
+use super::app::App;
+use super::canvas::Canvas;
+use super::effect::{Job, Proof, Ran, Slot, Trouble};
+use super::key::Key;
+use super::tasks::State;
+use super::theme::Role;
+use super::widget::dialog::{Answer, Confirm, Dialog, Field, Line};
+use super::widget::input::Input;
+use super::widget::table::TableState;
+use super::widget::text_view::{self, TextState};
+use super::words;
+use crate::stack::graph::Kind;
+use crate::stack::plan::{Next, Plan};
+
+/// Something on top of a pane.
+#[derive(Debug, Clone)]
+pub struct Overlay(What);
+
+#[derive(Debug, Clone)]
+enum What {
+    Keys(TextState),
+    Palette { input: Input, rows: TableState },
+    Tasks(TableState),
+    Problem { text: String, view: TextState },
+    Plan { plan: Plan, dialog: Dialog },
+    Teardown { plan: Plan, delete_data: bool, dialog: Dialog },
+    Told(Dialog),
+    Quit(Dialog),
+}
+
+/// What a key did.
+#[derive(Debug, Clone)]
+pub enum Turn {
+    /// It stays.
+    Stays,
+    /// It closes.
+    Closes,
+    /// It closes, and this action is done.
+    Acts(Action),
+    /// It closes, and this task starts.
+    Starts(Job),
+    /// It stays, and this task starts.
+    StaysAndStarts(Job),
+    /// It stays, and this task is cancelled.
+    Cancels(Slot),
+    /// The console ends.
+    Quits,
+}
+
+/// How high and wide overlays of text are at most.
+const WIDEST: u16 = 96;
+
+impl Overlay {
+    /// The keys of this pane and of all.
+    pub fn keys() -> Self {
+        Self(What::Keys(TextState::default()))
+    }
+
+    /// Every action by its name.
+    pub fn palette() -> Self {
+        Self(What::Palette { input: Input::default(), rows: TableState::default() })
+    }
+
+    /// What is going on.
+    pub fn tasks() -> Self {
+        Self(What::Tasks(TableState::default()))
+    }
+
+    /// An error with its causes.
+    pub fn problem(trouble: Trouble) -> Self {
+        let mut text = trouble.sentence;
+        for cause in trouble.causes {
+            text.push_str("\n\nbecause: ");
+            text.push_str(&cause);
+        }
+        Self(What::Problem { text, view: TextState::default() })
+    }
+
+    /// What creating would do, to be confirmed.
+    pub fn plan(plan: Plan) -> Self {
+        let refusals = plan.refusals();
+        let body = plan_lines(&plan);
+        let to_do = plan.work().filter(|step| !matches!(step.next, Next::Leave(_))).count();
+        let confirm = match (to_do, refusals.is_empty()) {
+            (0, _) | (_, false) => Confirm::Nothing,
+            _ => Confirm::Enter { does: "go on" },
+        };
+        let title = if to_do == 0 { "Nothing to do" } else { "This will be done" };
+        let dialog = Dialog::new(title, body, confirm);
+        Self(What::Plan { plan, dialog })
+    }
+
+    /// What tearing down would do, to be confirmed by the stack's name.
+    pub fn teardown(plan: Plan, delete_data: bool, stack: &str) -> Self {
+        let mut body = plan_lines(&plan);
+        let gone = plan.steps.iter().filter(|step| step.destroys()).count();
+        body.push((String::new(), Role::Text));
+        body.push(if gone == 0 {
+            ("There is nothing to delete.".to_owned(), Role::Text)
+        } else if delete_data {
+            (
+                "What is deleted cannot be brought back, and neither can the data in the bucket.".to_owned(),
+                Role::Bad,
+            )
+        } else {
+            ("What is deleted cannot be brought back.".to_owned(), Role::Warn)
+        });
+        let label = "delete the data in the bucket too, with every version of it".to_owned();
+        let confirm = if gone == 0 {
+            Confirm::Nothing
+        } else {
+            Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
+        };
+        let dialog = Dialog::new("Tear down", body, confirm)
+            .with(vec![Field::Toggle { label, on: delete_data }])
+            .destroying();
+        Self(What::Teardown { plan, delete_data, dialog })
+    }
+
+    /// How a run ended; after a teardown, what the audit proves.
+    pub fn ran(ran: &Ran) -> Self {
+        let mut body: Vec<Line> = Vec::new();
+        if ran.interrupted {
+            body.push((
+                "It was stopped at a safe point; the same action goes on from there.".to_owned(),
+                Role::Warn,
+            ));
+        }
+        body.extend(ran.failures.iter().flat_map(|failure| wrapped(failure, Role::Bad)));
+        match &ran.proof {
+            Some(Proof::Gone) => {
+                body.push(("Nothing is left: looked by tag, by name and by path.".to_owned(), Role::Good));
+            }
+            Some(Proof::Kept(why)) => {
+                body.push(("Everything is gone but the bucket:".to_owned(), Role::Good));
+                body.extend(wrapped(why, Role::Warn));
+            }
+            Some(Proof::Left { left, blind }) => {
+                body.extend(left.iter().flat_map(|arn| wrapped(&format!("left: {arn}"), Role::Bad)));
+                let unseen = |place: &String| {
+                    wrapped(&format!("the audit could not look everywhere: {place}"), Role::Warn)
+                };
+                body.extend(blind.iter().flat_map(unseen));
+            }
+            None if body.is_empty() => body.push(("Everything is as it should be.".to_owned(), Role::Good)),
+            None => {}
+        }
+        let title = if ran.failures.is_empty() && !ran.interrupted { "Done" } else { "Not all was done" };
+        Self(What::Told(Dialog::new(title, body, Confirm::Nothing)))
+    }
+
+    /// Asks before what is going on is left.
+    pub fn quit(left: &[(&'static str, &'static str)]) -> Self {
+        let line = |(what, then): &(&str, &str)| {
+            [(format!("{what} goes on."), Role::Strong), (format!("  If you quit, {then}."), Role::Text)]
+        };
+        let body = left.iter().flat_map(line).collect();
+        Self(What::Quit(Dialog::new("Quit?", body, Confirm::Enter { does: "quit" })))
+    }
+
+    /// Whether it asks about quitting.
+    pub fn is_quit(&self) -> bool {
+        matches!(self.0, What::Quit(_))
+    }
+
+    /// Whether it asks about tearing down.
+    pub fn is_teardown(&self) -> bool {
+        matches!(self.0, What::Teardown { .. })
+    }
+
+    /// Takes pasted text in.
+    pub fn paste(&mut self, text: &str) {
+        match &mut self.0 {
+            What::Palette { input, .. } => input.paste(text),
+            What::Plan { dialog, .. }
+            | What::Teardown { dialog, .. }
+            | What::Told(dialog)
+            | What::Quit(dialog) => {
+                dialog.paste(text);
+            }
+            What::Keys(_) | What::Tasks(_) | What::Problem { .. } => {}
+        }
+    }
+
+    /// Takes a key; `action` is what the key would do if nothing lay on top.
+    pub fn press(&mut self, app: &App, key: Key, action: Option<Action>) -> Turn {
+        let seen = usize::from(app.size.height.saturating_sub(8)).max(1);
+        match &mut self.0 {
+            What::Palette { input, rows } => press_palette(app, input, rows, key, action),
+            What::Keys(view) => read(view, text_view::lines(&keys_text(app), view, 200).len(), seen, action),
+            What::Problem { text, view } => read(view, text_view::lines(text, view, 80).len(), seen, action),
+            What::Tasks(rows) => press_tasks(app, rows, seen, action),
+            What::Plan { plan, dialog } => match dialog.press(key, action) {
+                Answer::Open | Answer::Toggled(_) => Turn::Stays,
+                Answer::Cancelled => Turn::Closes,
+                Answer::Confirmed => Turn::Starts(Job::Up(plan.clone())),
+            },
+            What::Teardown { plan, delete_data, dialog } => match dialog.press(key, action) {
+                Answer::Open => Turn::Stays,
+                Answer::Cancelled => Turn::Closes,
+                // What goes depends on it: the plan is made anew and shown again.
+                Answer::Toggled(_) => Turn::StaysAndStarts(Job::PlanDown { delete_data: dialog.is_on(0) }),
+                Answer::Confirmed => {
+                    Turn::Starts(Job::Down { plan: plan.clone(), delete_data: *delete_data })
+                }
+            },
+            What::Told(dialog) => match dialog.press(key, action) {
+                Answer::Open | Answer::Toggled(_) => Turn::Stays,
+                Answer::Cancelled | Answer::Confirmed => Turn::Closes,
+            },
+            What::Quit(dialog) => match dialog.press(key, action) {
+                Answer::Open | Answer::Toggled(_) => Turn::Stays,
+                Answer::Cancelled => Turn::Closes,
+                Answer::Confirmed => Turn::Quits,
+            },
+        }
+    }
+
+    /// Draws it over the pane.
+    pub fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+        match &self.0 {
+            What::Keys(view) => {
+                let mut inside = window(canvas, "Keys", 76, canvas.height());
+                text_view::draw(&mut inside, &keys_text(app), view);
+            }
+            What::Problem { text, view } => {
+                let height = u16::try_from(text.len() / 70 + 8).unwrap_or(u16::MAX);
+                let mut inside = window(canvas, "Error", 84, height);
+                text_view::draw(&mut inside, text, view);
+            }
+            What::Palette { input, rows } => draw_palette(app, canvas, input, rows),
+            What::Tasks(rows) => draw_tasks(app, canvas, rows),
+            What::Plan { dialog, .. }
+            | What::Teardown { dialog, .. }
+            | What::Told(dialog)
+            | What::Quit(dialog) => {
+                dialog.draw(canvas);
+            }
+        }
+    }
+}
+
+fn wrapped(text: &str, role: Role) -> Vec<Line> {
+    crate::text::wrap(&crate::text::sanitise(text), 70).into_iter().map(|line| (line, role)).collect()
+}
+
+fn read(view: &mut TextState, lines: usize, seen: usize, action: Option<Action>) -> Turn {
+    match action {
+        Some(Action::Back | Action::Quit | Action::Open | Action::Keys | Action::Problem) => Turn::Closes,
+        Some(action) => {
+            view.act(action, lines, seen);
+            Turn::Stays
+        }
+        None => Turn::Stays,
+    }
+}
+
+/// An empty window in the middle; what is drawn into it is inside its frame.
+fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) -> Canvas<'a> {
+    let (width, height) = (width.min(WIDEST).min(canvas.width()), height.min(canvas.height()));
+    let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
+    {
+        let mut frame = canvas.part(x, y, width, height);
+        frame.clear();
+        frame.frame(title, Role::Accent);
+    }
+    canvas.part(x + 3, y + 1, width.saturating_sub(6), height.saturating_sub(2))
+}
+
+/// Each step of a plan, with what differs under it.
+fn plan_lines(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.action() != "absent") {
+        let (sign, role) = match step.action() {
+            "create" => ("+", Role::Good),
+            "change" | "adopt" => ("~", Role::Warn),
+            "replace" => ("±", Role::Bad),
+            "delete" => ("-", Role::Bad),
+            "refuse" => ("x", Role::Bad),
+            "wait" => ("◐", Role::Warn),
+            _ => ("=", Role::Faint),
+        };
+        lines.push((format!("{sign} {:<9} {:<17} {}", step.action(), step.kind, step.name), role));
+        lines.extend(step.differences().iter().map(|difference| (format!("    {difference}"), Role::Faint)));
+        let why: &str = match &step.next {
+            Next::Refuse(why) | Next::Leave(why) => why,
+            Next::Wait(what) => what,
+            _ => "",
+        };
+        if !why.is_empty() {
+            let why = crate::text::wrap(&crate::text::sanitise(why), 66);
+            lines.extend(why.into_iter().map(|line| (format!("    {line}"), Role::Warn)));
+        }
+    }
+    lines
+}
+
+fn keys_text(app: &App) -> String {
+    let mut text = String::new();
+    for scope in [Scope::Pane(app.pane), Scope::Everywhere] {
+        let actions: Vec<Action> =
+            Action::ALL.iter().copied().filter(|action| action.spec().scope == scope).collect();
+        if actions.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{scope}\n"));
+        for action in actions {
+            let keys: Vec<String> = app.keymap.keys(action).iter().map(ToString::to_string).collect();
+            text.push_str(&format!("  {:<18} {}", keys.join(" "), action.spec().help));
+            if let Some(why) = app.hindrance(action) {
+                text.push_str(&format!("  (not now: {why})"));
+            }
+            text.push('\n');
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The actions that fit what was typed, the best first.
+fn found(app: &App, typed: &str) -> Vec<Action> {
+    use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+    use nucleo_matcher::{Config, Matcher, Utf32Str};
+    let here = |action: &Action| match action.spec().scope {
+        Scope::Everywhere => true,
+        Scope::Pane(pane) => pane == app.pane,
+    };
+    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut room = Vec::new();
+    let mut scored: Vec<(u32, Action)> = Action::ALL
+        .iter()
+        .copied()
+        .filter_map(|action| {
+            let spec = action.spec();
+            let text = format!("{} {}", spec.name, spec.help);
+            Some((pattern.score(Utf32Str::new(&text, &mut room), &mut matcher)?, action))
+        })
+        .collect();
+    // Of equals, what is valid here stands first, and then the table's order.
+    scored.sort_by_key(|(score, action)| (std::cmp::Reverse(*score), !here(action)));
+    scored.into_iter().map(|(_, action)| action).collect()
+}
+
+fn press_palette(
+    app: &App,
+    input: &mut Input,
+    rows: &mut TableState,
+    key: Key,
+    action: Option<Action>,
+) -> Turn {
+    let actions = found(app, &input.text());
+    if key == Key::named("esc") {
+        return Turn::Closes;
+    }
+    if key == Key::named("enter") {
+        return actions.get(rows.chosen).map_or(Turn::Stays, |action| match action.spec().scope {
+            // An action of another pane goes there, where it is seen and done.
+            Scope::Pane(pane) if pane != app.pane => Turn::Acts(pane.action()),
+            _ => Turn::Acts(*action),
+        });
+    }
+    if input.press(key) {
+        rows.chosen = 0;
+    } else if let Some(action) = action {
+        rows.act(action, actions.len(), 12);
+    }
+    Turn::Stays
+}
+
+fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableState) {
+    let actions = found(app, &input.text());
+    let height = u16::try_from(actions.len()).unwrap_or(u16::MAX).clamp(1, 14) + 4;
+    let mut inside = window(canvas, "Command", 84, height);
+    let x = inside.put(0, 0, ": ", Role::Key);
+    input.draw(&mut inside, x, 0);
+    let seen = usize::from(inside.height().saturating_sub(2));
+    if actions.is_empty() {
+        inside.put(2, 2, "no action is called so", Role::Faint);
+    }
+    for (y, (index, action)) in (2..inside.height()).zip(actions.iter().enumerate().skip(rows.top(seen))) {
+        let hindered = app.hindrance(*action);
+        let key = app.keymap.shown(*action).map(|key| key.to_string()).unwrap_or_default();
+        let role = if hindered.is_some() { Role::Faint } else { Role::Text };
+        inside.put(2, y, action.spec().name, role);
+        inside.put(21, y, &key, Role::Key);
+        let help = hindered.map_or_else(|| action.spec().help.to_owned(), |why| format!("not now: {why}"));
+        inside.put(29, y, &help, Role::Faint);
+        if index == rows.chosen {
+            inside.mark_row(y, Role::Strong);
+            let pointer = inside.signs().pointer;
+            inside.put(0, y, pointer, Role::Accent);
+        }
+    }
+}
+
+fn press_tasks(app: &App, rows: &mut TableState, seen: usize, action: Option<Action>) -> Turn {
+    let chosen = app.tasks.all().get(rows.chosen);
+    match action {
+        Some(Action::Back | Action::Quit | Action::Tasks) => Turn::Closes,
+        Some(Action::Open) => match chosen {
+            Some(task) if task.ended.is_none() => Turn::Cancels(task.slot),
+            _ => Turn::Stays,
+        },
+        Some(action) => {
+            rows.act(action, app.tasks.all().len(), seen);
+            Turn::Stays
+        }
+        None => Turn::Stays,
+    }
+}
+
+fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
+    let tasks = app.tasks.all();
+    let height = u16::try_from(tasks.len() * 2).unwrap_or(u16::MAX).saturating_add(5).max(7);
+    let mut inside = window(canvas, "Tasks", 84, height);
+    if tasks.is_empty() {
+        inside.put(2, 1, "Nothing was started yet.", Role::Faint);
+    }
+    let seen = usize::from(inside.height().saturating_sub(3)) / 2;
+    for (y, (index, task)) in
+        (1..inside.height()).step_by(2).zip(tasks.iter().enumerate().skip(rows.top(seen))).take(seen)
+    {
+        let signs = inside.signs();
+        let (sign, words, role) = match &task.state {
+            State::Running => (signs.working, "running".to_owned(), Role::Warn),
+            State::Stopping => (signs.working, "stopping".to_owned(), Role::Warn),
+            State::Done => (signs.ready, "done".to_owned(), Role::Good),
+            State::Failed(_) => (signs.failed, "failed".to_owned(), Role::Bad),
+            State::Cancelled => (signs.absent, "cancelled".to_owned(), Role::Faint),
+        };
+        let end: Timestamp = task.ended.unwrap_or(app.now);
+        inside.line(2, y, &[(sign, role), (" ", Role::Text), (task.words, Role::Text)]);
+        let width = inside.width();
+        inside.put_right(width, y, &format!("{words} {}", words::since(task.began, end)), role);
+        let under = match &task.state {
+            State::Failed(why) => why.as_str(),
+            _ => task.last.as_str(),
+        };
+        inside.put(4, y + 1, under, Role::Faint);
+        if index == rows.chosen {
+            let pointer = inside.signs().pointer;
+            inside.put(0, y, pointer, Role::Accent);
+        }
+    }
+    let last = inside.height().saturating_sub(1);
+    inside.line(
+        0,
+        last,
+        &[
+            ("enter", Role::Key),
+            (" cancel what runs   ", Role::Faint),
+            ("esc", Role::Key),
+            (" close", Role::Faint),
+        ],
+    );
+}
+
+/// Whether an action is one that a footer should show as dangerous.
+pub(super) fn role_of(danger: Danger) -> Role {
+    match danger {
+        Danger::Destroys => Role::Bad,
+        Danger::None | Danger::Changes => Role::Key,
+    }
+}
+
+/// The kinds of a stack in the order in which they are shown.
+pub(super) fn order(kind: Kind) -> usize {
+    Kind::ALL.iter().position(|known| *known == kind).unwrap_or(usize::MAX)
+}

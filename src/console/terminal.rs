@@ -1,0 +1,126 @@
+//! The terminal: taken over and given back, whatever happens in between.
+
+use std::io::{Stdout, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::style::Print;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+/// Buttons and the wheel, by cells; not every movement, which nothing here needs and every terminal sends.
+const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
+const MOUSE_OFF: &str = "\u{1b}[?1006l\u{1b}[?1000l";
+
+/// Whether this process has the terminal: it is given back once.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The screen while the console has it. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    pub fn take() -> std::io::Result<Self> {
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        let entered = execute!(
+            stdout(),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            Print(MOUSE_ON),
+            cursor::Hide
+        );
+        let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match terminal {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws a frame as one: a terminal that knows how shows none of it before all of it.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Buffer)) -> std::io::Result<()> {
+        queue!(stdout(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
+        execute!(stdout(), EndSynchronizedUpdate)
+    }
+
+    /// The size in cells.
+    pub fn size(&self) -> std::io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Gives the terminal back, if it was taken. Safe to call from anywhere, and again.
+pub fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        // There is nobody to tell if this fails.
+        drop(execute!(
+            stdout(),
+            Print(MOUSE_OFF),
+            DisableFocusChange,
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        ));
+        drop(disable_raw_mode());
+    }
+}
+
+/// Puts text on the clipboard of the terminal, which may be at the other end of an ssh connection (OSC 52).
+pub fn copy(text: &str) -> std::io::Result<()> {
+    let mut out = stdout();
+    write!(out, "\u{1b}]52;c;{}\u{7}", BASE64_STANDARD.encode(text))?;
+    out.flush()
+}
+
+/// From now on a panic gives the terminal back, leaves a report in the folder, and says where.
+pub fn report_panics(folder: PathBuf) {
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        let report = format!(
+            "hydrant {} met a fault of its own.\n\n{panic}\n\n{}\n",
+            env!("CARGO_PKG_VERSION"),
+            std::backtrace::Backtrace::force_capture()
+        );
+        match write_report(&folder, &report) {
+            Ok(path) => eprintln!("hydrant: a fault of its own; the report is in {}", path.display()),
+            Err(_) => eprintln!("{report}"),
+        }
+    }));
+}
+
+fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
+    crate::settings::Folders::make_private(folder)?;
+    let path = folder.join(format!("panic-{}.txt", std::process::id()));
+    std::fs::write(&path, report)?;
+    Ok(path)
+}
+
+/// Stops this process until the shell brings it back.
+pub fn stop_until_continued() -> std::io::Result<()> {
+    use rustix::process::{Signal, getpid, kill_process};
+    kill_process(getpid(), Signal::TSTP).map_err(Into::into)
+}

@@ -1,0 +1,44 @@
+//! The first screen of somebody who has no settings and no credentials yet.
+
+use super::app::Missing;
+use super::canvas::Canvas;
+use super::theme::Role;
+
+pub(super) fn draw(missing: &Missing, canvas: &mut Canvas<'_>) {
+    let signs = canvas.signs();
+    canvas.put(2, 1, "Welcome to hydrant.", Role::Strong);
+    let mut inside =
+        canvas.part(2, 3, canvas.width().saturating_sub(4).min(90), canvas.height().saturating_sub(3));
+    let mut y = inside.paragraph(
+        0,
+        "It runs a pipeline from social streams to topics on AWS, and creates, watches and tears down everything it needs there. \
+         There is nothing to sign in with yet:",
+        Role::Text,
+    );
+    y += 1;
+    for (what, there) in &missing.checks {
+        let (sign, role) = if *there { (signs.ready, Role::Good) } else { (signs.absent, Role::Warn) };
+        inside.line(2, y, &[(sign, role), (" ", Role::Text), (what, Role::Text)]);
+        y += 1;
+    }
+    y += 1;
+    inside.put(0, y, "Without an account", Role::Strong);
+    inside.line(
+        2,
+        y + 1,
+        &[("hydrant sandbox", Role::Key), ("   everything on this machine, free of charge", Role::Text)],
+    );
+    inside.put(0, y + 3, "With one", Role::Strong);
+    inside.put(
+        2,
+        y + 4,
+        "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in a .env, or a profile, and a region",
+        Role::Text,
+    );
+    let file = missing.settings_file.display().to_string();
+    inside.line(
+        2,
+        y + 5,
+        &[("enter", Role::Key), ("   writes a commented ", Role::Text), (&file, Role::Text)],
+    );
+}

@@ -1,0 +1,80 @@
+//! Sparklines and bar charts.
+
+use crate::console::canvas::Canvas;
+use crate::console::theme::{HEATS, Role};
+
+/// The newest values at the right, each a bar of one cell, the highest being full. No value is an empty cell; zero is
+/// the lowest bar.
+pub fn sparkline(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, values: &[Option<f64>], role: Role) {
+    let highest = values.iter().flatten().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let bars = canvas.signs().bars;
+    let newest = values.len().saturating_sub(usize::from(width));
+    let shown = values.get(newest..).unwrap_or_default();
+    let indent = usize::from(width).saturating_sub(shown.len());
+    for (cell, value) in (x.saturating_add(u16::try_from(indent).unwrap_or(0))..).zip(shown) {
+        if let Some(value) = value {
+            canvas.put(cell, y, bars[level(*value, highest, bars.len())], role);
+        }
+    }
+}
+
+/// Which of so many steps a value reaches.
+pub(super) fn level(value: f64, highest: f64, steps: usize) -> usize {
+    if !value.is_finite() || value <= 0.0 || highest <= 0.0 {
+        return 0;
+    }
+    let share = (value / highest).min(1.0);
+    // The share is between 0 and 1, and there are few steps.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "small and positive"
+    )]
+    let step = (share * steps as f64).ceil() as usize;
+    step.clamp(1, steps) - 1
+}
+
+/// A bar of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bar {
+    /// What it stands for.
+    pub label: String,
+    /// How long it is.
+    pub value: f64,
+    /// Its value in words.
+    pub words: String,
+}
+
+/// Bars below one another, the longest as wide as there is room, labels left and words right.
+pub fn chart(canvas: &mut Canvas<'_>, bars: &[Bar]) {
+    let widest = |texts: &mut dyn Iterator<Item = &String>| {
+        u16::try_from(texts.map(|text| crate::text::width(text)).max().unwrap_or_default())
+            .unwrap_or(u16::MAX)
+    };
+    let labels = widest(&mut bars.iter().map(|bar| &bar.label)).min(canvas.width() / 3);
+    let words = widest(&mut bars.iter().map(|bar| &bar.words)).min(canvas.width() / 3);
+    let room = canvas.width().saturating_sub(labels + words + 2);
+    let highest = bars.iter().map(|bar| bar.value).filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let full = canvas.signs().bars[7];
+    for (y, bar) in (0..canvas.height()).zip(bars) {
+        canvas.part(0, y, labels, 1).put(0, 0, &bar.label, Role::Text);
+        let length = if room == 0 { 0 } else { level(bar.value, highest, usize::from(room)) + 1 };
+        let length = if bar.value > 0.0 { length } else { 0 };
+        canvas.part(labels + 1, y, room, 1).put(0, 0, &full.repeat(length), Role::Heat(HEATS / 2));
+        let width = canvas.width();
+        canvas.part(width.saturating_sub(words), y, words, 1).put_right(words, 0, &bar.words, Role::Faint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_even_and_odd_values_are_low() {
+        assert_eq!([0.0, 0.1, 1.0, 4.0, 7.9, 8.0].map(|value| level(value, 8.0, 8)), [0, 0, 0, 3, 7, 7]);
+        assert_eq!([f64::NAN, f64::INFINITY, -1.0].map(|value| level(value, 8.0, 8)), [0, 0, 0]);
+        assert_eq!(level(1.0, 0.0, 8), 0);
+    }
+}

@@ -1,0 +1,346 @@
+//! Questions: a text, perhaps some fields, and a confirmation, which for what destroys is typed.
+
+use crate::console::action::Action;
+use crate::console::canvas::Canvas;
+use crate::console::key::Key;
+use crate::console::theme::Role;
+use crate::console::widget::input::Input;
+use crate::text;
+
+/// A line of the text: indentation is the text's own.
+pub type Line = (String, Role);
+
+/// A field of a dialog.
+#[derive(Debug, Clone)]
+pub enum Field {
+    /// Yes or no.
+    Toggle {
+        /// What is asked.
+        label: String,
+        /// The answer.
+        on: bool,
+    },
+    /// Text.
+    Text {
+        /// What is asked.
+        label: String,
+        /// What is typed.
+        input: Input,
+        /// Says what is wrong with it.
+        check: fn(&str) -> Result<(), String>,
+    },
+}
+
+/// How a dialog is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirm {
+    /// There is nothing to confirm: any way out closes it.
+    Nothing,
+    /// By enter.
+    Enter {
+        /// What enter does, in a word or two.
+        does: &'static str,
+    },
+    /// By typing this, and enter.
+    Typed {
+        /// What is to be typed.
+        expected: String,
+        /// What is typed so far.
+        input: Input,
+        /// What enter does then.
+        does: &'static str,
+    },
+}
+
+/// A dialog.
+#[derive(Debug, Clone)]
+pub struct Dialog {
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub body: Vec<Line>,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// How it is confirmed.
+    pub confirm: Confirm,
+    /// Whether it is about destroying something.
+    pub destroys: bool,
+    /// What has the keys: a field, or behind the last one the confirmation.
+    focus: usize,
+    /// The first line of the text that is seen.
+    top: usize,
+}
+
+/// What a key did to a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It goes on.
+    Open,
+    /// A toggle was switched.
+    Toggled(usize),
+    /// It is confirmed.
+    Confirmed,
+    /// It is closed without.
+    Cancelled,
+}
+
+impl Dialog {
+    /// A dialog without fields. The confirmation has the keys.
+    pub fn new(title: impl Into<String>, body: Vec<Line>, confirm: Confirm) -> Self {
+        Self { title: title.into(), body, fields: Vec::new(), confirm, destroys: false, focus: 0, top: 0 }
+    }
+
+    /// The same with fields, above the confirmation, which has the keys at first.
+    #[must_use]
+    pub fn with(mut self, fields: Vec<Field>) -> Self {
+        self.focus = fields.len();
+        self.fields = fields;
+        self
+    }
+
+    /// The same about destroying something.
+    #[must_use]
+    pub fn destroying(mut self) -> Self {
+        self.destroys = true;
+        self
+    }
+
+    /// Whether text is being typed, so that letters are no keys.
+    pub fn is_typing(&self) -> bool {
+        matches!(self.fields.get(self.focus), Some(Field::Text { .. }))
+            || (self.focus >= self.fields.len() && matches!(self.confirm, Confirm::Typed { .. }))
+    }
+
+    /// What stands in the way of a confirmation.
+    pub fn problem(&self) -> Option<String> {
+        for field in &self.fields {
+            if let Field::Text { label, input, check } = field
+                && let Err(why) = check(&input.text())
+            {
+                return Some(format!("{label}: {why}"));
+            }
+        }
+        match &self.confirm {
+            Confirm::Typed { expected, input, .. } if input.text().trim() != expected => {
+                Some(format!("type {expected} to go on"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes a key.
+    pub fn press(&mut self, key: Key, action: Option<Action>) -> Answer {
+        match key {
+            key if key == Key::named("esc") => return Answer::Cancelled,
+            key if key == Key::named("tab") || key == Key::named("shift-tab") => {
+                let stops = self.fields.len() + 1;
+                let step = if key == Key::named("tab") { 1 } else { stops - 1 };
+                self.focus = (self.focus + step) % stops;
+                return Answer::Open;
+            }
+            key if key == Key::named("enter") => return self.enter(),
+            _ => {}
+        }
+        let focus = self.focus;
+        if let Some(Field::Toggle { on, .. }) = self.fields.get_mut(focus)
+            && key == Key::named("space")
+        {
+            *on = !*on;
+            return Answer::Toggled(focus);
+        }
+        if self.typed().is_some_and(|input| input.press(key)) {
+            return Answer::Open;
+        }
+        match action {
+            Some(Action::Up) => self.top = self.top.saturating_sub(1),
+            Some(Action::Down) => self.top += 1,
+            Some(Action::PageUp) => self.top = self.top.saturating_sub(8),
+            Some(Action::PageDown) => self.top += 8,
+            Some(Action::Back | Action::Quit) if !self.is_typing() => return Answer::Cancelled,
+            _ => {}
+        }
+        self.top = self.top.min(self.body.len().saturating_sub(1));
+        Answer::Open
+    }
+
+    /// Takes pasted text in.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(input) = self.typed() {
+            input.paste(text);
+        }
+    }
+
+    /// What is being typed into, if anything is.
+    fn typed(&mut self) -> Option<&mut Input> {
+        match (self.fields.get_mut(self.focus), &mut self.confirm) {
+            (Some(Field::Text { input, .. }), _) | (None, Confirm::Typed { input, .. }) => Some(input),
+            _ => None,
+        }
+    }
+
+    fn enter(&mut self) -> Answer {
+        let focus = self.focus;
+        if let Some(Field::Toggle { on, .. }) = self.fields.get_mut(focus) {
+            *on = !*on;
+            return Answer::Toggled(focus);
+        }
+        match self.confirm {
+            Confirm::Nothing => Answer::Cancelled,
+            _ if self.problem().is_none() => Answer::Confirmed,
+            _ => Answer::Open,
+        }
+    }
+
+    /// Whether the toggle of that number is on.
+    pub fn is_on(&self, field: usize) -> bool {
+        matches!(self.fields.get(field), Some(Field::Toggle { on: true, .. }))
+    }
+
+    /// How wide and high it would like to be.
+    fn wish(&self) -> (usize, usize) {
+        let widths =
+            self.body.iter().map(|(line, _)| text::width(line)).chain([text::width(&self.title) + 4, 44]);
+        let below = self.fields.len() + if self.fields.is_empty() { 0 } else { 1 } + self.confirm_rows();
+        (widths.max().unwrap_or_default() + 6, self.body.len() + below + 4)
+    }
+
+    fn confirm_rows(&self) -> usize {
+        match self.confirm {
+            Confirm::Nothing | Confirm::Enter { .. } => 1,
+            Confirm::Typed { .. } => 3,
+        }
+    }
+
+    /// Draws it in the middle, over what is there.
+    pub fn draw(&self, canvas: &mut Canvas<'_>) {
+        let (wide, high) = self.wish();
+        let fit = |wish: usize, room: u16| u16::try_from(wish).unwrap_or(u16::MAX).min(room);
+        let (width, height) = (fit(wide, canvas.width()), fit(high, canvas.height()));
+        let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
+        let mut window = canvas.part(x, y, width, height);
+        window.clear();
+        window.frame(&self.title, if self.destroys { Role::Bad } else { Role::Accent });
+        let mut inside = window.inside(3, 2);
+        let below = u16::try_from(self.wish().1 - self.body.len() - 4).unwrap_or(0);
+        let room = inside.height().saturating_sub(below);
+        self.draw_body(&mut inside, room);
+        let mut row = inside.height().saturating_sub(below);
+        for (index, field) in self.fields.iter().enumerate() {
+            self.draw_field(&mut inside, row, index, field);
+            row += 1;
+        }
+        if !self.fields.is_empty() {
+            row += 1;
+        }
+        self.draw_confirm(&mut inside, row);
+    }
+
+    fn draw_body(&self, canvas: &mut Canvas<'_>, room: u16) {
+        let hidden = self.body.len().saturating_sub(usize::from(room));
+        let top = self.top.min(hidden);
+        for (y, (line, role)) in (0..room).zip(self.body.iter().skip(top)) {
+            canvas.put(0, y, line, *role);
+        }
+        if top < hidden && room > 0 {
+            let left = self.body.len() - top - usize::from(room) + 1;
+            let mut last = canvas.part(0, room - 1, canvas.width(), 1);
+            last.clear();
+            last.put(0, 0, &format!("{left} more lines: page-down"), Role::Faint);
+        }
+    }
+
+    fn draw_field(&self, canvas: &mut Canvas<'_>, row: u16, index: usize, field: &Field) {
+        let role = if self.focus == index { Role::Accent } else { Role::Text };
+        match field {
+            Field::Toggle { label, on } => {
+                canvas.line(0, row, &[(if *on { "[x] " } else { "[ ] " }, role), (label, role)]);
+            }
+            Field::Text { label, input, .. } => {
+                let x = canvas.line(0, row, &[(label, role), ("  ", role)]);
+                input.draw(canvas, x, row);
+            }
+        }
+    }
+
+    fn draw_confirm(&self, canvas: &mut Canvas<'_>, row: u16) {
+        let out = [("esc", Role::Key), (" close", Role::Faint)];
+        match &self.confirm {
+            Confirm::Nothing => {
+                canvas.line(0, row, &out);
+            }
+            Confirm::Enter { does } => {
+                let role = if self.destroys { Role::Bad } else { Role::Key };
+                let does = format!(" {does}   ");
+                canvas.line(
+                    0,
+                    row,
+                    &[("enter", role), (&does, Role::Text), out[0], (" cancel", Role::Faint)],
+                );
+            }
+            Confirm::Typed { expected, input, does } => {
+                let focused = self.focus >= self.fields.len();
+                let x = canvas.line(
+                    0,
+                    row,
+                    &[
+                        ("Type ", Role::Text),
+                        (expected, Role::Strong),
+                        (" to go on:  ", if focused { Role::Accent } else { Role::Text }),
+                    ],
+                );
+                input.draw(canvas, x, row);
+                let ready = self.problem().is_none();
+                let does = format!(" {does}   ");
+                let hint = [
+                    ("enter", if ready { Role::Bad } else { Role::Faint }),
+                    (does.as_str(), if ready { Role::Text } else { Role::Faint }),
+                    ("tab", Role::Key),
+                    (" next field   ", Role::Faint),
+                    out[0],
+                    (" cancel", Role::Faint),
+                ];
+                let shown: Vec<(&str, Role)> = if self.fields.is_empty() {
+                    hint.iter()
+                        .copied()
+                        .filter(|(text, _)| *text != "tab" && *text != " next field   ")
+                        .collect()
+                } else {
+                    hint.to_vec()
+                };
+                canvas.line(0, row + 2, &shown);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn teardown() -> Dialog {
+        let confirm =
+            Confirm::Typed { expected: "demo".to_owned(), input: Input::default(), does: "tear down" };
+        Dialog::new("Tear down", vec![("everything".to_owned(), Role::Text)], confirm)
+            .with(vec![Field::Toggle { label: "with data".to_owned(), on: false }])
+            .destroying()
+    }
+
+    #[test]
+    fn what_destroys_goes_on_only_when_its_name_is_typed() {
+        let mut dialog = teardown();
+        assert_eq!(dialog.press(Key::named("enter"), None), Answer::Open);
+        for character in "demo".chars() {
+            assert_eq!(dialog.press(Key::char(character), Some(Action::Quit)), Answer::Open);
+        }
+        assert_eq!(dialog.press(Key::named("enter"), None), Answer::Confirmed);
+    }
+
+    #[test]
+    fn a_toggle_is_switched_by_space_and_the_rest_by_esc() {
+        let mut dialog = teardown();
+        dialog.press(Key::named("tab"), None);
+        assert_eq!(dialog.press(Key::named("space"), None), Answer::Toggled(0));
+        assert!(dialog.is_on(0));
+        assert_eq!(dialog.press(Key::named("esc"), None), Answer::Cancelled);
+    }
+}

@@ -1,0 +1,42 @@
+//! A heat map: rows and columns of cells whose intensity says how much.
+
+use super::bars::level;
+use crate::console::canvas::Canvas;
+use crate::console::theme::{HEATS, Role};
+
+/// A heat map's values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HeatMap {
+    /// The columns' heads.
+    pub columns: Vec<String>,
+    /// Each row's head and its cells; `None` is a cell of which nothing is known.
+    pub rows: Vec<(String, Vec<Option<f64>>)>,
+}
+
+/// Draws it, cells of two columns' width each; `chosen` is a row and a column.
+pub fn draw(canvas: &mut Canvas<'_>, map: &HeatMap, chosen: Option<(usize, usize)>) {
+    let heads = map.rows.iter().map(|(head, _)| crate::text::width(head)).max().unwrap_or_default();
+    let heads = u16::try_from(heads).unwrap_or(u16::MAX).min(canvas.width() / 3);
+    let highest = map.rows.iter().flat_map(|(_, cells)| cells).flatten().copied().fold(0.0, f64::max);
+    let x_of =
+        |column: usize| heads.saturating_add(1).saturating_add(u16::try_from(column * 2).unwrap_or(u16::MAX));
+    // Two cells hold one digit or two: longer heads would run into one another.
+    for (column, head) in map.columns.iter().enumerate() {
+        canvas.part(x_of(column), 0, 2, 1).put(0, 0, head, Role::Faint);
+    }
+    let (full, empty) = (canvas.signs().bars[7], canvas.signs().unknown);
+    for (row, (y, (head, cells))) in (1..canvas.height()).zip(&map.rows).enumerate() {
+        canvas.part(0, y, heads, 1).put(0, 0, head, Role::Faint);
+        for (column, cell) in cells.iter().enumerate() {
+            let role = match cell {
+                Some(value) => {
+                    Role::Heat(u8::try_from(level(*value, highest, usize::from(HEATS))).unwrap_or(0))
+                }
+                None => Role::Faint,
+            };
+            let sign = if cell.is_some() { full.repeat(2) } else { format!("{empty} ") };
+            let role = if chosen == Some((row, column)) { Role::Chosen } else { role };
+            canvas.part(x_of(column), y, 2, 1).put(0, 0, &sign, role);
+        }
+    }
+}

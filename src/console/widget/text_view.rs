@@ -1,0 +1,115 @@
+//! A text to read: wrapped or scrolled sideways, and searched.
+
+use crate::console::action::Action;
+use crate::console::canvas::Canvas;
+use crate::console::theme::Role;
+use crate::text;
+
+/// Where the operator is in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextState {
+    /// The first line that is seen.
+    pub top: usize,
+    /// The first column that is seen, if lines are not wrapped.
+    pub left: usize,
+    /// Whether long lines go on below.
+    pub wrap: bool,
+    /// What is looked for.
+    pub search: String,
+}
+
+impl Default for TextState {
+    fn default() -> Self {
+        Self { top: 0, left: 0, wrap: true, search: String::new() }
+    }
+}
+
+/// The lines as they are shown in so many columns.
+pub fn lines(text: &str, state: &TextState, width: usize) -> Vec<String> {
+    let safe = text.lines().map(text::sanitise);
+    if state.wrap { safe.flat_map(|line| text::wrap(&line, width.max(1))).collect() } else { safe.collect() }
+}
+
+impl TextState {
+    /// Moves as an action says; `false` if it is no movement.
+    pub fn act(&mut self, action: Action, lines: usize, seen: usize) -> bool {
+        let last = lines.saturating_sub(seen);
+        let page = seen.max(2) - 1;
+        match action {
+            Action::Up => self.top = self.top.saturating_sub(1),
+            Action::Down => self.top += 1,
+            Action::PageUp => self.top = self.top.saturating_sub(page),
+            Action::PageDown => self.top += page,
+            Action::First => self.top = 0,
+            Action::Last => self.top = last,
+            Action::Left => self.left = self.left.saturating_sub(8),
+            Action::Right if !self.wrap => self.left += 8,
+            _ => return false,
+        }
+        self.top = self.top.min(last);
+        true
+    }
+
+    /// Goes to the next line that holds what is looked for, round and round.
+    pub fn find_next(&mut self, lines: &[String]) {
+        let wanted = self.search.to_lowercase();
+        if wanted.is_empty() {
+            return;
+        }
+        let holds =
+            |index: &usize| lines.get(*index).is_some_and(|line| line.to_lowercase().contains(&wanted));
+        let from_here = (self.top + 1..lines.len()).chain(0..=self.top);
+        if let Some(found) = from_here.into_iter().find(holds) {
+            self.top = found;
+        }
+    }
+}
+
+/// Draws it.
+pub fn draw(canvas: &mut Canvas<'_>, text: &str, state: &TextState) {
+    let lines = lines(text, state, usize::from(canvas.width()));
+    let wanted = state.search.to_lowercase();
+    for (y, line) in (0..canvas.height()).zip(lines.iter().skip(state.top)) {
+        let shown: String = if state.wrap { line.clone() } else { skip(line, state.left) };
+        let found = !wanted.is_empty() && line.to_lowercase().contains(&wanted);
+        canvas.put(0, y, &shown, if found { Role::Accent } else { Role::Text });
+    }
+}
+
+fn skip(line: &str, columns: usize) -> String {
+    use unicode_segmentation::UnicodeSegmentation;
+    let mut passed = 0;
+    line.graphemes(true)
+        .skip_while(|grapheme| {
+            let hidden = passed < columns;
+            passed += text::width(grapheme);
+            hidden
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_goes_round() {
+        let lines: Vec<String> = ["one", "two", "One more", "three"].map(str::to_owned).into();
+        let mut state = TextState { search: "one".to_owned(), ..TextState::default() };
+        state.find_next(&lines);
+        assert_eq!(state.top, 2);
+        state.find_next(&lines);
+        assert_eq!(state.top, 0);
+    }
+
+    #[test]
+    fn nothing_is_seen_beyond_the_end() {
+        let mut state = TextState::default();
+        for _ in 0..100 {
+            state.act(Action::PageDown, 30, 10);
+        }
+        assert_eq!(state.top, 20);
+        state.act(Action::Last, 3, 10);
+        assert_eq!(state.top, 0);
+    }
+}

@@ -1,0 +1,60 @@
+//! Numbers and times as people say them.
+
+use jiff::Timestamp;
+
+/// `3,702`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1.2 GB`, in steps of 1,000, as storage is billed and disks are sold.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut unit = 0;
+    let mut scale: u64 = 1;
+    while number / scale >= 1000 && unit + 1 < UNITS.len() {
+        scale *= 1000;
+        unit += 1;
+    }
+    let (whole, tenth) = (number / scale, number % scale * 10 / scale);
+    match unit {
+        0 => format!("{number} B"),
+        _ if whole < 10 => format!("{whole}.{tenth} {}", UNITS[unit]),
+        _ => format!("{whole} {}", UNITS[unit]),
+    }
+}
+
+/// `now`, `42 s`, `3 min`, `2 h`, `5 d`: how long ago `then` was.
+pub fn since(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0 => "now".to_owned(),
+        1..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min", seconds / 60),
+        3600..=86_399 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_said_as_people_say_them() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_250, 12_500, 1_250_000_000].map(bytes),
+            ["0 B", "999 B", "1.2 kB", "12 kB", "1.2 GB"]
+        );
+        assert_eq!(bytes(u64::MAX), "18 EB");
+    }
+}
