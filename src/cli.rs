@@ -158,7 +158,7 @@ enum Command {
     Down(stack::Down),
     /// Show the stack's state, drift and cost
     Status(stack::Status),
-    /// Run an embedded cloud on this machine: no account, no money
+    /// Run an embedded cloud on this machine, with the console over it: no account, no money
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
     /// Check settings, credentials, permissions, clock, ssh and disk
@@ -203,6 +203,7 @@ impl Context {
     }
 
     /// The same run with settings that beat all others.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn with_settings(mut self, settings: &[(&str, String)]) -> Result<Self, CliError> {
         self.global.set.extend(settings.iter().map(|(key, value)| format!("{key}={value}")));
         Self::new(self.global, self.stop)

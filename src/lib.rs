@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! cli        the command line: parses, asks, prints text or JSON, gives exit codes
+//! console    the terminal console: state is data, effects are data, one driver
 //!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
 //!   │

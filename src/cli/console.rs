@@ -18,9 +18,6 @@ use crate::console::{self, Ending};
 #[command(after_help = "Example: hydrant --readonly")]
 pub(super) struct Console {}
 
-/// What the header calls the place of an endpoint that is the sandbox's own.
-pub(super) const SANDBOX: &str = "sandbox";
-
 impl Console {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         let target = match context.settings.endpoint_url.as_ref() {

@@ -1,12 +1,14 @@
-//! `hydrant sandbox`: the embedded cloud of this machine, served until it is stopped.
+//! `hydrant sandbox`: the embedded cloud of this machine, under the console or served until it is stopped.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use super::style::{answer, talk};
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, console};
+use crate::console::app::Target;
 use crate::sandbox::{AnyFault, Dialect, Lake, Options, Pace, Sandbox};
 
 /// Run an embedded cloud on this machine: no account, no money
@@ -73,43 +75,52 @@ impl SandboxCommand {
         if let Some(hours) = self.lake {
             sandbox.fill_when_made(lake(&context, hours));
         }
-        let variables = variables(&sandbox);
-        if let Some(why) = sandbox.ssh_missing() {
-            talk!("hydrant: {why}");
-        }
         if self.serve {
-            answer!("{}", line(&sandbox, &variables));
-        } else {
-            for (name, value) in &variables {
-                answer!("export {name}={value}");
+            if let Some(why) = sandbox.ssh_missing() {
+                talk!("hydrant: {why}");
             }
-            talk!(
-                "Serving until Ctrl+C. In another terminal, the lines above make every command use this sandbox."
-            );
+            answer!("{}", line(&sandbox));
+            context.stop.cancelled().await;
+            return Ok(Exit::Done);
         }
-        context.stop.cancelled().await;
+        let context = context.with_settings(&settings(&sandbox))?;
+        // The sandbox lives as long as the console over it.
+        let ended = console::open(context, Target { words: "sandbox".to_owned(), real: false }).await;
         drop(sandbox);
-        Ok(Exit::Done)
+        ended
     }
 }
 
-/// What makes every other command use the sandbox.
-fn variables(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
+/// Settings that make a command use the sandbox, and the variables that say the same.
+fn settings(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
     vec![
-        ("AWS_ACCESS_KEY_ID", "sandbox".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
-        ("AWS_REGION", REGION.to_owned()),
-        ("AWS_ENDPOINT_URL", sandbox.endpoint_url()),
-        ("X_API_URL", sandbox.x_api_url().to_owned()),
-        ("JETSTREAM_URL", sandbox.jetstream_url().to_owned()),
-        ("HYDRANT_X_API_KEY", "sandbox".to_owned()),
-        ("HYDRANT_X_API_KEY_SECRET", "sandbox".to_owned()),
-        ("HYDRANT_HOST_ADDRESS", sandbox.ssh_address().to_string()),
-        ("HYDRANT_HOST_USER", sandbox.ssh_user().to_owned()),
+        ("aws_access_key_id", "sandbox".to_owned()),
+        ("aws_secret_access_key", "sandbox".to_owned()),
+        ("region", REGION.to_owned()),
+        ("endpoint_url", sandbox.endpoint_url()),
+        ("x_api_key", "sandbox".to_owned()),
+        ("x_api_key_secret", "sandbox".to_owned()),
+        ("host_address", sandbox.ssh_address().to_string()),
+        ("host_user", sandbox.ssh_user().to_owned()),
     ]
 }
 
-fn line(sandbox: &Sandbox, variables: &[(&'static str, String)]) -> serde_json::Value {
+/// The same as variables: where others know one, in the name that others know too.
+fn variables(sandbox: &Sandbox) -> BTreeMap<String, String> {
+    let known = |key: &str| match key {
+        "aws_access_key_id" | "aws_secret_access_key" => key.to_uppercase(),
+        "region" => "AWS_REGION".to_owned(),
+        "endpoint_url" => "AWS_ENDPOINT_URL".to_owned(),
+        own => format!("HYDRANT_{}", own.to_uppercase()),
+    };
+    let mut variables: BTreeMap<String, String> =
+        settings(sandbox).into_iter().map(|(key, value)| (known(key), value)).collect();
+    variables.insert("X_API_URL".to_owned(), sandbox.x_api_url().to_owned());
+    variables.insert("JETSTREAM_URL".to_owned(), sandbox.jetstream_url().to_owned());
+    variables
+}
+
+fn line(sandbox: &Sandbox) -> serde_json::Value {
     let missing = sandbox.ssh_missing();
     json!({
         "endpoint_url": sandbox.endpoint_url(),
@@ -123,7 +134,7 @@ fn line(sandbox: &Sandbox, variables: &[(&'static str, String)]) -> serde_json::
             "available": missing.is_none(),
             "missing": missing,
         },
-        "env": variables.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "env": variables(sandbox),
     })
 }
 

@@ -165,12 +165,13 @@ def _(c):
 
 
 @check("firehose", "a prefix may have a random part", moto=DIFFERS,
-       aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits")
+       aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits; a prefix without a timestamp "
+           "expression gets the hour")
 def _(c):
     made = stream(c, Prefix="raw/!{firehose:random-string}/", **NO_ERRORS)
     made.put(b"x")
     [key] = made.delivered("raw/")
-    matches(c, rf"raw/[A-Za-z0-9_-]{{11}}/{object_name(made)}", key)
+    matches(c, rf"raw/[A-Za-z0-9_-]{{11}}/\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}", key)
 
 
 @check("firehose", "an object's extension can be chosen", moto=DIFFERS,
