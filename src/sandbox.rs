@@ -177,7 +177,7 @@ impl Sandbox {
             seed: options.seed,
             faults: x_faults,
         };
-        let feed = feed::start(feed, options.pace, stop.clone()).await.map_err(no_port(0))?;
+        let feed = feed::start(feed, options.pace, stop.clone()).map_err(no_port(0))?;
         let host = host::Options { port: options.ssh_port, endpoint: address };
         let host = host::start(Arc::clone(&shared), &folder, host, stop.clone())
             .map_err(no_port(options.ssh_port))?;
