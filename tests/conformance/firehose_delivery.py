@@ -45,15 +45,28 @@ def matches(c, pattern, key):
     c.holds(re.fullmatch(pattern, key), f"the key is {key!r}, which is not {pattern}")
 
 
-@check("firehose", "a stream that is being made takes no records", moto=DIFFERS,
-       aws="Firehose API Reference, CreateDeliveryStream: sending data to a stream that is not ACTIVE causes an exception")
+@check(
+    "firehose",
+    "a stream that is being made takes no records",
+    moto=DIFFERS,
+    aws="Firehose API Reference, CreateDeliveryStream: sending data to a stream that is not ACTIVE causes an exception",
+)
 def _(c):
     made = unfinished_stream(c)
-    c.refused("ResourceNotFoundException", c.firehose.put_record, status=400, DeliveryStreamName=made.name,
-              Record={"Data": b"x"})
+    c.refused(
+        "ResourceNotFoundException",
+        c.firehose.put_record,
+        status=400,
+        DeliveryStreamName=made.name,
+        Record={"Data": b"x"},
+    )
 
 
-@check("firehose", "each record gets an id", aws=f"{BATCH}: RequestResponses correspond to Records, each with a RecordId; FailedPutCount")
+@check(
+    "firehose",
+    "each record gets an id",
+    aws=f"{BATCH}: RequestResponses correspond to Records, each with a RecordId; FailedPutCount",
+)
 def _(c):
     answer = stream(c).put(b"one", b"two", b"three")
     c.same((answer["FailedPutCount"], len(answer["RequestResponses"])), (0, 3))
@@ -63,7 +76,9 @@ def _(c):
 
 @check("firehose", "a single record gets an id", aws=f"{PUT}: RecordId")
 def _(c):
-    c.holds(c.firehose.put_record(DeliveryStreamName=stream(c).name, Record={"Data": b"x"})["RecordId"], "no RecordId")
+    c.holds(
+        c.firehose.put_record(DeliveryStreamName=stream(c).name, Record={"Data": b"x"})["RecordId"], "no RecordId"
+    )
 
 
 @check("firehose", "a batch of 500 records is accepted", aws=f"{BATCH}: each request supports up to 500 records")
@@ -72,35 +87,71 @@ def _(c):
     c.same((answer["FailedPutCount"], len(answer["RequestResponses"])), (0, 500))
 
 
-@check("firehose", "a batch of 501 records is refused", moto=DIFFERS, aws=f"{BATCH}: each request supports up to 500 records")
+@check(
+    "firehose",
+    "a batch of 501 records is refused",
+    moto=DIFFERS,
+    aws=f"{BATCH}: each request supports up to 500 records",
+)
 def _(c):
-    c.refused(INVALID, c.firehose.put_record_batch, status=400, DeliveryStreamName=stream(c).name,
-              Records=records(*[b"x"] * 501))
+    c.refused(
+        INVALID,
+        c.firehose.put_record_batch,
+        status=400,
+        DeliveryStreamName=stream(c).name,
+        Records=records(*[b"x"] * 501),
+    )
 
 
 @check("firehose", "a batch of no records is refused", moto=DIFFERS, aws=f"{BATCH}: Records has 1 to 500 items")
 def _(c):
-    c.refused(INVALID, c.unchecked("firehose").put_record_batch, status=400, DeliveryStreamName=stream(c).name, Records=[])
+    c.refused(
+        INVALID,
+        c.unchecked("firehose").put_record_batch,
+        status=400,
+        DeliveryStreamName=stream(c).name,
+        Records=[],
+    )
 
 
-@check("firehose", "a record of 1,024,000 bytes is accepted", aws="Firehose API Reference, Record: Data is at most 1,024,000 bytes before base64")
+@check(
+    "firehose",
+    "a record of 1,024,000 bytes is accepted",
+    aws="Firehose API Reference, Record: Data is at most 1,024,000 bytes before base64",
+)
 def _(c):
     c.same(stream(c).put(b"x" * 1_024_000)["FailedPutCount"], 0)
 
 
-@check("firehose", "a record of 1,024,001 bytes is refused", moto=DIFFERS,
-       aws="Firehose API Reference, Record: Data is at most 1,024,000 bytes before base64")
+@check(
+    "firehose",
+    "a record of 1,024,001 bytes is refused",
+    moto=DIFFERS,
+    aws="Firehose API Reference, Record: Data is at most 1,024,000 bytes before base64",
+)
 def _(c):
     name = stream(c).name
     large = b"x" * 1_024_001
     c.refused(INVALID, c.firehose.put_record, status=400, DeliveryStreamName=name, Record={"Data": large})
-    c.refused(INVALID, c.firehose.put_record_batch, status=400, DeliveryStreamName=name, Records=records(b"small", large))
+    c.refused(
+        INVALID, c.firehose.put_record_batch, status=400, DeliveryStreamName=name, Records=records(b"small", large)
+    )
 
 
-@check("firehose", "a batch of more than 4 MiB is refused", moto=DIFFERS, aws=f"{BATCH}: up to a limit of 4 MiB for the entire request")
+@check(
+    "firehose",
+    "a batch of more than 4 MiB is refused",
+    moto=DIFFERS,
+    aws=f"{BATCH}: up to a limit of 4 MiB for the entire request",
+)
 def _(c):
-    c.refused(INVALID, c.firehose.put_record_batch, status=400, DeliveryStreamName=stream(c).name,
-              Records=records(*[b"x" * 1_000_000] * 5))
+    c.refused(
+        INVALID,
+        c.firehose.put_record_batch,
+        status=400,
+        DeliveryStreamName=stream(c).name,
+        Records=records(*[b"x" * 1_000_000] * 5),
+    )
 
 
 @check("firehose", "a batch of 3 MB is accepted", aws=f"{BATCH}: up to a limit of 4 MiB for the entire request")
@@ -108,7 +159,11 @@ def _(c):
     c.same(stream(c).put(*[b"x" * 1_000_000] * 3)["FailedPutCount"], 0)
 
 
-@check("firehose", "records are joined without anything between", aws=f"{DELIVERY}: records are concatenated; delimiters are the producer's")
+@check(
+    "firehose",
+    "records are joined without anything between",
+    aws=f"{DELIVERY}: records are concatenated; delimiters are the producer's",
+)
 def _(c):
     made = stream(c)
     parts = (b"one\n", b"two", b"three\n")
@@ -127,8 +182,11 @@ def _(c):
     c.same(made.delivered_bytes(256), data)
 
 
-@check("firehose", "an object's key has the hour, the stream, the version, the time and an id",
-       aws=f"{DELIVERY}: YYYY/MM/dd/HH/DeliveryStreamName-DeliveryStreamVersion-YYYY-MM-dd-HH-MM-SS-RandomString in UTC")
+@check(
+    "firehose",
+    "an object's key has the hour, the stream, the version, the time and an id",
+    aws=f"{DELIVERY}: YYYY/MM/dd/HH/DeliveryStreamName-DeliveryStreamVersion-YYYY-MM-dd-HH-MM-SS-RandomString in UTC",
+)
 def _(c):
     made = stream(c)
     made.put(b"x")
@@ -138,7 +196,12 @@ def _(c):
     c.holds(key[:13] in [hour.strftime("%Y/%m/%d/%H") for hour in hours], f"the hour of {key} is not now's")
 
 
-@check("firehose", "a prefix stands before the hour", moto=DIFFERS, aws=f"{DELIVERY}: a prefix without expressions is followed by YYYY/MM/dd/HH/")
+@check(
+    "firehose",
+    "a prefix stands before the hour",
+    moto=DIFFERS,
+    aws=f"{DELIVERY}: a prefix without expressions is followed by YYYY/MM/dd/HH/",
+)
 def _(c):
     made = stream(c, Prefix="raw/a-")
     made.put(b"x")
@@ -146,8 +209,12 @@ def _(c):
     matches(c, rf"raw/a-\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}", key)
 
 
-@check("firehose", "a prefix with expressions is evaluated and has no hour after it", moto=DIFFERS,
-       aws=f"{PREFIXES}: !{{timestamp:…}} takes Java's DateTimeFormatter patterns; then YYYY/MM/dd/HH/ is not added")
+@check(
+    "firehose",
+    "a prefix with expressions is evaluated and has no hour after it",
+    moto=DIFFERS,
+    aws=f"{PREFIXES}: !{{timestamp:…}} takes Java's DateTimeFormatter patterns; then YYYY/MM/dd/HH/ is not added",
+)
 def _(c):
     made = stream(c, Prefix="raw/year=!{timestamp:yyyy}/day=!{timestamp:MM-dd}/hour=!{timestamp:HH}/", **NO_ERRORS)
     made.put(b"x")
@@ -155,8 +222,12 @@ def _(c):
     matches(c, rf"raw/year=\d{{4}}/day=\d\d-\d\d/hour=\d\d/{object_name(made)}", key)
 
 
-@check("firehose", "a prefix with expressions need not end with a slash", moto=DIFFERS,
-       aws=f"{PREFIXES}: the evaluated prefix is followed by the object's name, whatever it ends with")
+@check(
+    "firehose",
+    "a prefix with expressions need not end with a slash",
+    moto=DIFFERS,
+    aws=f"{PREFIXES}: the evaluated prefix is followed by the object's name, whatever it ends with",
+)
 def _(c):
     made = stream(c, Prefix="raw/!{timestamp:yyyy}-", **NO_ERRORS)
     made.put(b"x")
@@ -164,9 +235,12 @@ def _(c):
     matches(c, rf"raw/\d{{4}}-{object_name(made)}", key)
 
 
-@check("firehose", "a prefix may have a random part", moto=DIFFERS,
-       aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits; a prefix without a timestamp "
-           "expression gets the hour")
+@check(
+    "firehose",
+    "a prefix may have a random part",
+    moto=DIFFERS,
+    aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits",
+)
 def _(c):
     made = stream(c, Prefix="raw/!{firehose:random-string}/", **NO_ERRORS)
     made.put(b"x")
@@ -174,8 +248,12 @@ def _(c):
     matches(c, rf"raw/[A-Za-z0-9_-]{{11}}/\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}", key)
 
 
-@check("firehose", "an object's extension can be chosen", moto=DIFFERS,
-       aws="Firehose API Reference, ExtendedS3DestinationConfiguration: FileExtension overrides the default extension")
+@check(
+    "firehose",
+    "an object's extension can be chosen",
+    moto=DIFFERS,
+    aws="Firehose API Reference, ExtendedS3DestinationConfiguration: FileExtension overrides the default extension",
+)
 def _(c):
     made = stream(c, FileExtension=".json")
     made.put(b"{}")
@@ -183,8 +261,12 @@ def _(c):
     matches(c, rf"\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}\.json", key)
 
 
-@check("firehose", "the hour can be of another time zone", moto=DIFFERS,
-       aws="Firehose API Reference, ExtendedS3DestinationConfiguration: CustomTimeZone, UTC by default, for the prefix")
+@check(
+    "firehose",
+    "the hour can be of another time zone",
+    moto=DIFFERS,
+    aws="Firehose API Reference, ExtendedS3DestinationConfiguration: CustomTimeZone, UTC by default, for the prefix",
+)
 def _(c):
     made = stream(c, CustomTimeZone="Asia/Tokyo")
     made.put(b"x")
@@ -194,8 +276,12 @@ def _(c):
     c.holds(key[:13] in hours, f"the hour of {key} is not Tokyo's")
 
 
-@check("firehose", "objects are compressed with gzip", moto=DIFFERS,
-       aws="Firehose Developer Guide, S3 compression: GZIP; the object's key ends with .gz")
+@check(
+    "firehose",
+    "objects are compressed with gzip",
+    moto=DIFFERS,
+    aws="Firehose Developer Guide, S3 compression: GZIP; the object's key ends with .gz",
+)
 def _(c):
     made = stream(c, CompressionFormat="GZIP")
     made.put(b"one\n", b"two\n")
@@ -203,13 +289,19 @@ def _(c):
     matches(c, rf"\d{{4}}/\d\d/\d\d/\d\d/{object_name(made)}\.gz", keys[0])
 
     def lines():
-        return sorted(b"".join(gzip.decompress(body_of(c, made.bucket, key)) for key in made.delivered()).splitlines())
+        return sorted(
+            b"".join(gzip.decompress(body_of(c, made.bucket, key)) for key in made.delivered()).splitlines()
+        )
 
     c.until(lambda: lines() == [b"one", b"two"], 90, "both records")
 
 
-@check("firehose", "few records wait in the buffer", moto=DIFFERS,
-       aws=f"{BUFFERING}: data is delivered when the size or the interval is reached, whichever is first")
+@check(
+    "firehose",
+    "few records wait in the buffer",
+    moto=DIFFERS,
+    aws=f"{BUFFERING}: data is delivered when the size or the interval is reached, whichever is first",
+)
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 128, "IntervalInSeconds": 900})
     made.put(b"x")
@@ -218,21 +310,33 @@ def _(c):
     c.same(keys_of(c, made.bucket), [], "what was delivered")
 
 
-@check("firehose", "a buffer that is full is delivered", aws=f"{BUFFERING}: SizeInMBs is reached before IntervalInSeconds")
+@check(
+    "firehose",
+    "a buffer that is full is delivered",
+    aws=f"{BUFFERING}: SizeInMBs is reached before IntervalInSeconds",
+)
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 900})
     made.put(b"x" * 1_000_000, b"y" * 1_000_000)
     c.holds(len(made.delivered_bytes(1_000_000)) >= 1_000_000, "less than a record was delivered")
 
 
-@check("firehose", "a buffer whose time is over is delivered", aws=f"{BUFFERING}: IntervalInSeconds is reached before SizeInMBs")
+@check(
+    "firehose",
+    "a buffer whose time is over is delivered",
+    aws=f"{BUFFERING}: IntervalInSeconds is reached before SizeInMBs",
+)
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 128, "IntervalInSeconds": 60})
     made.put(b"one\n", b"two\n")
     c.same(sorted(made.delivered_bytes(8).splitlines()), [b"one", b"two"])
 
 
-@check("firehose", "records are gathered, not delivered one by one", aws=f"{BUFFERING}: what is in the buffer is delivered together")
+@check(
+    "firehose",
+    "records are gathered, not delivered one by one",
+    aws=f"{BUFFERING}: what is in the buffer is delivered together",
+)
 def _(c):
     made = stream(c, BufferingHints={"SizeInMBs": 128, "IntervalInSeconds": 60})
     made.put(*[b"x"] * 500)
@@ -240,8 +344,11 @@ def _(c):
     c.holds(len(made.delivered()) < 100, f"there are {len(made.delivered())} objects")
 
 
-@check("firehose", "an object's name tells the stream's version",
-       aws=f"{DELIVERY}: DeliveryStreamVersion begins with 1 and grows with each change of the configuration")
+@check(
+    "firehose",
+    "an object's name tells the stream's version",
+    aws=f"{DELIVERY}: DeliveryStreamVersion begins with 1 and grows with each change of the configuration",
+)
 def _(c):
     made = stream(c)
     made.update(Prefix="second/")
@@ -266,8 +373,12 @@ def logging(group):
     return {"CloudWatchLoggingOptions": {"Enabled": True, "LogGroupName": group, "LogStreamName": "S3Delivery"}}
 
 
-@check("firehose", "a bucket that is gone is told in the log", moto=DIFFERS,
-       aws=f"{ERRORS}: S3.NoSuchBucket, the specified bucket does not exist; with deliveryStreamARN, destination, errorCode and message")
+@check(
+    "firehose",
+    "a bucket that is gone is told in the log",
+    moto=DIFFERS,
+    aws=f"{ERRORS}: S3.NoSuchBucket, the specified bucket does not exist; with deliveryStreamARN, destination, errorCode and message",
+)
 def _(c):
     group = log_group(c, "S3Delivery")
     made = stream(c, **logging(group))
@@ -282,13 +393,20 @@ def _(c):
     c.holds(found[0]["message"], "no message")
 
 
-@check("firehose", "a role that may not write is told in the log", moto=DIFFERS,
-       aws=f"{ERRORS}: S3.AccessDenied, access was denied; the role's policy must allow Firehose to access the bucket")
+@check(
+    "firehose",
+    "a role that may not write is told in the log",
+    moto=DIFFERS,
+    aws=f"{ERRORS}: S3.AccessDenied, access was denied; the role's policy must allow Firehose to access the bucket",
+)
 def _(c):
     group = log_group(c, "S3Delivery")
     made = stream(c, **logging(group))
-    c.iam.put_role_policy(RoleName=made.role_arn.rsplit("/", 1)[1], PolicyName="inline",
-                          PolicyDocument=document(allow("logs:PutLogEvents")))
+    c.iam.put_role_policy(
+        RoleName=made.role_arn.rsplit("/", 1)[1],
+        PolicyName="inline",
+        PolicyDocument=document(allow("logs:PutLogEvents")),
+    )
 
     def put_until_told():
         made.put(b"x")

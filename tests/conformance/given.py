@@ -114,9 +114,7 @@ def remove_role(c, name):
     for policy in c.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         c.iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
     for profile in c.iam.list_instance_profiles_for_role(RoleName=name)["InstanceProfiles"]:
-        c.iam.remove_role_from_instance_profile(
-            InstanceProfileName=profile["InstanceProfileName"], RoleName=name
-        )
+        c.iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=name)
     c.iam.delete_role(RoleName=name)
 
 
@@ -271,9 +269,7 @@ class Stream:
         return self.c.firehose.put_record_batch(DeliveryStreamName=self.name, Records=records)
 
     def describe(self):
-        return self.c.firehose.describe_delivery_stream(DeliveryStreamName=self.name)[
-            "DeliveryStreamDescription"
-        ]
+        return self.c.firehose.describe_delivery_stream(DeliveryStreamName=self.name)["DeliveryStreamDescription"]
 
     def until_active(self):
         self.c.until(lambda: self.describe()["DeliveryStreamStatus"] == "ACTIVE", 90, "the state ACTIVE")

@@ -14,11 +14,16 @@ WRITE = document(allow(["s3:PutObject"], ["arn:aws:s3:::a-bucket/*"]))
 MANAGED_BY_AWS = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 
 
-@check("iam", "an inline policy is given back as it was put",
-       aws="IAM API Reference, GetRolePolicy: RoleName, PolicyName and PolicyDocument, URL-encoded (RFC 3986)")
+@check(
+    "iam",
+    "an inline policy is given back as it was put",
+    aws="IAM API Reference, GetRolePolicy: RoleName, PolicyName and PolicyDocument, URL-encoded (RFC 3986)",
+)
 def _(c):
     name = role(c)["RoleName"]
-    wanted = document(allow("s3:GetObject", "arn:aws:s3:::b/ü+ %2F*", Condition={"Bool": {"aws:SecureTransport": "true"}}))
+    wanted = document(
+        allow("s3:GetObject", "arn:aws:s3:::b/ü+ %2F*", Condition={"Bool": {"aws:SecureTransport": "true"}})
+    )
     c.iam.put_role_policy(RoleName=name, PolicyName="one", PolicyDocument=wanted)
     found = c.iam.get_role_policy(RoleName=name, PolicyName="one")
     c.same((found["RoleName"], found["PolicyName"], found["PolicyDocument"]), (name, "one", json.loads(wanted)))
@@ -33,7 +38,12 @@ def _(c):
     c.same(c.iam.list_role_policies(RoleName=name)["PolicyNames"], ["one"])
 
 
-@check("iam", "inline policies are listed in pages", moto=DIFFERS, aws="IAM API Reference, ListRolePolicies: MaxItems, Marker, IsTruncated")
+@check(
+    "iam",
+    "inline policies are listed in pages",
+    moto=DIFFERS,
+    aws="IAM API Reference, ListRolePolicies: MaxItems, Marker, IsTruncated",
+)
 def _(c):
     name = role(c)["RoleName"]
     for policy in ("a", "b", "c"):
@@ -44,11 +54,22 @@ def _(c):
     c.same(sorted(first["PolicyNames"] + second["PolicyNames"]), ["a", "b", "c"])
 
 
-@check("iam", "a missing inline policy is NoSuchEntity", moto=DIFFERS, aws="IAM API Reference, GetRolePolicy and DeleteRolePolicy: NoSuchEntity (404)")
+@check(
+    "iam",
+    "a missing inline policy is NoSuchEntity",
+    moto=DIFFERS,
+    aws="IAM API Reference, GetRolePolicy and DeleteRolePolicy: NoSuchEntity (404)",
+)
 def _(c):
     name = role(c)["RoleName"]
-    c.refused("NoSuchEntity", c.iam.get_role_policy, status=404, RoleName=name, PolicyName="none",
-              message="The role policy with name none cannot be found.")
+    c.refused(
+        "NoSuchEntity",
+        c.iam.get_role_policy,
+        status=404,
+        RoleName=name,
+        PolicyName="none",
+        message="The role policy with name none cannot be found.",
+    )
     c.refused("NoSuchEntity", c.iam.delete_role_policy, status=404, RoleName=name, PolicyName="none")
 
 
@@ -60,10 +81,18 @@ def _(c):
 
 
 def malformed(title, text, moto=None):
-    @check("iam", f"a policy {title} is malformed", moto=moto, aws=f"{PUT}: MalformedPolicyDocument (400); {GRAMMAR}")
+    @check(
+        "iam", f"a policy {title} is malformed", moto=moto, aws=f"{PUT}: MalformedPolicyDocument (400); {GRAMMAR}"
+    )
     def _(c):
-        c.refused("MalformedPolicyDocument", c.iam.put_role_policy, status=400, RoleName=role(c)["RoleName"],
-                  PolicyName="one", PolicyDocument=text)
+        c.refused(
+            "MalformedPolicyDocument",
+            c.iam.put_role_policy,
+            status=400,
+            RoleName=role(c)["RoleName"],
+            PolicyName="one",
+            PolicyDocument=text,
+        )
 
 
 malformed("that is no JSON", "{ not json")
@@ -71,41 +100,66 @@ malformed("that is not an object", "[]")
 malformed("without statements", json.dumps({"Version": "2012-10-17"}))
 malformed("without a resource", document({"Effect": "Allow", "Action": "s3:GetObject"}))
 malformed("without an action", document({"Effect": "Allow", "Resource": "*"}))
-malformed("that neither allows nor denies", document({"Effect": "Perhaps", "Action": "s3:GetObject", "Resource": "*"}))
+malformed(
+    "that neither allows nor denies", document({"Effect": "Perhaps", "Action": "s3:GetObject", "Resource": "*"})
+)
 malformed("without an effect", document({"Action": "s3:GetObject", "Resource": "*"}))
 malformed("with a principal", document(allow("s3:GetObject", Principal="*")), DIFFERS)
 malformed("whose action names no service", document(allow("GetObject")))
 malformed("whose resource is no ARN", document(allow("s3:GetObject", "a-bucket")))
-malformed("with a version that is none", json.dumps({"Version": "2020-01-01", "Statement": [allow("s3:GetObject")]}))
+malformed(
+    "with a version that is none", json.dumps({"Version": "2020-01-01", "Statement": [allow("s3:GetObject")]})
+)
 malformed("with both Action and NotAction", document(allow("s3:GetObject", NotAction="s3:PutObject")))
 
 
-@check("iam", "a role's inline policies have 10,240 characters together", moto=DIFFERS,
-       aws=f"{QUOTAS}: the total of all inline policies of a role is 10,240 characters without white space; LimitExceeded (409)")
+@check(
+    "iam",
+    "a role's inline policies have 10,240 characters together",
+    moto=DIFFERS,
+    aws=f"{QUOTAS}: the total of all inline policies of a role is 10,240 characters without white space; LimitExceeded (409)",
+)
 def _(c):
     large = document(allow("s3:GetObject", [f"arn:aws:s3:::bucket-{number:04}/*" for number in range(400)]))
-    c.refused("LimitExceeded", c.iam.put_role_policy, status=409, RoleName=role(c)["RoleName"], PolicyName="one",
-              PolicyDocument=large)
+    c.refused(
+        "LimitExceeded",
+        c.iam.put_role_policy,
+        status=409,
+        RoleName=role(c)["RoleName"],
+        PolicyName="one",
+        PolicyDocument=large,
+    )
 
 
-@check("iam", "a managed policy is described as it was made",
-       aws="IAM API Reference, CreatePolicy: PolicyName, PolicyId, Arn, Path, DefaultVersionId, AttachmentCount, IsAttachable")
+@check(
+    "iam",
+    "a managed policy is described as it was made",
+    aws="IAM API Reference, CreatePolicy: PolicyName, PolicyId, Arn, Path, DefaultVersionId, AttachmentCount, IsAttachable",
+)
 def _(c):
     made = managed_policy(c, READ, Description="for a check")
     found = c.iam.get_policy(PolicyArn=made["Arn"])["Policy"]
     c.same(found["Arn"], f"arn:aws:iam::{account(c)}:policy/{made['PolicyName']}", "Arn")
-    c.same((found["DefaultVersionId"], found["AttachmentCount"], found["IsAttachable"], found["Path"]),
-           ("v1", 0, True, "/"))
+    c.same(
+        (found["DefaultVersionId"], found["AttachmentCount"], found["IsAttachable"], found["Path"]),
+        ("v1", 0, True, "/"),
+    )
     c.same(found["Description"], "for a check", "Description")
 
 
-@check("iam", "a managed policy's unique id begins with ANPA", moto=DIFFERS,
-       aws="IAM User Guide, IAM identifiers: unique IDs of managed policies have the prefix ANPA")
+@check(
+    "iam",
+    "a managed policy's unique id begins with ANPA",
+    moto=DIFFERS,
+    aws="IAM User Guide, IAM identifiers: unique IDs of managed policies have the prefix ANPA",
+)
 def _(c):
     c.holds(re.fullmatch(r"ANPA[A-Z0-9]{12,}", managed_policy(c)["PolicyId"]), "the PolicyId has another form")
 
 
-@check("iam", "a managed policy's name is its own", aws="IAM API Reference, CreatePolicy: EntityAlreadyExists (409)")
+@check(
+    "iam", "a managed policy's name is its own", aws="IAM API Reference, CreatePolicy: EntityAlreadyExists (409)"
+)
 def _(c):
     name = managed_policy(c)["PolicyName"]
     c.refused("EntityAlreadyExists", c.iam.create_policy, status=409, PolicyName=name, PolicyDocument=READ)
@@ -119,14 +173,26 @@ def _(c):
     c.refused("NoSuchEntity", c.iam.attach_role_policy, status=404, PolicyArn=arn, RoleName=role(c)["RoleName"])
 
 
-@check("iam", "a malformed managed policy is refused", aws="IAM API Reference, CreatePolicy: MalformedPolicyDocument (400)")
+@check(
+    "iam",
+    "a malformed managed policy is refused",
+    aws="IAM API Reference, CreatePolicy: MalformedPolicyDocument (400)",
+)
 def _(c):
-    c.refused("MalformedPolicyDocument", c.iam.create_policy, status=400, PolicyName=c.name("policy"),
-              PolicyDocument=document({"Effect": "Allow", "Action": "s3:GetObject"}))
+    c.refused(
+        "MalformedPolicyDocument",
+        c.iam.create_policy,
+        status=400,
+        PolicyName=c.name("policy"),
+        PolicyDocument=document({"Effect": "Allow", "Action": "s3:GetObject"}),
+    )
 
 
-@check("iam", "a managed policy has versions",
-       aws="IAM API Reference, CreatePolicyVersion: a new version, which SetAsDefault makes the one in force")
+@check(
+    "iam",
+    "a managed policy has versions",
+    aws="IAM API Reference, CreatePolicyVersion: a new version, which SetAsDefault makes the one in force",
+)
 def _(c):
     arn = managed_policy(c, READ)["Arn"]
     made = c.iam.create_policy_version(PolicyArn=arn, PolicyDocument=WRITE, SetAsDefault=True)["PolicyVersion"]
@@ -137,7 +203,11 @@ def _(c):
     c.same(sorted(one["VersionId"] for one in c.iam.list_policy_versions(PolicyArn=arn)["Versions"]), ["v1", "v2"])
 
 
-@check("iam", "a managed policy has at most five versions", aws=f"{QUOTAS}: 5 versions of a managed policy; LimitExceeded (409)")
+@check(
+    "iam",
+    "a managed policy has at most five versions",
+    aws=f"{QUOTAS}: 5 versions of a managed policy; LimitExceeded (409)",
+)
 def _(c):
     arn = managed_policy(c)["Arn"]
     for _ in range(4):
@@ -145,8 +215,11 @@ def _(c):
     c.refused("LimitExceeded", c.iam.create_policy_version, status=409, PolicyArn=arn, PolicyDocument=READ)
 
 
-@check("iam", "a version's number is never used again",
-       aws="IAM User Guide, Versioning IAM policies: version identifiers grow by one with each version made")
+@check(
+    "iam",
+    "a version's number is never used again",
+    aws="IAM User Guide, Versioning IAM policies: version identifiers grow by one with each version made",
+)
 def _(c):
     arn = managed_policy(c)["Arn"]
     c.iam.create_policy_version(PolicyArn=arn, PolicyDocument=READ)
@@ -155,21 +228,38 @@ def _(c):
     c.same(made["VersionId"], "v3")
 
 
-@check("iam", "the version in force is not deleted", aws="IAM API Reference, DeletePolicyVersion: DeleteConflict (409) for the default version")
+@check(
+    "iam",
+    "the version in force is not deleted",
+    aws="IAM API Reference, DeletePolicyVersion: DeleteConflict (409) for the default version",
+)
 def _(c):
-    c.refused("DeleteConflict", c.iam.delete_policy_version, status=409, PolicyArn=managed_policy(c)["Arn"], VersionId="v1")
+    c.refused(
+        "DeleteConflict",
+        c.iam.delete_policy_version,
+        status=409,
+        PolicyArn=managed_policy(c)["Arn"],
+        VersionId="v1",
+    )
 
 
-@check("iam", "a policy with older versions is not deleted", moto=DIFFERS,
-       aws="IAM API Reference, DeletePolicy: all versions but the default must be deleted first; DeleteConflict (409)")
+@check(
+    "iam",
+    "a policy with older versions is not deleted",
+    moto=DIFFERS,
+    aws="IAM API Reference, DeletePolicy: all versions but the default must be deleted first; DeleteConflict (409)",
+)
 def _(c):
     arn = managed_policy(c)["Arn"]
     c.iam.create_policy_version(PolicyArn=arn, PolicyDocument=READ)
     c.refused("DeleteConflict", c.iam.delete_policy, status=409, PolicyArn=arn)
 
 
-@check("iam", "an attached policy is listed and counted",
-       aws="IAM API Reference, ListAttachedRolePolicies; Policy: AttachmentCount is the number of entities it is attached to")
+@check(
+    "iam",
+    "an attached policy is listed and counted",
+    aws="IAM API Reference, ListAttachedRolePolicies; Policy: AttachmentCount is the number of entities it is attached to",
+)
 def _(c):
     policy = managed_policy(c)
     name = role(c)["RoleName"]
@@ -179,8 +269,11 @@ def _(c):
     c.same(c.iam.get_policy(PolicyArn=policy["Arn"])["Policy"]["AttachmentCount"], 1, "AttachmentCount")
 
 
-@check("iam", "attaching twice is attaching once",
-       aws="IAM API Reference, AttachRolePolicy: attaching a policy that is attached succeeds and changes nothing")
+@check(
+    "iam",
+    "attaching twice is attaching once",
+    aws="IAM API Reference, AttachRolePolicy: attaching a policy that is attached succeeds and changes nothing",
+)
 def _(c):
     arn = managed_policy(c)["Arn"]
     name = role(c)["RoleName"]
@@ -189,14 +282,27 @@ def _(c):
     c.same(len(c.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]), 1, "the number attached")
 
 
-@check("iam", "detaching what is not attached is NoSuchEntity", aws="IAM API Reference, DetachRolePolicy: NoSuchEntity (404)")
+@check(
+    "iam",
+    "detaching what is not attached is NoSuchEntity",
+    aws="IAM API Reference, DetachRolePolicy: NoSuchEntity (404)",
+)
 def _(c):
-    c.refused("NoSuchEntity", c.iam.detach_role_policy, status=404, RoleName=role(c)["RoleName"],
-              PolicyArn=managed_policy(c)["Arn"])
+    c.refused(
+        "NoSuchEntity",
+        c.iam.detach_role_policy,
+        status=404,
+        RoleName=role(c)["RoleName"],
+        PolicyArn=managed_policy(c)["Arn"],
+    )
 
 
-@check("iam", "an attached policy is not deleted", moto=DIFFERS,
-       aws="IAM API Reference, DeletePolicy: it must be detached from everything first; DeleteConflict (409)")
+@check(
+    "iam",
+    "an attached policy is not deleted",
+    moto=DIFFERS,
+    aws="IAM API Reference, DeletePolicy: it must be detached from everything first; DeleteConflict (409)",
+)
 def _(c):
     arn = managed_policy(c)["Arn"]
     name = role(c)["RoleName"]
@@ -207,8 +313,12 @@ def _(c):
     c.refused("NoSuchEntity", c.iam.get_policy, PolicyArn=arn)
 
 
-@check("iam", "AWS's own policies are there to attach", moto=DIFFERS,
-       aws="AWS Managed Policy Reference, AmazonS3ReadOnlyAccess: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+@check(
+    "iam",
+    "AWS's own policies are there to attach",
+    moto=DIFFERS,
+    aws="AWS Managed Policy Reference, AmazonS3ReadOnlyAccess: arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+)
 def _(c):
     name = role(c)["RoleName"]
     c.iam.attach_role_policy(RoleName=name, PolicyArn=MANAGED_BY_AWS)

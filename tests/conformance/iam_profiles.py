@@ -8,8 +8,12 @@ from conformance.given import account, profile, role
 ADD = "IAM API Reference, AddRoleToInstanceProfile"
 
 
-@check("iam", "an instance profile is described as it was made", moto=DIFFERS,
-       aws="IAM API Reference, CreateInstanceProfile: InstanceProfileName, InstanceProfileId (AIPA…), Arn, Path, no roles")
+@check(
+    "iam",
+    "an instance profile is described as it was made",
+    moto=DIFFERS,
+    aws="IAM API Reference, CreateInstanceProfile: InstanceProfileName, InstanceProfileId (AIPA…), Arn, Path, no roles",
+)
 def _(c):
     made = profile(c)
     name = made["InstanceProfileName"]
@@ -20,24 +24,52 @@ def _(c):
     c.holds(found["CreateDate"], "no CreateDate")
 
 
-@check("iam", "an instance profile's name is its own", aws="IAM API Reference, CreateInstanceProfile: EntityAlreadyExists (409)")
+@check(
+    "iam",
+    "an instance profile's name is its own",
+    aws="IAM API Reference, CreateInstanceProfile: EntityAlreadyExists (409)",
+)
 def _(c):
     name = profile(c)["InstanceProfileName"]
-    c.refused("EntityAlreadyExists", c.iam.create_instance_profile, status=409, InstanceProfileName=name,
-              message=f"Instance Profile {name} already exists.")
+    c.refused(
+        "EntityAlreadyExists",
+        c.iam.create_instance_profile,
+        status=409,
+        InstanceProfileName=name,
+        message=f"Instance Profile {name} already exists.",
+    )
 
 
-@check("iam", "a missing instance profile is NoSuchEntity", moto=DIFFERS, aws="IAM API Reference, GetInstanceProfile: NoSuchEntity (404)")
+@check(
+    "iam",
+    "a missing instance profile is NoSuchEntity",
+    moto=DIFFERS,
+    aws="IAM API Reference, GetInstanceProfile: NoSuchEntity (404)",
+)
 def _(c):
     name = c.name("none")
-    c.refused("NoSuchEntity", c.iam.get_instance_profile, status=404, InstanceProfileName=name,
-              message=f"Instance Profile {name} cannot be found.")
+    c.refused(
+        "NoSuchEntity",
+        c.iam.get_instance_profile,
+        status=404,
+        InstanceProfileName=name,
+        message=f"Instance Profile {name} cannot be found.",
+    )
     c.refused("NoSuchEntity", c.iam.delete_instance_profile, status=404, InstanceProfileName=name)
-    c.refused("NoSuchEntity", c.iam.add_role_to_instance_profile, status=404, InstanceProfileName=name,
-              RoleName=role(c)["RoleName"])
+    c.refused(
+        "NoSuchEntity",
+        c.iam.add_role_to_instance_profile,
+        status=404,
+        InstanceProfileName=name,
+        RoleName=role(c)["RoleName"],
+    )
 
 
-@check("iam", "an instance profile shows its role", aws="IAM API Reference, GetInstanceProfile: Roles, with the role's details")
+@check(
+    "iam",
+    "an instance profile shows its role",
+    aws="IAM API Reference, GetInstanceProfile: Roles, with the role's details",
+)
 def _(c):
     made = role(c)
     name = profile(c, made["RoleName"])["InstanceProfileName"]
@@ -46,36 +78,67 @@ def _(c):
     c.same(found["AssumeRolePolicyDocument"], made["AssumeRolePolicyDocument"], "the trust policy")
 
 
-@check("iam", "an instance profile has one role", aws=f"{ADD}: a profile can contain only one role; LimitExceeded (409)")
+@check(
+    "iam",
+    "an instance profile has one role",
+    aws=f"{ADD}: a profile can contain only one role; LimitExceeded (409)",
+)
 def _(c):
     name = profile(c, role(c)["RoleName"])["InstanceProfileName"]
-    c.refused("LimitExceeded", c.iam.add_role_to_instance_profile, status=409, InstanceProfileName=name,
-              RoleName=role(c)["RoleName"])
+    c.refused(
+        "LimitExceeded",
+        c.iam.add_role_to_instance_profile,
+        status=409,
+        InstanceProfileName=name,
+        RoleName=role(c)["RoleName"],
+    )
 
 
 @check("iam", "a missing role is not added to a profile", aws=f"{ADD}: NoSuchEntity (404)")
 def _(c):
-    c.refused("NoSuchEntity", c.iam.add_role_to_instance_profile, status=404, RoleName=c.name("none"),
-              InstanceProfileName=profile(c)["InstanceProfileName"])
+    c.refused(
+        "NoSuchEntity",
+        c.iam.add_role_to_instance_profile,
+        status=404,
+        RoleName=c.name("none"),
+        InstanceProfileName=profile(c)["InstanceProfileName"],
+    )
 
 
-@check("iam", "an instance profile with a role is not deleted",
-       aws="IAM API Reference, DeleteInstanceProfile: the role must be removed first; DeleteConflict (409)")
+@check(
+    "iam",
+    "an instance profile with a role is not deleted",
+    aws="IAM API Reference, DeleteInstanceProfile: the role must be removed first; DeleteConflict (409)",
+)
 def _(c):
     made = role(c)["RoleName"]
     name = profile(c, made)["InstanceProfileName"]
-    c.refused("DeleteConflict", c.iam.delete_instance_profile, status=409, InstanceProfileName=name,
-              message="Cannot delete entity, must remove roles from instance profile first.")
+    c.refused(
+        "DeleteConflict",
+        c.iam.delete_instance_profile,
+        status=409,
+        InstanceProfileName=name,
+        message="Cannot delete entity, must remove roles from instance profile first.",
+    )
     c.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=made)
     c.iam.delete_instance_profile(InstanceProfileName=name)
     c.until_refused("NoSuchEntity", c.iam.get_instance_profile, InstanceProfileName=name)
 
 
-@check("iam", "a role that is not in the profile is not removed from it", moto=DIFFERS,
-       aws="IAM API Reference, RemoveRoleFromInstanceProfile: NoSuchEntity (404)")
+@check(
+    "iam",
+    "a role that is not in the profile is not removed from it",
+    moto=DIFFERS,
+    aws="IAM API Reference, RemoveRoleFromInstanceProfile: NoSuchEntity (404)",
+)
 def _(c):
-    c.refused("NoSuchEntity", c.iam.remove_role_from_instance_profile, status=404, RoleName=role(c)["RoleName"],
-              InstanceProfileName=profile(c)["InstanceProfileName"])
+    c.refused(
+        "NoSuchEntity",
+        c.iam.remove_role_from_instance_profile,
+        status=404,
+        RoleName=role(c)["RoleName"],
+        InstanceProfileName=profile(c)["InstanceProfileName"],
+    )
 
 
 @check("iam", "a role knows its instance profiles", aws="IAM API Reference, ListInstanceProfilesForRole")
@@ -86,8 +149,12 @@ def _(c):
     c.same([one["InstanceProfileName"] for one in found], [name])
 
 
-@check("iam", "instance profiles are listed by path and in pages", moto=DIFFERS,
-       aws="IAM API Reference, ListInstanceProfiles: PathPrefix, MaxItems, Marker, IsTruncated")
+@check(
+    "iam",
+    "instance profiles are listed by path and in pages",
+    moto=DIFFERS,
+    aws="IAM API Reference, ListInstanceProfiles: PathPrefix, MaxItems, Marker, IsTruncated",
+)
 def _(c):
     path = f"/{c.name('path')}/"
     made = {profile(c, Path=path)["InstanceProfileName"] for _ in range(3)}
@@ -99,7 +166,11 @@ def _(c):
     c.same(seen, made)
 
 
-@check("iam", "an instance profile has tags", aws="IAM API Reference, CreateInstanceProfile, TagInstanceProfile and UntagInstanceProfile")
+@check(
+    "iam",
+    "an instance profile has tags",
+    aws="IAM API Reference, CreateInstanceProfile, TagInstanceProfile and UntagInstanceProfile",
+)
 def _(c):
     name = profile(c, Tags=[{"Key": "a", "Value": "1"}])["InstanceProfileName"]
     c.iam.tag_instance_profile(InstanceProfileName=name, Tags=[{"Key": "b", "Value": "2"}])
@@ -110,7 +181,11 @@ def _(c):
     c.same(found, [{"Key": "b", "Value": "2"}], "the tags left")
 
 
-@check("iam", "an instance profile's name has only certain characters", moto=DIFFERS,
-       aws="IAM API Reference, CreateInstanceProfile: the name matches [\\w+=,.@-]+; ValidationError (400)")
+@check(
+    "iam",
+    "an instance profile's name has only certain characters",
+    moto=DIFFERS,
+    aws="IAM API Reference, CreateInstanceProfile: the name matches [\\w+=,.@-]+; ValidationError (400)",
+)
 def _(c):
     c.refused("ValidationError", c.iam.create_instance_profile, status=400, InstanceProfileName="a profile")

@@ -11,12 +11,18 @@ DAY = 24 * HOUR
 
 
 def put(c, group, events, stream="stream"):
-    return {"logGroupName": group, "logStreamName": stream,
-            "logEvents": [{"timestamp": at, "message": message} for at, message in events]}
+    return {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "logEvents": [{"timestamp": at, "message": message} for at, message in events],
+    }
 
 
 def read(c, group, **arguments):
-    return [one["message"] for one in c.logs.get_log_events(logGroupName=group, logStreamName="stream", **arguments)["events"]]
+    return [
+        one["message"]
+        for one in c.logs.get_log_events(logGroupName=group, logStreamName="stream", **arguments)["events"]
+    ]
 
 
 def found(c, group, **arguments):
@@ -39,33 +45,62 @@ def expect(c, group, wanted, **arguments):
     c.until(lambda: found(c, group, **arguments) == wanted, what=f"finding {wanted}")
 
 
-@check("logs", "events are read as they were written", aws=f"{GET}: timestamp, message and ingestionTime of each event")
+@check(
+    "logs",
+    "events are read as they were written",
+    aws=f"{GET}: timestamp, message and ingestionTime of each event",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 1000
     write(c, group, "stream", "first", "zweite Zeile: größer <&>", "third\nwith a second line", at=start)
-    events = c.until(lambda: c.logs.get_log_events(logGroupName=group, logStreamName="stream")["events"], what="events")
-    c.same([(one["timestamp"], one["message"]) for one in events],
-           [(start, "first"), (start + 1, "zweite Zeile: größer <&>"), (start + 2, "third\nwith a second line")])
+    events = c.until(
+        lambda: c.logs.get_log_events(logGroupName=group, logStreamName="stream")["events"], what="events"
+    )
+    c.same(
+        [(one["timestamp"], one["message"]) for one in events],
+        [(start, "first"), (start + 1, "zweite Zeile: größer <&>"), (start + 2, "third\nwith a second line")],
+    )
     c.holds(all(abs(one["ingestionTime"] - now()) < 120_000 for one in events), "an ingestionTime is not now")
 
 
-@check("logs", "events of a batch must be in order", aws=f"{PUT}: chronological order by timestamp; InvalidParameterException (400)")
+@check(
+    "logs",
+    "events of a batch must be in order",
+    aws=f"{PUT}: chronological order by timestamp; InvalidParameterException (400)",
+)
 def _(c):
     group = log_group(c, "stream")
-    c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
-              **put(c, group, [(now(), "later"), (now() - 1000, "earlier")]))
+    c.refused(
+        "InvalidParameterException",
+        c.logs.put_log_events,
+        status=400,
+        **put(c, group, [(now(), "later"), (now() - 1000, "earlier")]),
+    )
 
 
-@check("logs", "a batch spans at most a day", moto=DIFFERS, aws=f"{PUT}: a batch cannot span more than 24 hours; InvalidParameterException (400)")
+@check(
+    "logs",
+    "a batch spans at most a day",
+    moto=DIFFERS,
+    aws=f"{PUT}: a batch cannot span more than 24 hours; InvalidParameterException (400)",
+)
 def _(c):
     group = log_group(c, "stream")
-    c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
-              **put(c, group, [(now() - DAY - HOUR, "yesterday"), (now(), "today")]))
+    c.refused(
+        "InvalidParameterException",
+        c.logs.put_log_events,
+        status=400,
+        **put(c, group, [(now() - DAY - HOUR, "yesterday"), (now(), "today")]),
+    )
 
 
-@check("logs", "events from more than 14 days ago are rejected", moto=DIFFERS,
-       aws=f"{PUT}: rejectedLogEventsInfo with tooOldLogEventEndIndex, the rest of the batch is accepted; the index is exclusive")
+@check(
+    "logs",
+    "events from more than 14 days ago are rejected",
+    moto=DIFFERS,
+    aws=f"{PUT}: rejectedLogEventsInfo with tooOldLogEventEndIndex, the rest of the batch is accepted; the index is exclusive",
+)
 def _(c):
     group = log_group(c, "stream")
     edge = now() - 14 * DAY
@@ -74,8 +109,11 @@ def _(c):
     expect(c, group, ["old"], startTime=edge - DAY)
 
 
-@check("logs", "events from more than two hours ahead are rejected",
-       aws=f"{PUT}: rejectedLogEventsInfo with tooNewLogEventStartIndex, which is inclusive")
+@check(
+    "logs",
+    "events from more than two hours ahead are rejected",
+    aws=f"{PUT}: rejectedLogEventsInfo with tooNewLogEventStartIndex, which is inclusive",
+)
 def _(c):
     group = log_group(c, "stream")
     answer = c.logs.put_log_events(**put(c, group, [(now(), "now"), (now() + 3 * HOUR, "ahead")]))
@@ -85,11 +123,17 @@ def _(c):
 
 @check("logs", "a good batch has no rejections", aws=f"{PUT}: rejectedLogEventsInfo only if events were rejected")
 def _(c):
-    c.holds(not write(c, log_group(c, "stream"), "stream", "one").get("rejectedLogEventsInfo"), "there are rejections")
+    c.holds(
+        not write(c, log_group(c, "stream"), "stream", "one").get("rejectedLogEventsInfo"), "there are rejections"
+    )
 
 
-@check("logs", "events from before the retention are rejected", moto=DIFFERS,
-       aws=f"{PUT}: events preceding the log group's retention period are rejected")
+@check(
+    "logs",
+    "events from before the retention are rejected",
+    moto=DIFFERS,
+    aws=f"{PUT}: events preceding the log group's retention period are rejected",
+)
 def _(c):
     group = log_group(c, "stream")
     c.logs.put_retention_policy(logGroupName=group, retentionInDays=1)
@@ -98,41 +142,90 @@ def _(c):
     c.same(found(c, group, startTime=now() - 4 * DAY), [])
 
 
-@check("logs", "a batch is at most 1 MiB", moto=DIFFERS, aws=f"{PUT}: at most 1,048,576 bytes, with 26 for each event; InvalidParameterException (400)")
+@check(
+    "logs",
+    "a batch is at most 1 MiB",
+    moto=DIFFERS,
+    aws=f"{PUT}: at most 1,048,576 bytes, with 26 for each event; InvalidParameterException (400)",
+)
 def _(c):
     group = log_group(c, "stream")
-    c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
-              **put(c, group, [(now(), "x" * 200_000)] * 6))
+    c.refused(
+        "InvalidParameterException",
+        c.logs.put_log_events,
+        status=400,
+        **put(c, group, [(now(), "x" * 200_000)] * 6),
+    )
 
 
-@check("logs", "each event of a batch weighs 26 bytes more", moto=DIFFERS, aws=f"{PUT}: the size is the sum of all messages in UTF-8, plus 26 bytes for each event")
+@check(
+    "logs",
+    "each event of a batch weighs 26 bytes more",
+    moto=DIFFERS,
+    aws=f"{PUT}: the size is the sum of all messages in UTF-8, plus 26 bytes for each event",
+)
 def _(c):
     group = log_group(c, "stream")
     # With 26 bytes more each, 5,000 messages of 183 bytes are 1,045,000 bytes; of 184 bytes, 1,050,000.
     c.logs.put_log_events(**put(c, group, [(now(), "x" * 183)] * 5000))
-    c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
-              **put(c, group, [(now(), "x" * 184)] * 5000))
+    c.refused(
+        "InvalidParameterException",
+        c.logs.put_log_events,
+        status=400,
+        **put(c, group, [(now(), "x" * 184)] * 5000),
+    )
 
 
-@check("logs", "a batch has at most 10,000 events", moto=DIFFERS, aws=f"{PUT}: at most 10,000 log events in a batch; InvalidParameterException (400)")
+@check(
+    "logs",
+    "a batch has at most 10,000 events",
+    moto=DIFFERS,
+    aws=f"{PUT}: at most 10,000 log events in a batch; InvalidParameterException (400)",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.logs.put_log_events, status=400,
-              **put(c, log_group(c, "stream"), [(now(), "x")] * 10_001))
+    c.refused(
+        "InvalidParameterException",
+        c.logs.put_log_events,
+        status=400,
+        **put(c, log_group(c, "stream"), [(now(), "x")] * 10_001),
+    )
 
 
-@check("logs", "a batch has at least one event", moto=DIFFERS, aws=f"{PUT}: logEvents has 1 to 10,000 items; InvalidParameterException (400)")
+@check(
+    "logs",
+    "a batch has at least one event",
+    moto=DIFFERS,
+    aws=f"{PUT}: logEvents has 1 to 10,000 items; InvalidParameterException (400)",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.unchecked("logs").put_log_events, status=400,
-              **put(c, log_group(c, "stream"), []))
+    c.refused(
+        "InvalidParameterException",
+        c.unchecked("logs").put_log_events,
+        status=400,
+        **put(c, log_group(c, "stream"), []),
+    )
 
 
-@check("logs", "an event says something", moto=DIFFERS, aws="CloudWatch Logs API Reference, InputLogEvent: message has at least 1 character; InvalidParameterException (400)")
+@check(
+    "logs",
+    "an event says something",
+    moto=DIFFERS,
+    aws="CloudWatch Logs API Reference, InputLogEvent: message has at least 1 character; InvalidParameterException (400)",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.unchecked("logs").put_log_events, status=400,
-              **put(c, log_group(c, "stream"), [(now(), "")]))
+    c.refused(
+        "InvalidParameterException",
+        c.unchecked("logs").put_log_events,
+        status=400,
+        **put(c, log_group(c, "stream"), [(now(), "")]),
+    )
 
 
-@check("logs", "sequence tokens are of no importance", aws=f"{PUT}: the sequence token is ignored; requests are always accepted")
+@check(
+    "logs",
+    "sequence tokens are of no importance",
+    aws=f"{PUT}: the sequence token is ignored; requests are always accepted",
+)
 def _(c):
     group = log_group(c, "stream")
     for text in ("one", "two"):
@@ -140,8 +233,11 @@ def _(c):
     c.until(lambda: sorted(found(c, group)) == ["one", "two"], what="both events")
 
 
-@check("logs", "the newest events are read first, in order",
-       aws=f"{GET}: startFromHead is false by default: the latest events, and each page in the order of time")
+@check(
+    "logs",
+    "the newest events are read first, in order",
+    aws=f"{GET}: startFromHead is false by default: the latest events, and each page in the order of time",
+)
 def _(c):
     group = log_group(c, "stream")
     write(c, group, "stream", "1", "2", "3", "4", "5")
@@ -149,8 +245,11 @@ def _(c):
     c.same(read(c, group, limit=2, startFromHead=True), ["1", "2"], "from the head")
 
 
-@check("logs", "events are read page by page to the end",
-       aws=f"{GET}: nextForwardToken goes on; at the end of the stream the same token is given back")
+@check(
+    "logs",
+    "events are read page by page to the end",
+    aws=f"{GET}: nextForwardToken goes on; at the end of the stream the same token is given back",
+)
 def _(c):
     group = log_group(c, "stream")
     write(c, group, "stream", "1", "2", "3", "4", "5")
@@ -178,7 +277,11 @@ def _(c):
     c.same([[one["message"] for one in page["events"]] for page in (last, before)], [["3", "4"], ["1", "2"]])
 
 
-@check("logs", "a token goes on when there is more", aws=f"{GET}: a nextForwardToken at the end finds what is written afterwards")
+@check(
+    "logs",
+    "a token goes on when there is more",
+    aws=f"{GET}: a nextForwardToken at the end finds what is written afterwards",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 10_000
@@ -194,8 +297,12 @@ def _(c):
     c.same(c.until(more, what="the new event"), ["2"])
 
 
-@check("logs", "events are read from a time up to another", moto=DIFFERS,
-       aws=f"{GET}: startTime is included, endTime is not")
+@check(
+    "logs",
+    "events are read from a time up to another",
+    moto=DIFFERS,
+    aws=f"{GET}: startTime is included, endTime is not",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 10_000
@@ -204,14 +311,27 @@ def _(c):
     c.same(read(c, group, startTime=start + 1, endTime=start + 3), ["1", "2"])
 
 
-@check("logs", "a token that is none is refused", aws=f"{GET}: InvalidParameterException (400) for a nextToken that is not valid")
+@check(
+    "logs",
+    "a token that is none is refused",
+    aws=f"{GET}: InvalidParameterException (400) for a nextToken that is not valid",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.logs.get_log_events, status=400, logGroupName=log_group(c, "stream"),
-              logStreamName="stream", nextToken="nonsense")
+    c.refused(
+        "InvalidParameterException",
+        c.logs.get_log_events,
+        status=400,
+        logGroupName=log_group(c, "stream"),
+        logStreamName="stream",
+        nextToken="nonsense",
+    )
 
 
-@check("logs", "found events say where they are from",
-       aws=f"{FILTER}: logStreamName, timestamp, message, ingestionTime and eventId of each event")
+@check(
+    "logs",
+    "found events say where they are from",
+    aws=f"{FILTER}: logStreamName, timestamp, message, ingestionTime and eventId of each event",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 1000
@@ -222,8 +342,12 @@ def _(c):
     c.holds(event["eventId"] and event["ingestionTime"], "no eventId or ingestionTime")
 
 
-@check("logs", "events are found in the order of time, over all streams", moto=DIFFERS,
-       aws=f"{FILTER}: events are sorted by timestamp; interleaved is ignored and taken as true")
+@check(
+    "logs",
+    "events are found in the order of time, over all streams",
+    moto=DIFFERS,
+    aws=f"{FILTER}: events are sorted by timestamp; interleaved is ignored and taken as true",
+)
 def _(c):
     group = log_group(c, "a", "b")
     start = now() - 10_000
@@ -232,7 +356,12 @@ def _(c):
     expect(c, group, ["0", "1", "2", "3", "4"])
 
 
-@check("logs", "pages of found events neither repeat nor skip", moto=DIFFERS, aws=f"{FILTER}: limit and nextToken; pages may be empty before the last")
+@check(
+    "logs",
+    "pages of found events neither repeat nor skip",
+    moto=DIFFERS,
+    aws=f"{FILTER}: limit and nextToken; pages may be empty before the last",
+)
 def _(c):
     group = log_group(c, "a", "b")
     start = now() - 10_000
@@ -244,8 +373,11 @@ def _(c):
     c.same([one["message"] for page in result for one in page], ["0", "1", "2", "3", "4"])
 
 
-@check("logs", "each event has an id that stays",
-       aws="CloudWatch Logs API Reference, FilteredLogEvent: eventId is the ID of the log event")
+@check(
+    "logs",
+    "each event has an id that stays",
+    aws="CloudWatch Logs API Reference, FilteredLogEvent: eventId is the ID of the log event",
+)
 def _(c):
     group = log_group(c, "stream")
     at = now() - 1000
@@ -257,8 +389,11 @@ def _(c):
     c.same(again, ids, "the ids of a second look")
 
 
-@check("logs", "events are found from a time up to another",
-       aws=f"{FILTER}: events before startTime and events later than endTime are not returned")
+@check(
+    "logs",
+    "events are found from a time up to another",
+    aws=f"{FILTER}: events before startTime and events later than endTime are not returned",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 10_000
@@ -267,7 +402,12 @@ def _(c):
     c.same(found(c, group, startTime=start + 1, endTime=start + 2), ["1", "2"])
 
 
-@check("logs", "events of certain streams are found", moto=DIFFERS, aws=f"{FILTER}: logStreamNames, or logStreamNamePrefix")
+@check(
+    "logs",
+    "events of certain streams are found",
+    moto=DIFFERS,
+    aws=f"{FILTER}: logStreamNames, or logStreamNamePrefix",
+)
 def _(c):
     group = log_group(c, "i-1", "i-2", "j-1")
     start = now() - 10_000
@@ -278,15 +418,29 @@ def _(c):
     c.same(found(c, group, logStreamNamePrefix="i-"), ["i-1", "i-2"], "by prefix")
 
 
-@check("logs", "streams are named or begin alike, not both", moto=DIFFERS,
-       aws=f"{FILTER}: logStreamNames with logStreamNamePrefix is an InvalidParameterException (400)")
+@check(
+    "logs",
+    "streams are named or begin alike, not both",
+    moto=DIFFERS,
+    aws=f"{FILTER}: logStreamNames with logStreamNamePrefix is an InvalidParameterException (400)",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.logs.filter_log_events, status=400, logGroupName=log_group(c, "a"),
-              logStreamNames=["a"], logStreamNamePrefix="a")
+    c.refused(
+        "InvalidParameterException",
+        c.logs.filter_log_events,
+        status=400,
+        logGroupName=log_group(c, "a"),
+        logStreamNames=["a"],
+        logStreamNamePrefix="a",
+    )
 
 
-@check("logs", "the newest events can be found first", moto=DIFFERS,
-       aws=f"{FILTER}: startFromHead false returns the latest events first")
+@check(
+    "logs",
+    "the newest events can be found first",
+    moto=DIFFERS,
+    aws=f"{FILTER}: startFromHead false returns the latest events first",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 10_000
@@ -295,7 +449,11 @@ def _(c):
     c.same(found(c, group, startFromHead=False, startTime=start, endTime=start + 1000), ["2", "1", "0"])
 
 
-@check("logs", "late events are found in their place", aws=f"{FILTER}: events are sorted by timestamp, whenever they were ingested")
+@check(
+    "logs",
+    "late events are found in their place",
+    aws=f"{FILTER}: events are sorted by timestamp, whenever they were ingested",
+)
 def _(c):
     group = log_group(c, "stream")
     start = now() - 100_000

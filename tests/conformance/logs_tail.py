@@ -33,8 +33,12 @@ class Session:
         self.c.holds(False, f"there were {len(seen)} events within {updates} updates, not {least}")
 
 
-@check("logs", "a live tail begins with its session", moto=DIFFERS,
-       aws=f"{TAIL}: a LiveTailSessionStart first, with requestId, sessionId and the log groups")
+@check(
+    "logs",
+    "a live tail begins with its session",
+    moto=DIFFERS,
+    aws=f"{TAIL}: a LiveTailSessionStart first, with requestId, sessionId and the log groups",
+)
 def _(c):
     group = log_group(c, "stream")
     start = Session(c, group).next()["sessionStart"]
@@ -42,7 +46,11 @@ def _(c):
     c.same([group in one for one in start["logGroupIdentifiers"]], [True], "whether it is the group")
 
 
-@check("logs", "a live tail updates when nothing happens", aws=f"{TAIL}: a LiveTailSessionUpdate every second, empty without events")
+@check(
+    "logs",
+    "a live tail updates when nothing happens",
+    aws=f"{TAIL}: a LiveTailSessionUpdate every second, empty without events",
+)
 def _(c):
     session = Session(c, log_group(c, "stream"))
     session.next()
@@ -50,7 +58,12 @@ def _(c):
     c.same((update["sessionResults"], update["sessionMetadata"]["sampled"]), ([], False))
 
 
-@check("logs", "a live tail shows what is written", moto=DIFFERS, aws=f"{TAIL}: sessionResults with message, timestamp, logStreamName and logGroupIdentifier")
+@check(
+    "logs",
+    "a live tail shows what is written",
+    moto=DIFFERS,
+    aws=f"{TAIL}: sessionResults with message, timestamp, logStreamName and logGroupIdentifier",
+)
 def _(c):
     group = log_group(c, "stream")
     session = Session(c, group)
@@ -62,7 +75,12 @@ def _(c):
     c.holds(group in event["logGroupIdentifier"], "another group")
 
 
-@check("logs", "a live tail shows nothing from before", moto=DIFFERS, aws=f"{TAIL}: events that are ingested after the session began")
+@check(
+    "logs",
+    "a live tail shows nothing from before",
+    moto=DIFFERS,
+    aws=f"{TAIL}: events that are ingested after the session began",
+)
 def _(c):
     group = log_group(c, "stream")
     write(c, group, "stream", "before")
@@ -82,7 +100,12 @@ def _(c):
     c.same([event["message"] for event in session.events(1)], ["ERROR one"])
 
 
-@check("logs", "a live tail keeps to its streams", moto=DIFFERS, aws=f"{TAIL}: logStreamNames, or logStreamNamePrefixes, for one group")
+@check(
+    "logs",
+    "a live tail keeps to its streams",
+    moto=DIFFERS,
+    aws=f"{TAIL}: logStreamNames, or logStreamNamePrefixes, for one group",
+)
 def _(c):
     group = log_group(c, "a", "b")
     session = Session(c, group, logStreamNames=["b"])
@@ -92,13 +115,27 @@ def _(c):
     c.same([event["message"] for event in session.events(1)], ["of b"])
 
 
-@check("logs", "a live tail takes names of streams or prefixes, not both", aws=f"{TAIL}: InvalidParameterException (400)")
+@check(
+    "logs",
+    "a live tail takes names of streams or prefixes, not both",
+    aws=f"{TAIL}: InvalidParameterException (400)",
+)
 def _(c):
-    c.refused("InvalidParameterException", c.logs.start_live_tail, status=400,
-              logGroupIdentifiers=[arn(c, log_group(c, "a"))], logStreamNames=["a"], logStreamNamePrefixes=["a"])
+    c.refused(
+        "InvalidParameterException",
+        c.logs.start_live_tail,
+        status=400,
+        logGroupIdentifiers=[arn(c, log_group(c, "a"))],
+        logStreamNames=["a"],
+        logStreamNamePrefixes=["a"],
+    )
 
 
 @check("logs", "a live tail of no group is refused", moto=DIFFERS, aws=f"{TAIL}: ResourceNotFoundException (400)")
 def _(c):
-    c.refused("ResourceNotFoundException", c.logs.start_live_tail, status=400,
-              logGroupIdentifiers=[arn(c, c.name("none"))])
+    c.refused(
+        "ResourceNotFoundException",
+        c.logs.start_live_tail,
+        status=400,
+        logGroupIdentifiers=[arn(c, c.name("none"))],
+    )

@@ -32,8 +32,11 @@ def _(c):
     c.holds("Contents" not in page, "there is a Contents")
 
 
-@check("s3", "a listed object is described",
-       aws=f"{LIST}: Key, LastModified, ETag, Size and StorageClass; the Owner only with fetch-owner")
+@check(
+    "s3",
+    "a listed object is described",
+    aws=f"{LIST}: Key, LastModified, ETag, Size and StorageClass; the Owner only with fetch-owner",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "key", body=b"12345")
@@ -46,8 +49,11 @@ def _(c):
     c.holds(found["Owner"]["ID"], "no Owner with FetchOwner")
 
 
-@check("s3", "keys are listed in the order of their bytes",
-       aws="S3 User Guide, Listing object keys: keys come in UTF-8 binary order")
+@check(
+    "s3",
+    "keys are listed in the order of their bytes",
+    aws="S3 User Guide, Listing object keys: keys come in UTF-8 binary order",
+)
 def _(c):
     name = bucket(c)
     keys = ["b", "a", "B", "a/b", "a-b", "a.b", "é", "z", "10", "9", "日", "🌊", "～"]
@@ -55,21 +61,31 @@ def _(c):
     c.same(keys_of(c, name), sorted(keys, key=str.encode))
 
 
-@check("s3", "pages of a list neither repeat nor skip", aws=f"{LIST}: MaxKeys, IsTruncated and NextContinuationToken")
+@check(
+    "s3", "pages of a list neither repeat nor skip", aws=f"{LIST}: MaxKeys, IsTruncated and NextContinuationToken"
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a", "b", "c", "d", "e")
     c.same(pages(c, name, MaxKeys=2), [["a", "b"], ["c", "d"], ["e"]])
 
 
-@check("s3", "a list that fills its page exactly is complete", aws=f"{LIST}: IsTruncated is false if all results were returned")
+@check(
+    "s3",
+    "a list that fills its page exactly is complete",
+    aws=f"{LIST}: IsTruncated is false if all results were returned",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a", "b")
     c.same(pages(c, name, MaxKeys=2), [["a", "b"]])
 
 
-@check("s3", "a list of at most no keys is empty and complete", aws=f"{LIST}: MaxKeys 0 gives no keys and IsTruncated false")
+@check(
+    "s3",
+    "a list of at most no keys is empty and complete",
+    aws=f"{LIST}: MaxKeys 0 gives no keys and IsTruncated false",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a")
@@ -77,13 +93,22 @@ def _(c):
     c.same((page["KeyCount"], page["IsTruncated"]), (0, False))
 
 
-@check("s3", "a negative number of keys is refused", moto=DIFFERS, aws="S3 error codes: InvalidArgument (400) for a max-keys below 0")
+@check(
+    "s3",
+    "a negative number of keys is refused",
+    moto=DIFFERS,
+    aws="S3 error codes: InvalidArgument (400) for a max-keys below 0",
+)
 def _(c):
     c.refused("InvalidArgument", c.s3.list_objects_v2, status=400, Bucket=bucket(c), MaxKeys=-1)
 
 
-@check("s3", "a page has 1,000 keys and the next goes on", moto=DIFFERS,
-       aws=f"{LIST}: returns up to 1,000 objects; with a larger MaxKeys too")
+@check(
+    "s3",
+    "a page has 1,000 keys and the next goes on",
+    moto=DIFFERS,
+    aws=f"{LIST}: returns up to 1,000 objects; with a larger MaxKeys too",
+)
 def _(c):
     name = bucket(c)
     keys = [f"key-{number:04}" for number in range(1001)]
@@ -103,8 +128,11 @@ def _(c):
     c.same(keys_of(c, name, Prefix="none"), [])
 
 
-@check("s3", "a delimiter groups keys",
-       aws=f"{LIST}: keys with the same string from the prefix to the first delimiter become one CommonPrefix")
+@check(
+    "s3",
+    "a delimiter groups keys",
+    aws=f"{LIST}: keys with the same string from the prefix to the first delimiter become one CommonPrefix",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/1", "a/2", "b", "c/d/e")
@@ -114,8 +142,11 @@ def _(c):
     c.same((page["KeyCount"], page["Delimiter"]), (3, "/"), "KeyCount and Delimiter")
 
 
-@check("s3", "a delimiter counts from the prefix on",
-       aws=f"{LIST}: grouping begins after the prefix; a prefix need not end with the delimiter")
+@check(
+    "s3",
+    "a delimiter counts from the prefix on",
+    aws=f"{LIST}: grouping begins after the prefix; a prefix need not end with the delimiter",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/b/1", "a/b/2", "a/bc/3", "a/d")
@@ -126,8 +157,11 @@ def _(c):
     c.same([one["Prefix"] for one in page["CommonPrefixes"]], ["a/b/", "a/bc/"], "the prefixes of half a name")
 
 
-@check("s3", "a delimiter may be several characters",
-       aws=f"{LIST}: a delimiter is a character or a string to group keys by")
+@check(
+    "s3",
+    "a delimiter may be several characters",
+    aws=f"{LIST}: a delimiter is a character or a string to group keys by",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a--1", "a--2", "b-3")
@@ -136,8 +170,11 @@ def _(c):
     c.same([one["Prefix"] for one in page["CommonPrefixes"]], ["a--"], "the prefixes")
 
 
-@check("s3", "a key that is its prefix is listed itself",
-       aws=f"{LIST}: only what follows the prefix is grouped, so the folder's own object is among the keys")
+@check(
+    "s3",
+    "a key that is its prefix is listed itself",
+    aws=f"{LIST}: only what follows the prefix is grouped, so the folder's own object is among the keys",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/", "a/1", "a/b/2")
@@ -146,8 +183,11 @@ def _(c):
     c.same([one["Prefix"] for one in page["CommonPrefixes"]], ["a/b/"], "the prefixes")
 
 
-@check("s3", "pages of groups neither repeat nor skip",
-       aws=f"{LIST}: all keys of one CommonPrefix count as a single return in MaxKeys")
+@check(
+    "s3",
+    "pages of groups neither repeat nor skip",
+    aws=f"{LIST}: all keys of one CommonPrefix count as a single return in MaxKeys",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/1", "a/2", "a/3", "b", "c/1", "c/2", "d")
@@ -155,8 +195,11 @@ def _(c):
     c.same(pages(c, name, Delimiter="/", MaxKeys=2), [["b", "a/"], ["d", "c/"]])
 
 
-@check("s3", "pages of groups end with a group",
-       aws=f"{LIST}: IsTruncated is false if the last CommonPrefix was returned")
+@check(
+    "s3",
+    "pages of groups end with a group",
+    aws=f"{LIST}: IsTruncated is false if the last CommonPrefix was returned",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/1", "b/1", "b/2")
@@ -172,21 +215,30 @@ def _(c):
     c.same(keys_of(c, name, StartAfter="z"), [], "after the last")
 
 
-@check("s3", "a start goes on through the pages", aws=f"{LIST}: StartAfter with MaxKeys; the token goes on from there")
+@check(
+    "s3", "a start goes on through the pages", aws=f"{LIST}: StartAfter with MaxKeys; the token goes on from there"
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a", "b", "c", "d", "e")
     c.same(pages(c, name, StartAfter="b", MaxKeys=2), [["c", "d"], ["e"]])
 
 
-@check("s3", "a continuation token that is none is refused", moto=DIFFERS,
-       aws="S3 error codes: InvalidArgument (400), the continuation token provided is incorrect")
+@check(
+    "s3",
+    "a continuation token that is none is refused",
+    moto=DIFFERS,
+    aws="S3 error codes: InvalidArgument (400), the continuation token provided is incorrect",
+)
 def _(c):
     c.refused("InvalidArgument", c.s3.list_objects_v2, status=400, Bucket=bucket(c), ContinuationToken="nonsense")
 
 
-@check("s3", "keys can be asked for in URL form",
-       aws=f"{LIST}: with encoding-type=url Delimiter, Prefix, Key and StartAfter are URL-encoded")
+@check(
+    "s3",
+    "keys can be asked for in URL form",
+    aws=f"{LIST}: with encoding-type=url Delimiter, Prefix, Key and StartAfter are URL-encoded",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a b+c%/ü")
@@ -197,8 +249,12 @@ def _(c):
     c.same(urllib.parse.unquote_plus(key), "a b+c%/ü", "the decoded key")
 
 
-@check("s3", "the first list has pages too", moto=DIFFERS,
-       aws="S3 API Reference, ListObjects: Marker, and NextMarker only with a delimiter; otherwise the last key is the marker")
+@check(
+    "s3",
+    "the first list has pages too",
+    moto=DIFFERS,
+    aws="S3 API Reference, ListObjects: Marker, and NextMarker only with a delimiter; otherwise the last key is the marker",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a", "b", "c")
@@ -209,8 +265,12 @@ def _(c):
     c.same(([one["Key"] for one in second["Contents"]], second["IsTruncated"]), (["c"], False))
 
 
-@check("s3", "the first list groups and goes on by NextMarker", moto=DIFFERS,
-       aws="S3 API Reference, ListObjects: NextMarker is given when a delimiter is")
+@check(
+    "s3",
+    "the first list groups and goes on by NextMarker",
+    moto=DIFFERS,
+    aws="S3 API Reference, ListObjects: NextMarker is given when a delimiter is",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "a/1", "a/2", "b", "c/1")

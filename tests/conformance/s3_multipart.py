@@ -52,8 +52,11 @@ def _(c):
     c.same(found["ETag"], answer["ETag"], "ETag")
 
 
-@check("s3", "the ETag of parts counts them",
-       aws="S3 User Guide, Checking object integrity: the MD5 digest of the parts' digests, a hyphen, and the number of parts")
+@check(
+    "s3",
+    "the ETag of parts counts them",
+    aws="S3 User Guide, Checking object integrity: the MD5 digest of the parts' digests, a hyphen, and the number of parts",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, LARGE)
@@ -70,8 +73,11 @@ def _(c):
     c.same(body_of(c, upload.bucket, "key"), b"small")
 
 
-@check("s3", "part numbers may have gaps and come in any order",
-       aws=f"{UPLOAD}: part numbers need not be consecutive; parts may be uploaded in any order")
+@check(
+    "s3",
+    "part numbers may have gaps and come in any order",
+    aws=f"{UPLOAD}: part numbers need not be consecutive; parts may be uploaded in any order",
+)
 def _(c):
     upload = Upload(c)
     upload.part(9, b"end")
@@ -80,7 +86,11 @@ def _(c):
     c.holds(body_of(c, upload.bucket, "key") == LARGE + b"end", "the body is another")
 
 
-@check("s3", "a part uploaded again replaces the first", aws="S3 API Reference, UploadPart: a part of the same number is overwritten")
+@check(
+    "s3",
+    "a part uploaded again replaces the first",
+    aws="S3 API Reference, UploadPart: a part of the same number is overwritten",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"first")
@@ -89,8 +99,11 @@ def _(c):
     c.same(body_of(c, upload.bucket, "key"), b"second")
 
 
-@check("s3", "parts that are not named are left out",
-       aws=f"{COMPLETE}: the list of parts that the request names is what is assembled")
+@check(
+    "s3",
+    "parts that are not named are left out",
+    aws=f"{COMPLETE}: the list of parts that the request names is what is assembled",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
@@ -99,8 +112,11 @@ def _(c):
     c.same(body_of(c, upload.bucket, "key"), b"two")
 
 
-@check("s3", "an upload is no object before it is completed",
-       aws=f"{UPLOAD}: the object appears when the upload is completed")
+@check(
+    "s3",
+    "an upload is no object before it is completed",
+    aws=f"{UPLOAD}: the object appears when the upload is completed",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
@@ -108,8 +124,12 @@ def _(c):
     c.refused("NoSuchKey", c.s3.get_object, Bucket=upload.bucket, Key="key")
 
 
-@check("s3", "parts out of order are refused", moto=DIFFERS,
-       aws=f"{COMPLETE}: InvalidPartOrder (400), the list of parts was not in ascending order")
+@check(
+    "s3",
+    "parts out of order are refused",
+    moto=DIFFERS,
+    aws=f"{COMPLETE}: InvalidPartOrder (400), the list of parts was not in ascending order",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, LARGE)
@@ -117,27 +137,44 @@ def _(c):
     c.refused("InvalidPartOrder", c.s3.complete_multipart_upload, status=400, **upload.finish(upload.parts[::-1]))
 
 
-@check("s3", "a part that was never uploaded is refused",
-       aws=f"{COMPLETE}: InvalidPart (400), one or more of the parts could not be found")
+@check(
+    "s3",
+    "a part that was never uploaded is refused",
+    aws=f"{COMPLETE}: InvalidPart (400), one or more of the parts could not be found",
+)
 def _(c):
     upload = Upload(c)
     etag = upload.part(1, b"one")
-    c.refused("InvalidPart", c.s3.complete_multipart_upload, status=400,
-              **upload.finish([{"PartNumber": 2, "ETag": etag}]))
+    c.refused(
+        "InvalidPart",
+        c.s3.complete_multipart_upload,
+        status=400,
+        **upload.finish([{"PartNumber": 2, "ETag": etag}]),
+    )
 
 
-@check("s3", "a part with another ETag is refused",
-       aws=f"{COMPLETE}: InvalidPart (400), the entity tag might not have matched the part's")
+@check(
+    "s3",
+    "a part with another ETag is refused",
+    aws=f"{COMPLETE}: InvalidPart (400), the entity tag might not have matched the part's",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
     other = f'"{hashlib.md5(b"other").hexdigest()}"'
-    c.refused("InvalidPart", c.s3.complete_multipart_upload, status=400,
-              **upload.finish([{"PartNumber": 1, "ETag": other}]))
+    c.refused(
+        "InvalidPart",
+        c.s3.complete_multipart_upload,
+        status=400,
+        **upload.finish([{"PartNumber": 1, "ETag": other}]),
+    )
 
 
-@check("s3", "a small part before the last is refused",
-       aws=f"{COMPLETE}: EntityTooSmall (400), each part must be at least 5 MB, except the last")
+@check(
+    "s3",
+    "a small part before the last is refused",
+    aws=f"{COMPLETE}: EntityTooSmall (400), each part must be at least 5 MB, except the last",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"small")
@@ -145,8 +182,11 @@ def _(c):
     c.refused("EntityTooSmall", c.s3.complete_multipart_upload, status=400, **upload.finish())
 
 
-@check("s3", "an upload of no parts cannot be completed",
-       aws=f"{COMPLETE}: the request names at least one part; MalformedXML (400)")
+@check(
+    "s3",
+    "an upload of no parts cannot be completed",
+    aws=f"{COMPLETE}: the request names at least one part; MalformedXML (400)",
+)
 def _(c):
     c.refused("MalformedXML", c.s3.complete_multipart_upload, status=400, **Upload(c).finish([]))
 
@@ -161,7 +201,11 @@ def _(c):
     c.refused("NoSuchUpload", c.s3.complete_multipart_upload, status=404, **where, MultipartUpload=parts)
 
 
-@check("s3", "an aborted upload is gone", aws="S3 API Reference, AbortMultipartUpload: 204; the id can then not be used")
+@check(
+    "s3",
+    "an aborted upload is gone",
+    aws="S3 API Reference, AbortMultipartUpload: 204; the id can then not be used",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
@@ -171,7 +215,11 @@ def _(c):
     c.holds("Uploads" not in c.s3.list_multipart_uploads(Bucket=upload.bucket), "it is still listed")
 
 
-@check("s3", "a completed upload is listed no more", aws=f"{UPLOADS}: lists uploads begun and not yet completed or aborted")
+@check(
+    "s3",
+    "a completed upload is listed no more",
+    aws=f"{UPLOADS}: lists uploads begun and not yet completed or aborted",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
@@ -179,8 +227,12 @@ def _(c):
     c.holds("Uploads" not in c.s3.list_multipart_uploads(Bucket=upload.bucket), "it is still listed")
 
 
-@check("s3", "part numbers are from 1 to 10,000", moto=DIFFERS,
-       aws="S3 API Reference, UploadPart: part numbers can be any number from 1 to 10,000; InvalidArgument (400)")
+@check(
+    "s3",
+    "part numbers are from 1 to 10,000",
+    moto=DIFFERS,
+    aws="S3 API Reference, UploadPart: part numbers can be any number from 1 to 10,000; InvalidArgument (400)",
+)
 def _(c):
     upload = Upload(c)
     for number in (0, 10_001):
@@ -188,15 +240,23 @@ def _(c):
     upload.part(10_000, b"x")
 
 
-@check("s3", "a part is checked by its Content-MD5", moto=DIFFERS,
-       aws="S3 API Reference, UploadPart: Content-MD5; S3 error codes: BadDigest (400)")
+@check(
+    "s3",
+    "a part is checked by its Content-MD5",
+    moto=DIFFERS,
+    aws="S3 API Reference, UploadPart: Content-MD5; S3 error codes: BadDigest (400)",
+)
 def _(c):
     wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()
     upload = Upload(c)
-    c.refused("BadDigest", c.s3.upload_part, status=400, **upload.where, PartNumber=1, Body=b"one", ContentMD5=wrong)
+    c.refused(
+        "BadDigest", c.s3.upload_part, status=400, **upload.where, PartNumber=1, Body=b"one", ContentMD5=wrong
+    )
 
 
-@check("s3", "parts are listed with size and ETag", aws=f"{PARTS}: PartNumber, LastModified, ETag and Size of each")
+@check(
+    "s3", "parts are listed with size and ETag", aws=f"{PARTS}: PartNumber, LastModified, ETag and Size of each"
+)
 def _(c):
     upload = Upload(c)
     etag = upload.part(2, b"12345")
@@ -204,7 +264,12 @@ def _(c):
     c.same((found["PartNumber"], found["Size"], found["ETag"]), (2, 5, etag))
 
 
-@check("s3", "parts are listed in pages", moto=DIFFERS, aws=f"{PARTS}: MaxParts, PartNumberMarker, IsTruncated, NextPartNumberMarker")
+@check(
+    "s3",
+    "parts are listed in pages",
+    moto=DIFFERS,
+    aws=f"{PARTS}: MaxParts, PartNumberMarker, IsTruncated, NextPartNumberMarker",
+)
 def _(c):
     upload = Upload(c)
     for number in (1, 2, 3, 7, 9):
@@ -219,7 +284,12 @@ def _(c):
     c.same(seen, [[1, 2], [3, 7], [9]])
 
 
-@check("s3", "uploads are listed by key", moto=DIFFERS, aws=f"{UPLOADS}: in the order of keys, with UploadId and Initiated; Prefix limits them")
+@check(
+    "s3",
+    "uploads are listed by key",
+    moto=DIFFERS,
+    aws=f"{UPLOADS}: in the order of keys, with UploadId and Initiated; Prefix limits them",
+)
 def _(c):
     name = bucket(c)
     ids = {key: Upload(c, name, key).id for key in ("b", "a/2", "a/1")}
@@ -230,8 +300,9 @@ def _(c):
     c.same([one["Key"] for one in found], ["a/1", "a/2"], "the keys of a prefix")
 
 
-@check("s3", "uploads are listed in pages",
-       aws=f"{UPLOADS}: MaxUploads, KeyMarker, UploadIdMarker and their Next…")
+@check(
+    "s3", "uploads are listed in pages", aws=f"{UPLOADS}: MaxUploads, KeyMarker, UploadIdMarker and their Next…"
+)
 def _(c):
     name = bucket(c)
     wanted = {(key, Upload(c, name, key).id) for key in ("a", "a", "b", "c")}
@@ -245,19 +316,29 @@ def _(c):
     c.same((len(seen), set(seen)), (4, wanted))
 
 
-@check("s3", "a part can be copied out of an object",
-       aws="S3 API Reference, UploadPartCopy: x-amz-copy-source and x-amz-copy-source-range")
+@check(
+    "s3",
+    "a part can be copied out of an object",
+    aws="S3 API Reference, UploadPartCopy: x-amz-copy-source and x-amz-copy-source-range",
+)
 def _(c):
     upload = Upload(c)
     put(c, upload.bucket, "source", body=b"0123456789")
-    answer = c.s3.upload_part_copy(**upload.where, PartNumber=1, CopySourceRange="bytes=2-5",
-                                   CopySource={"Bucket": upload.bucket, "Key": "source"})
+    answer = c.s3.upload_part_copy(
+        **upload.where,
+        PartNumber=1,
+        CopySourceRange="bytes=2-5",
+        CopySource={"Bucket": upload.bucket, "Key": "source"},
+    )
     upload.complete([{"PartNumber": 1, "ETag": answer["CopyPartResult"]["ETag"]}])
     c.same(body_of(c, upload.bucket, "key"), b"2345")
 
 
-@check("s3", "an upload can be made to happen only once",
-       aws="S3 User Guide, Conditional writes: CompleteMultipartUpload with If-None-Match: * gives 412 if the key exists")
+@check(
+    "s3",
+    "an upload can be made to happen only once",
+    aws="S3 User Guide, Conditional writes: CompleteMultipartUpload with If-None-Match: * gives 412 if the key exists",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, b"one")
@@ -266,8 +347,12 @@ def _(c):
     c.same(body_of(c, upload.bucket, "key"), b"other")
 
 
-@check("s3", "one part of an object can be read", moto=DIFFERS,
-       aws="S3 API Reference, GetObject: PartNumber reads that part; PartsCount says how many there are")
+@check(
+    "s3",
+    "one part of an object can be read",
+    moto=DIFFERS,
+    aws="S3 API Reference, GetObject: PartNumber reads that part; PartsCount says how many there are",
+)
 def _(c):
     upload = Upload(c)
     upload.part(1, LARGE)
@@ -277,7 +362,11 @@ def _(c):
     c.same((answer["Body"].read(), answer.get("PartsCount")), (b"end", 2))
 
 
-@check("s3", "an upload replaces the object that was there", aws=f"{COMPLETE}: the upload becomes the object of that key")
+@check(
+    "s3",
+    "an upload replaces the object that was there",
+    aws=f"{COMPLETE}: the upload becomes the object of that key",
+)
 def _(c):
     name = bucket(c)
     put(c, name, "key", body=b"old")

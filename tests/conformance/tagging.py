@@ -2,7 +2,15 @@
 
 from conformance.checks import DIFFERS, check
 from conformance.context import OTHER_REGION
-from conformance.given import account, bucket, log_group, run_instances, security_group, stream, unfinished_notebook
+from conformance.given import (
+    account,
+    bucket,
+    log_group,
+    run_instances,
+    security_group,
+    stream,
+    unfinished_notebook,
+)
 
 GET = "Resource Groups Tagging API Reference, GetResources"
 
@@ -53,32 +61,49 @@ def _(c):
     expect(c, {f"arn:aws:s3:::{name}"}, **by(key, "value"))
 
 
-@check("tagging", "a tagged delivery stream is found", aws=f"{GET}: resources of Amazon Data Firehose (deliverystream) are supported")
+@check(
+    "tagging",
+    "a tagged delivery stream is found",
+    aws=f"{GET}: resources of Amazon Data Firehose (deliverystream) are supported",
+)
 def _(c):
     key = c.name("key")
     made = stream(c, tags=[{"Key": key, "Value": "value"}])
     expect(c, {made.describe()["DeliveryStreamARN"]}, **by(key, "value"))
 
 
-@check("tagging", "tagged things of EC2 are found", aws=f"{GET}: resources of Amazon EC2 (instance, security-group, volume, …) are supported")
+@check(
+    "tagging",
+    "tagged things of EC2 are found",
+    aws=f"{GET}: resources of Amazon EC2 (instance, security-group, volume, …) are supported",
+)
 def _(c):
     key = c.name("key")
     tags = [{"Key": key, "Value": "value"}]
     group = security_group(c, TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}])
-    made = run_instances(c, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])["Instances"][0]["InstanceId"]
+    made = run_instances(c, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])["Instances"][0][
+        "InstanceId"
+    ]
     own = f"arn:aws:ec2:us-east-1:{account(c)}"
     expect(c, {f"{own}:security-group/{group}", f"{own}:instance/{made}"}, **by(key, "value"))
 
 
-@check("tagging", "a tagged notebook instance is found", aws=f"{GET}: resources of Amazon SageMaker AI (notebook-instance) are supported")
+@check(
+    "tagging",
+    "a tagged notebook instance is found",
+    aws=f"{GET}: resources of Amazon SageMaker AI (notebook-instance) are supported",
+)
 def _(c):
     key = c.name("key")
     name = unfinished_notebook(c, Tags=[{"Key": key, "Value": "value"}])
     expect(c, {f"arn:aws:sagemaker:us-east-1:{account(c)}:notebook-instance/{name}"}, **by(key, "value"))
 
 
-@check("tagging", "values of one key are alternatives",
-       aws=f"{GET}: multiple values of a key are linked with OR; a key without values finds all that have the key")
+@check(
+    "tagging",
+    "values of one key are alternatives",
+    aws=f"{GET}: multiple values of a key are linked with OR; a key without values finds all that have the key",
+)
 def _(c):
     key = c.name("key")
     one, two, three = (tagged_group(c, {key: value}) for value in ("1", "2", "3"))
@@ -95,7 +120,11 @@ def _(c):
     expect(c, {both}, TagFilters=[{"Key": key, "Values": ["1"]}, {"Key": other}])
 
 
-@check("tagging", "tags are compared with regard to case", aws="Tagging AWS resources: tag keys and values are case-sensitive")
+@check(
+    "tagging",
+    "tags are compared with regard to case",
+    aws="Tagging AWS resources: tag keys and values are case-sensitive",
+)
 def _(c):
     key = c.name("key")
     arn = tagged_group(c, {key: "Value"})
@@ -104,13 +133,18 @@ def _(c):
     c.same(tagged(c, **by(key.upper(), "Value")), {}, "those with another key")
 
 
-@check("tagging", "resources are found by type", moto=DIFFERS,
-       aws=f"{GET}: ResourceTypeFilters are service or service:resourceType, linked with OR")
+@check(
+    "tagging",
+    "resources are found by type",
+    moto=DIFFERS,
+    aws=f"{GET}: ResourceTypeFilters are service or service:resourceType, linked with OR",
+)
 def _(c):
     key, name = c.name("key"), bucket(c)
     c.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": key, "Value": "1"}]})
-    group = security_group(c, TagSpecifications=[
-        {"ResourceType": "security-group", "Tags": [{"Key": key, "Value": "1"}]}])
+    group = security_group(
+        c, TagSpecifications=[{"ResourceType": "security-group", "Tags": [{"Key": key, "Value": "1"}]}]
+    )
     of_logs, of_s3 = tagged_group(c, {key: "1"}), f"arn:aws:s3:::{name}"
     of_ec2 = f"arn:aws:ec2:us-east-1:{account(c)}:security-group/{group}"
     expect(c, {of_logs, of_s3, of_ec2}, **by(key))
@@ -120,8 +154,12 @@ def _(c):
     expect(c, set(), **by(key), ResourceTypeFilters=["ec2:instance"])
 
 
-@check("tagging", "resources come in pages", moto=DIFFERS,
-       aws=f"{GET}: ResourcesPerPage is the most on a page; the PaginationToken of the last page is empty")
+@check(
+    "tagging",
+    "resources come in pages",
+    moto=DIFFERS,
+    aws=f"{GET}: ResourcesPerPage is the most on a page; the PaginationToken of the last page is empty",
+)
 def _(c):
     key = c.name("key")
     made = {tagged_group(c, {key: "1"}) for _ in range(3)}
@@ -148,22 +186,39 @@ def _(c):
     expect(c, {there}, tagging=c.client("tagging", region=OTHER_REGION), **by(key))
 
 
-@check("tagging", "resources can be asked for by ARN", aws=f"{GET}: ResourceARNList names the resources whose tags are wanted")
+@check(
+    "tagging",
+    "resources can be asked for by ARN",
+    aws=f"{GET}: ResourceARNList names the resources whose tags are wanted",
+)
 def _(c):
     key = c.name("key")
     one, _ = tagged_group(c, {key: "1"}), tagged_group(c, {key: "1"})
     c.until(lambda: tagged(c, ResourceARNList=[one]) == {one: {key: "1"}}, what="the tags of that ARN")
 
 
-@check("tagging", "ARNs and types cannot both be asked for", moto=DIFFERS,
-       aws=f"{GET}: ResourceARNList with ResourceTypeFilters is an InvalidParameterException")
+@check(
+    "tagging",
+    "ARNs and types cannot both be asked for",
+    moto=DIFFERS,
+    aws=f"{GET}: ResourceARNList with ResourceTypeFilters is an InvalidParameterException",
+)
 def _(c):
     arn = tagged_group(c, {c.name("key"): "1"})
-    c.refused("InvalidParameterException", c.tagging.get_resources, status=400, ResourceARNList=[arn],
-              ResourceTypeFilters=["logs"])
+    c.refused(
+        "InvalidParameterException",
+        c.tagging.get_resources,
+        status=400,
+        ResourceARNList=[arn],
+        ResourceTypeFilters=["logs"],
+    )
 
 
-@check("tagging", "changed tags are found as they are now", aws=f"{GET}: returns the tags associated with the resource")
+@check(
+    "tagging",
+    "changed tags are found as they are now",
+    aws=f"{GET}: returns the tags associated with the resource",
+)
 def _(c):
     key, name = c.name("key"), log_group(c)
     arn = f"arn:aws:logs:us-east-1:{account(c)}:log-group:{name}"
