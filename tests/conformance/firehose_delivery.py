@@ -239,7 +239,8 @@ def _(c):
     "firehose",
     "a prefix may have a random part",
     moto=DIFFERS,
-    aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits",
+    aws=f"{PREFIXES}: !{{firehose:random-string}} is a string of 11 random letters and digits; a prefix without a "
+    "timestamp expression gets the hour",
 )
 def _(c):
     made = stream(c, Prefix="raw/!{firehose:random-string}/", **NO_ERRORS)
