@@ -58,7 +58,7 @@ const WIDEST: u16 = 96;
 impl Overlay {
     /// The keys of this pane and of all.
     pub fn keys() -> Self {
-        Self(What::Keys(TextState::default()))
+        Self(What::Keys(TextState { wrap: false, ..TextState::default() }))
     }
 
     /// Every action by its name.
@@ -225,7 +225,7 @@ impl Overlay {
     pub fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
         match &self.0 {
             What::Keys(view) => {
-                let mut inside = window(canvas, "Keys", 76, canvas.height());
+                let mut inside = window(canvas, "Keys", 86, canvas.height());
                 text_view::draw(&mut inside, &keys_text(app), view);
             }
             What::Problem { text, view } => {
@@ -300,6 +300,9 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
     lines
 }
 
+/// Cells of the help beside the keys.
+const HELP: usize = 56;
+
 fn keys_text(app: &App) -> String {
     let mut text = String::new();
     for scope in [Scope::Pane(app.pane), Scope::Everywhere] {
@@ -311,11 +314,13 @@ fn keys_text(app: &App) -> String {
         text.push_str(&format!("{scope}\n"));
         for action in actions {
             let keys: Vec<String> = app.keymap.keys(action).iter().map(ToString::to_string).collect();
-            text.push_str(&format!("  {:<18} {}", keys.join(" "), action.spec().help));
-            if let Some(why) = app.hindrance(action) {
-                text.push_str(&format!("  (not now: {why})"));
+            let not_now = app.hindrance(action).map(|why| format!(" (not now: {why})")).unwrap_or_default();
+            let help = crate::text::wrap(&format!("{}{not_now}", action.spec().help), HELP);
+            // The help's further lines stand under its first.
+            let heads = std::iter::once(keys.join(" ")).chain(std::iter::repeat(String::new()));
+            for (head, line) in heads.zip(help) {
+                text.push_str(&format!("  {head:<18} {line}\n"));
             }
-            text.push('\n');
         }
         text.push('\n');
     }

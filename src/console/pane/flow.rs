@@ -54,12 +54,12 @@ impl Station {
 /// The stations, from source to words.
 pub fn stations(app: &App) -> [Station; 6] {
     [
-        Station::unknown("Source", "not built yet"),
-        Station::unknown("Streamer", "not built yet"),
+        Station::unknown("Source", "not built"),
+        Station::unknown("Streamer", "not built"),
         of_resource(app, "Firehose", Kind::DeliveryStream),
         of_resource(app, "Lake", Kind::Bucket),
-        Station::unknown("Combined", "not built yet"),
-        Station::unknown("Topics", "not built yet"),
+        Station::unknown("Combined", "not built"),
+        Station::unknown("Topics", "not built"),
     ]
 }
 

@@ -45,9 +45,9 @@ const WIDE: u16 = 118;
 const COLUMNS: [Column; 5] = [
     Column { title: "", width: Width::Fixed(10), right: false, rank: 0 },
     Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
-    Column { title: "name", width: Width::Share(18), right: false, rank: 0 },
-    Column { title: "id", width: Width::Share(10), right: false, rank: 2 },
-    Column { title: "", width: Width::Share(12), right: false, rank: 1 },
+    Column { title: "name", width: Width::Share(34), right: false, rank: 0 },
+    Column { title: "id", width: Width::Share(12), right: false, rank: 2 },
+    Column { title: "", width: Width::Share(14), right: false, rank: 1 },
 ];
 
 impl StackPane {
@@ -209,9 +209,11 @@ fn summary(app: &App, canvas: &mut Canvas<'_>) {
         StackState::Drifted => signs.drifted,
     };
     let x = canvas.line(1, 0, &[(sign, role), (" ", role), (words, role)]);
-    let estimate = status.estimate.to_string();
-    canvas.line(x, 0, &[("   ", Role::Text), (&estimate, Role::Faint)]);
     let width = canvas.width();
+    // What it is made of is for the commands; here it is the sum that matters.
+    let estimate = status.estimate.to_string();
+    let sum = estimate.split(':').next().unwrap_or_default();
+    canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
     let read = if app.tasks.runs(Slot::Survey) {
         "reading…".to_owned()
     } else if app.stack.trouble.is_some() {
@@ -223,7 +225,8 @@ fn summary(app: &App, canvas: &mut Canvas<'_>) {
         }
     };
     let role = if app.stack.trouble.is_some() { Role::Warn } else { Role::Faint };
-    canvas.part(width / 2, 0, width - width / 2, 1).put_right(width - width / 2 - 1, 0, &read, role);
+    let begin = width * 3 / 4;
+    canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
 }
 
 fn nothing_yet(app: &App, canvas: &mut Canvas<'_>) {

@@ -200,15 +200,17 @@ impl Dialog {
     fn wish(&self) -> (usize, usize) {
         let widths =
             self.body.iter().map(|(line, _)| text::width(line)).chain([text::width(&self.title) + 4, 44]);
-        let below = self.fields.len() + if self.fields.is_empty() { 0 } else { 1 } + self.confirm_rows();
-        (widths.max().unwrap_or_default() + 6, self.body.len() + below + 4)
+        (widths.max().unwrap_or_default() + 6, self.body.len() + self.below() + 4)
     }
 
-    fn confirm_rows(&self) -> usize {
-        match self.confirm {
+    /// Rows under the text: an empty one, the fields and one after them, the confirmation.
+    fn below(&self) -> usize {
+        let fields = if self.fields.is_empty() { 0 } else { self.fields.len() + 1 };
+        let confirm = match self.confirm {
             Confirm::Nothing | Confirm::Enter { .. } => 1,
             Confirm::Typed { .. } => 3,
-        }
+        };
+        1 + fields + confirm
     }
 
     /// Draws it in the middle, over what is there.
@@ -221,10 +223,10 @@ impl Dialog {
         window.clear();
         window.frame(&self.title, if self.destroys { Role::Bad } else { Role::Accent });
         let mut inside = window.inside(3, 2);
-        let below = u16::try_from(self.wish().1 - self.body.len() - 4).unwrap_or(0);
+        let below = u16::try_from(self.below()).unwrap_or(0);
         let room = inside.height().saturating_sub(below);
         self.draw_body(&mut inside, room);
-        let mut row = inside.height().saturating_sub(below);
+        let mut row = room + 1;
         for (index, field) in self.fields.iter().enumerate() {
             self.draw_field(&mut inside, row, index, field);
             row += 1;
