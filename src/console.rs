@@ -25,6 +25,8 @@ pub mod overlay;
 pub mod pane;
 pub mod tasks;
 pub mod terminal;
+#[cfg(test)]
+mod tests;
 pub mod theme;
 mod welcome;
 pub mod widget;

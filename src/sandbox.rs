@@ -89,6 +89,24 @@ pub struct Options {
     pub seed: u64,
 }
 
+impl Options {
+    /// A sandbox in this folder as it is if nothing else is said.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        let feed = feed::Options::default();
+        Self {
+            folder: folder.into(),
+            reset: false,
+            pace: Pace::default(),
+            faults: Vec::new(),
+            port: 0,
+            ssh_port: 0,
+            feed_rate: feed.rate,
+            dialect: feed.dialect,
+            seed: feed.seed,
+        }
+    }
+}
+
 /// A lake of past hours, to be there as if the stream had run for some time.
 #[derive(Debug, Clone)]
 pub struct Lake {

@@ -63,12 +63,16 @@ impl<T> Table<T> {
     }
 
     /// The rows whose keys begin with `prefix`, in order.
-    pub(crate) fn under(&self, prefix: &str) -> impl Iterator<Item = (&str, &T)> {
-        self.from(Bound::Included(prefix)).take_while(move |(key, _)| key.starts_with(prefix))
+    pub(crate) fn under<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a str, &'a T)> + use<'a, T> {
+        let prefix = prefix.to_owned();
+        self.from(Bound::Included(&prefix)).take_while(move |(key, _)| key.starts_with(&prefix))
     }
 
     /// The rows from a key on, in order.
-    pub(crate) fn from<'a>(&'a self, start: Bound<&str>) -> impl Iterator<Item = (&'a str, &'a T)> {
+    pub(crate) fn from<'a>(
+        &'a self,
+        start: Bound<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a T)> + use<'a, T> {
         self.rows.range::<str, _>((start, Bound::Unbounded)).map(|(key, row)| (key.borrow(), row))
     }
 

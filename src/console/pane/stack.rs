@@ -212,7 +212,7 @@ fn summary(app: &App, canvas: &mut Canvas<'_>) {
     let width = canvas.width();
     // What it is made of is for the commands; here it is the sum that matters.
     let estimate = status.estimate.to_string();
-    let sum = estimate.split(':').next().unwrap_or_default();
+    let sum = estimate.split([':', '\n']).next().unwrap_or_default();
     canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
     let read = if app.tasks.runs(Slot::Survey) {
         "reading…".to_owned()

@@ -299,13 +299,7 @@ mod tests {
         let file = folder.path().join("file");
         let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
         std::fs::write(&file, &bytes).expect("written");
-        let options = Options {
-            folder: folder.path().join("sandbox"),
-            reset: false,
-            pace: Pace::default(),
-            faults: Vec::new(),
-            port: 0,
-        };
+        let options = Options::new(folder.path().join("sandbox"));
         let sandbox = Sandbox::start(options).await.expect("a sandbox");
         let settings = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())

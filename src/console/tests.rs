@@ -1,0 +1,6 @@
+//! The console without a terminal: sequences of events, pictures of every state, and whatever anybody may type.
+
+mod given;
+mod pictures;
+mod promises;
+mod properties;

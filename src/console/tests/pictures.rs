@@ -1,0 +1,217 @@
+//! Pictures of every state at three sizes, and of some without colours and in ASCII. A picture holds the text and,
+//! under it, where each style is: a change of either is seen.
+
+use std::fmt::Write;
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+use super::given::{Given, lines, look, plan, plan_down, surveyed, trouble};
+use crate::console::app::Missing;
+use crate::console::effect::{Outcome, Proof, Ran, Remedy, Slot};
+use crate::console::event::Event;
+use crate::console::theme::{Depth, Signs};
+use crate::progress::{Phase, Report};
+use crate::stack::plan::Next;
+use crate::stack::status::StackState;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
+
+/// The screen as text, and each run of cells that is styled.
+fn picture(buffer: &Buffer) -> String {
+    let mut picture = lines(buffer).iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n");
+    picture.push_str("\n\nstyles\n");
+    let width = usize::from(buffer.area.width);
+    for (y, row) in buffer.content.chunks(width).enumerate() {
+        let mut x = 0;
+        while let Some(first) = row.get(x) {
+            let same = row.iter().skip(x).take_while(|cell| cell.style() == first.style()).count();
+            let style = first.style();
+            let words: Vec<String> = [
+                style
+                    .fg
+                    .filter(|colour| *colour != Color::Reset)
+                    .map(|colour| colour.to_string().to_lowercase()),
+                style
+                    .bg
+                    .filter(|colour| *colour != Color::Reset)
+                    .map(|colour| format!("on {colour}").to_lowercase()),
+                (style.add_modifier != Modifier::empty())
+                    .then(|| format!("{:?}", style.add_modifier).to_lowercase()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            if !words.is_empty() {
+                writeln!(picture, "{y}:{x}-{} {}", x + same - 1, words.join(" "))
+                    .expect("a String takes every text");
+            }
+            x += same;
+        }
+    }
+    picture
+}
+
+/// Takes a picture at every size.
+fn take(name: &str, make: impl Fn(u16, u16) -> Given) {
+    for (width, height) in SIZES {
+        let given = make(width, height);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture(&given.screen()));
+    }
+}
+
+fn stack_in(state: StackState) -> impl Fn(u16, u16) -> Given {
+    move |width, height| {
+        let mut given = Given::with_stack(width, height, state);
+        given.press("2");
+        given
+    }
+}
+
+#[test]
+fn flow() {
+    take("flow_ready", |width, height| Given::with_stack(width, height, StackState::Ready));
+    take("flow_drifted", |width, height| Given::with_stack(width, height, StackState::Drifted));
+    take("flow_signing_in", Given::started);
+}
+
+#[test]
+fn stack() {
+    take("stack_absent", stack_in(StackState::Absent));
+    take("stack_partial", stack_in(StackState::Partial));
+    take("stack_ready", stack_in(StackState::Ready));
+    take("stack_drifted", stack_in(StackState::Drifted));
+}
+
+#[test]
+fn stack_loading_and_failed() {
+    take("stack_loading", |width, height| {
+        let mut given = Given::started(width, height);
+        given.press("2");
+        given
+    });
+    take("stack_failed", |width, height| {
+        let mut given = Given::started(width, height);
+        given.ended(Slot::Connect, Err(trouble(Remedy::SignIn)));
+        given.press("2");
+        given
+    });
+}
+
+#[test]
+fn plans_and_runs() {
+    take("plan_up", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Absent);
+        given.press("2 c");
+        given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+        given
+    });
+    take("plan_down", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 D");
+        given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+        given.type_text("space");
+        given
+    });
+    take("run_down", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 D");
+        given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+        given.type_text("space-tweets");
+        given.press("enter");
+        for (kind, phase, text) in [
+            ("instance", Phase::Waiting, "shutting down"),
+            ("delivery-stream", Phase::Acting, "deleting"),
+            ("key-pair", Phase::Done, "deleted"),
+            ("log-group", Phase::Failed, "denied"),
+        ] {
+            let report = Report { kind, name: kind.to_owned(), phase, text: text.to_owned() };
+            given.happen(Event::Told(Slot::Run, report));
+        }
+        given
+    });
+    take("proof", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        let proof = Proof::Kept("it holds 3,702 objects (1.2 GB)".to_owned());
+        let ran = Ran {
+            after: Some(surveyed(StackState::Partial)),
+            failures: Vec::new(),
+            interrupted: false,
+            proof: Some(proof),
+        };
+        given.press("2");
+        given.ended(Slot::Run, Ok(Outcome::Ran(ran)));
+        given
+    });
+}
+
+#[test]
+fn overlays() {
+    take("keys", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 ?");
+        given
+    });
+    take("palette", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press(":");
+        given.type_text("stack");
+        given
+    });
+    take("tasks", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 r");
+        given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+        given.press("c t");
+        given
+    });
+    take("error", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 r");
+        given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+        given.press("e");
+        given
+    });
+}
+
+#[test]
+fn first_run_and_panes_to_come() {
+    take("welcome", |width, height| {
+        let checks =
+            vec![("access keys in the environment".to_owned(), false), ("a region".to_owned(), true)];
+        let settings_file = "/home/me/.config/hydrant/hydrant.toml".into();
+        Given::with(width, height, Some(Missing { checks, settings_file }), false)
+    });
+    for key in ["3", "4", "5", "6", "7"] {
+        take(&format!("to_come_{key}"), |width, height| {
+            let mut given = Given::with_stack(width, height, StackState::Ready);
+            given.press(key);
+            given
+        });
+    }
+}
+
+#[test]
+fn without_colours_and_in_ascii() {
+    for (name, depth, signs) in
+        [("colourless", Depth::None, Signs::UNICODE), ("ascii", Depth::None, Signs::ASCII)]
+    {
+        take(&format!("stack_{name}"), |width, height| {
+            let mut given = Given::with_stack(width, height, StackState::Partial);
+            given.app.look = look(depth, signs);
+            given.press("2 j");
+            given
+        });
+        take(&format!("flow_{name}"), |width, height| {
+            let mut given = Given::with_stack(width, height, StackState::Drifted);
+            given.app.look = look(depth, signs);
+            given
+        });
+    }
+}
+
+#[test]
+fn too_small() {
+    let given = Given::with_stack(79, 23, StackState::Ready);
+    insta::assert_snapshot!("too_small", picture(&given.screen()));
+}

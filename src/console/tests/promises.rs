@@ -1,0 +1,252 @@
+use super::given::{Given, plan, plan_down, started, starts, surveyed, trouble};
+use crate::console::app::{Missing, Session};
+use crate::console::effect::{Effect, Job, Outcome, Proof, Ran, Remedy, Slot};
+use crate::console::event::{Event, Mouse};
+use crate::console::pane::Pane;
+use crate::progress::{Phase, Report};
+use crate::stack::plan::Next;
+use crate::stack::status::StackState;
+
+fn report(text: &str) -> Report {
+    Report { kind: "bucket", name: "b".to_owned(), phase: Phase::Acting, text: text.to_owned() }
+}
+
+#[test]
+fn it_signs_in_first_and_reads_the_stack_then() {
+    let mut given = Given::started(100, 30);
+    assert!(given.app.tasks.runs(Slot::Connect));
+    let effects = given.signed_in();
+    assert_eq!(started(&effects), [Slot::Survey]);
+}
+
+#[test]
+fn nothing_is_asked_of_anybody_before_there_is_something_to_sign_in_with() {
+    let missing = Missing {
+        checks: vec![("a profile".to_owned(), false)],
+        settings_file: "/home/me/hydrant.toml".into(),
+    };
+    let mut given = Given::with(100, 30, Some(missing), false);
+    assert_eq!(given.app.tasks.all(), []);
+    assert!(given.shows("Welcome"));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::WriteSettings(_))));
+    assert!(given.press("r").is_empty());
+}
+
+#[test]
+fn creating_shows_its_plan_before_it_does_anything() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2");
+    assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp)));
+    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    assert!(given.shows("This will be done"));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up(_))));
+    assert!(given.app.overlays.is_empty());
+}
+
+#[test]
+fn a_plan_that_is_declined_does_nothing() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    assert!(given.press("esc").is_empty());
+    assert!(given.app.overlays.is_empty());
+}
+
+#[test]
+fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2");
+    assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { delete_data: false })));
+    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    assert!(given.shows("it holds 3,702 objects"));
+    assert!(given.press("enter").is_empty());
+    given.type_text("space-tweet");
+    assert!(given.press("enter").is_empty());
+    given.type_text("s");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Down { delete_data: false, .. })));
+}
+
+#[test]
+fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.type_text("space-tweets");
+    assert!(starts(&given.press("tab space"), |job| matches!(job, Job::PlanDown { delete_data: true })));
+    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true }));
+    assert_eq!(given.app.overlays.len(), 1);
+    // What was typed for the other plan does not count for this one.
+    assert!(given.press("enter").is_empty());
+}
+
+#[test]
+fn what_is_typed_is_no_key() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    assert!(given.press("q").is_empty());
+    assert_eq!(given.app.overlays.len(), 1);
+    given.press("1");
+    assert_eq!(given.app.pane, Pane::Stack);
+    assert!(matches!(given.press("ctrl-c")[..], [Effect::Quit]));
+}
+
+#[test]
+fn read_only_means_that_nothing_can_be_changed_and_says_so() {
+    let mut given = Given::with(100, 30, None, true);
+    given.signed_in();
+    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Ready))));
+    assert!(given.press("2 D").is_empty());
+    assert!(given.shows("read-only"));
+    assert!(given.press("c").is_empty());
+}
+
+#[test]
+fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.type_text("space-tweets");
+    given.press("enter");
+    given.happen(Event::Told(Slot::Run, report("emptying it")));
+    assert!(given.shows("emptying it"));
+    // Nothing else can be begun meanwhile, and it says so.
+    assert!(given.press("c").is_empty());
+    assert!(given.shows("a run is under way"));
+    let ran = Ran {
+        after: Some(surveyed(StackState::Absent)),
+        failures: Vec::new(),
+        interrupted: false,
+        proof: Some(Proof::Gone),
+    };
+    given.ended(Slot::Run, Ok(Outcome::Ran(ran)));
+    assert!(given.shows("Nothing is left"));
+    given.press("esc");
+    assert!(given.shows("nothing of the stack is there"));
+}
+
+#[test]
+fn quitting_in_a_run_asks_and_says_what_happens_to_it() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.press("enter");
+    assert!(given.press("q").is_empty());
+    assert!(given.shows("stops at a safe point"));
+    given.press("esc");
+    given.press("q");
+    assert!(matches!(given.press("enter")[..], [Effect::Quit]));
+}
+
+#[test]
+fn the_operator_stays_on_the_resource_when_the_stack_is_read_again() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 j j s s o");
+    let before = given.app.stack.chosen().map(|resource| resource.kind);
+    let mut again = surveyed(StackState::Drifted);
+    again.status.resources.reverse();
+    given.ended(Slot::Survey, Ok(Outcome::Surveyed(again)));
+    assert_eq!(given.app.stack.chosen().map(|resource| resource.kind), before);
+}
+
+#[test]
+fn the_stack_is_read_again_by_itself_less_often_unseen_and_never_in_a_run() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2");
+    assert!(given.seconds_later(29).is_empty());
+    assert_eq!(started(&given.seconds_later(1)), [Slot::Survey]);
+    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Absent))));
+    given.happen(Event::Focus(false));
+    assert!(given.seconds_later(100).is_empty());
+    assert_eq!(started(&given.seconds_later(200)), [Slot::Survey]);
+    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Absent))));
+    given.happen(Event::Focus(true));
+    given.press("c");
+    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.press("enter");
+    assert!(given.seconds_later(600).is_empty());
+}
+
+#[test]
+fn nothing_wakes_an_idle_console_but_its_clock() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("6");
+    let wake = given.app.next_wake().expect("the clock");
+    assert_eq!(wake.as_second() % 60, 0);
+}
+
+#[test]
+fn a_failed_sign_in_is_a_screen_with_the_remedy_and_can_be_tried_again() {
+    let mut given = Given::started(100, 30);
+    given.ended(Slot::Connect, Err(trouble(Remedy::SignIn)));
+    given.press("2");
+    assert!(given.shows("tries again"));
+    assert_eq!(started(&given.press("r")), [Slot::Connect]);
+    assert_eq!(given.app.session, Session::Connecting);
+}
+
+#[test]
+fn credentials_that_run_out_are_a_screen_and_what_was_read_stays() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 r");
+    given.ended(Slot::Survey, Err(trouble(Remedy::SignIn)));
+    assert!(given.shows("not signed in"));
+    assert!(given.shows("could not be read again"));
+}
+
+#[test]
+fn an_error_stays_until_it_is_read_and_opens_whole() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 r");
+    given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+    given.seconds_later(20);
+    assert!(given.shows("▲ 1"));
+    given.press("e");
+    assert!(given.shows("because: tcp connect error"));
+    given.press("esc");
+    assert!(!given.shows("▲ 1"));
+}
+
+#[test]
+fn esc_cancels_what_loads_and_never_quits() {
+    let mut given = Given::started(100, 30);
+    assert!(matches!(given.press("esc")[..], [Effect::Cancel(Slot::Connect)]));
+    given.ended(Slot::Connect, Err(trouble(Remedy::Cancelled)));
+    assert!(given.app.problems.is_empty());
+    for _ in 0..5 {
+        assert!(!given.press("esc").iter().any(|effect| matches!(effect, Effect::Quit)));
+    }
+}
+
+#[test]
+fn the_palette_finds_an_action_and_goes_where_it_is_done() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press(":");
+    given.type_text("tear down");
+    assert!(given.press("enter").is_empty());
+    assert_eq!(given.app.pane, Pane::Stack);
+    given.press(":");
+    given.type_text("tear down");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::PlanDown { .. })));
+}
+
+#[test]
+fn tabs_and_rows_are_chosen_by_the_mouse() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.happen(Event::Mouse(Mouse::Click { x: 10, y: 1 }));
+    assert_eq!(given.app.pane, Pane::Stack);
+    given.happen(Event::Mouse(Mouse::Click { x: 20, y: 9 }));
+    assert_eq!(given.app.stack.table.chosen, 3);
+    given.happen(Event::Mouse(Mouse::Wheel(-2)));
+    assert_eq!(given.app.stack.table.chosen, 1);
+    given.happen(Event::Mouse(Mouse::Click { x: 20, y: 5 }));
+    assert_eq!(given.app.stack.table.sort, Some((0, false)));
+}
+
+#[test]
+fn copying_gives_the_address_of_what_is_chosen() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2");
+    let effects = given.press("y");
+    assert!(matches!(&effects[..], [Effect::Copy(text)] if text.starts_with("arn:aws:")), "{effects:?}");
+}
