@@ -325,11 +325,13 @@ fn ask_form(body: &[u8], signed_for: Option<&str>) -> Result<Asked, Refusal> {
         Protocol::Query { version: own, .. } | Protocol::Ec2 { version: own, .. } => own == version,
         Protocol::Json { .. } => false,
     };
+    // A caller that names no version means the service that it signed for.
     let of_scope = |service: &Service| {
-        !matches!(service.protocol(), Protocol::Json { .. }) && signed_for == Some(service.signing_name())
+        version.is_empty()
+            && !matches!(service.protocol(), Protocol::Json { .. })
+            && signed_for == Some(service.signing_name())
     };
-    let service =
-        Service::ALL.into_iter().find(of_version).or_else(|| Service::ALL.into_iter().find(of_scope));
+    let service = Service::ALL.into_iter().find(|service| of_version(service) || of_scope(service));
     let service = service.ok_or_else(|| {
         Refusal::new("InvalidAction", format!("Could not find operation {action} for version {version}"))
     })?;

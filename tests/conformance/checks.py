@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 DIFFERS = "differs"
-"""For `moto=`: that emulator is known not to answer as AWS does."""
+"""For `moto=` and `sandbox=`: that server is known not to answer as AWS does."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Check:
     title: str
     aws: str
     moto: str | None
+    sandbox: str | None
     function: Callable
 
     @property
@@ -22,17 +23,17 @@ class Check:
         return f"{self.service}: {self.title}"
 
     def differs_on(self, name):
-        return name == "moto" and self.moto == DIFFERS
+        return DIFFERS == {"moto": self.moto, "sandbox": self.sandbox}.get(name)
 
 
 ALL: list[Check] = []
 
 
-def check(service, title, *, aws, moto=None):
+def check(service, title, *, aws, moto=None, sandbox=None):
     """Registers a check. `title` is what holds when it passes; `aws` is what AWS does, and which document says so."""
 
     def register(function):
-        ALL.append(Check(service, title, aws, moto, function))
+        ALL.append(Check(service, title, aws, moto, sandbox, function))
         return function
 
     return register

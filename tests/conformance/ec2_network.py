@@ -103,7 +103,7 @@ def _(c):
     c.holds(re.fullmatch(r"sg-[0-9a-f]{8,17}", group), f"the id is {group}")
     c.same(
         (found["Description"], found["VpcId"], found["OwnerId"], found["Tags"]),
-        ("a check's", default_vpc(c), account(c), tags),
+        ("of a check", default_vpc(c), account(c), tags),
     )
 
 

@@ -186,7 +186,7 @@ def default_vpc(c, ec2=None):
 def security_group(c, **more):
     """A security group's id."""
     name = c.name("sg")
-    made = c.ec2.create_security_group(GroupName=name, Description="a check's", **more)["GroupId"]
+    made = c.ec2.create_security_group(GroupName=name, Description="of a check", **more)["GroupId"]
     c.later(remove_security_group, c=c, group=made)
     return made
 
