@@ -90,6 +90,8 @@ pub enum Failure {
     Expired,
     /// The credentials are wrong.
     BadCredentials,
+    /// This machine's clock is too far from AWS's.
+    ClockOff,
     /// Too many calls, and they stayed too many over all retries.
     Throttled,
     /// No answer within the limit.
@@ -162,6 +164,8 @@ impl Failure {
             "AuthFailure" if matches!(operation, Operation::DescribeImages | Operation::RunInstances) => {
                 Self::Denied
             }
+            // The same codes say that a signature is wrong, or that a session is over: only the words tell.
+            _ if is_about_the_clock(code, message) => Self::ClockOff,
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => {
                 Self::Expired
             }
@@ -170,7 +174,6 @@ impl Failure {
             | "InvalidAccessKeyId"
             | "AuthFailure"
             | "InvalidToken"
-            | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
             | "InvalidSignatureException"
             | "MissingAuthenticationToken" => Self::BadCredentials,
@@ -282,6 +285,13 @@ impl CloudError {
     }
 }
 
+/// Whether AWS refuses a request for the time on it.
+fn is_about_the_clock(code: &str, message: &str) -> bool {
+    ["RequestTimeTooSkewed", "RequestInTheFuture"].contains(&code)
+        || message.contains("Signature expired")
+        || message.contains("Signature not yet current")
+}
+
 fn failure_before_sending(error: &(dyn std::error::Error + 'static)) -> Option<Failure> {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
         return Some(if matches!(refusal, Refusal::Readonly) { Failure::Readonly } else { Failure::Refused });
@@ -316,8 +326,11 @@ impl CallError {
             }
             Failure::Expired => format!("the AWS credentials have expired ({said}): {login}"),
             Failure::BadCredentials => {
+                format!("AWS does not accept the credentials ({said}): check the keys, or {login}")
+            }
+            Failure::ClockOff => {
                 format!(
-                    "AWS does not accept the credentials ({said}): check the keys and this machine's clock, or {login}"
+                    "this machine's clock is too far from AWS's ({said}): set it, as with `timedatectl set-ntp true`; `hydrant doctor` says how far it is off"
                 )
             }
             Failure::Denied => format!(
@@ -399,7 +412,15 @@ mod tests {
                 Failure::NotYetUsable,
             ),
             (RunInstances, "AuthFailure", "Not authorized for images: [ami-1]", 400, Failure::Denied),
-            (CreateBucket, "RequestTimeTooSkewed", "", 403, Failure::BadCredentials),
+            (CreateBucket, "RequestTimeTooSkewed", "", 403, Failure::ClockOff),
+            (
+                GetCallerIdentity,
+                "SignatureDoesNotMatch",
+                "Signature expired: 20261122T140307Z is now earlier than 20261122T142307Z (20261122T143807Z - 15 min.)",
+                403,
+                Failure::ClockOff,
+            ),
+            (RunInstances, "RequestExpired", "Request has expired.", 400, Failure::Expired),
             (RunInstances, "IdempotentParameterMismatch", "", 400, Failure::TokenReused),
             (AddRoleToInstanceProfile, "LimitExceeded", "", 409, Failure::Exists),
         ] {

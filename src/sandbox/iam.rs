@@ -40,8 +40,8 @@ use super::clock::Pace;
 use super::operation::operations;
 use super::store::{Kept, Table};
 
-pub(crate) use access::{Assumer, NotAssumable, authorize, denial, longest_session, may_assume, role_allows};
-pub(crate) use profiles::{Profile, profile};
+pub(crate) use access::{Assumer, authorize, denial, longest_session, may_assume, role_allows};
+pub(crate) use profiles::profile;
 pub(crate) use sessions::{
     Session, account_of_key, caller, open_operator_session, open_session, session_of_instance,
 };

@@ -69,6 +69,8 @@ pub(crate) async fn serve(listener: TcpListener, rooms: Arc<Rooms>, stop: Cancel
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
+                // A client may close its side once it has asked.
+                .half_close(true)
                 .header_read_timeout(HEAD_LIMIT)
                 .serve_connection(TokioIo::new(stream), service);
             // A client that goes away in the middle is its own affair.

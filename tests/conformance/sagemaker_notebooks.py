@@ -76,7 +76,6 @@ def _(c):
 @check(
     "sagemaker",
     "a notebook's address is of its region",
-    moto=DIFFERS,
     sandbox=DIFFERS,
     aws=f"{DESCRIBE}: Url is the URL that you use to connect to the Jupyter notebook",
 )

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use ssh_key::public::RsaPublicKey;
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey};
 
-use super::lists::{self, Filter, Searchable};
+use super::lists::{Filter, Searchable};
 use super::tags::{self, TagSpecification};
 use super::{dry_run, hex, invalid, missing};
 use crate::sandbox::call::Call;

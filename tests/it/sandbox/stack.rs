@@ -41,7 +41,7 @@ async fn a_stack_goes_up_and_down_as_at_aws() {
 /// Each fault that passes is waited out.
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_that_pass_only_make_it_slower() {
-    for faults in [&["throttle=40%"][..], &["error=20%"], &["slow=30ms"], &["skew=30m"]] {
+    for faults in [&["throttle=40%"][..], &["error=20%"], &["slow=30ms"]] {
         let sandbox = Sandbox::new(&[]).await;
         sandbox.faults(faults).await;
         sandbox.hydrant(&["up"]).await.expect(0);
@@ -52,6 +52,40 @@ async fn faults_that_pass_only_make_it_slower() {
         sandbox.faults(&[]).await;
         assert_eq!(sandbox.aws().everything().await, Vec::<String>::new(), "{faults:?}");
     }
+}
+
+/// A clock that is off is no matter of credentials, and is said to be none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_off_is_named() {
+    let sandbox = Sandbox::new(&["--fault", "skew=30m"]).await;
+    let up = sandbox.hydrant(&["up"]).await.expect(1);
+    assert!(up.err.contains("clock is too far from AWS's"), "{}", up.err);
+    let doctor = sandbox.hydrant(&["doctor"]).await;
+    assert!(doctor.out.contains("clock"), "{}", doctor.out);
+    sandbox.faults(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_teardown_says_what_is_stuck_and_goes_on_when_it_is_not() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    sandbox.faults(&["stuck-delete:firehose"]).await;
+    let down = sandbox.start(&["down", "--yes"]);
+    // Everything else goes meanwhile; the one that is stuck is waited for until the operator has had enough.
+    for _ in 0..200 {
+        let instances = sandbox.aws().ec2.describe_key_pairs().send().await.expect("a listing");
+        if instances.key_pairs().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    down.interrupt();
+    let stopped = down.end().await.expect(130);
+    assert!(stopped.err.contains("goes on from here"), "{}", stopped.err);
+    let left = sandbox.aws().everything().await;
+    assert!(left.contains(&"delivery stream twitter_delivery_stream".to_owned()), "{left:?}");
+    assert!(!left.contains(&"key pair ec2-key-pair".to_owned()), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
