@@ -19,8 +19,9 @@
 //!
 //! It never binds or calls anything but the loopback, and never writes outside its folder.
 
-// An operation owns its parameters: that most only look at them is their own affair.
-#![allow(clippy::needless_pass_by_value)]
+// An operation owns its parameters: that most only look at them is their own affair. Parameters and members are named
+// as AWS names them, even where AWS repeats a name within a name.
+#![allow(clippy::needless_pass_by_value, clippy::struct_field_names)]
 
 mod call;
 mod clock;

@@ -414,7 +414,7 @@ mod tests {
             (RunInstances, "AuthFailure", "Not authorized for images: [ami-1]", 400, Failure::Denied),
             (CreateBucket, "RequestTimeTooSkewed", "", 403, Failure::ClockOff),
             (
-                GetCallerIdentity,
+                Operation::GetCallerIdentity,
                 "SignatureDoesNotMatch",
                 "Signature expired: 20261122T140307Z is now earlier than 20261122T142307Z (20261122T143807Z - 15 min.)",
                 403,

@@ -265,15 +265,15 @@ impl App {
                 let key = if by < 0 { Key::named("up") } else { Key::named("down") };
                 self.press(key)
             }
-            Mouse::Click { x, y } if self.overlays.is_empty() => match super::draw::tab_at(x, y) {
-                Some(pane) => self.act(pane.action()),
-                None => {
-                    if self.pane == Pane::Stack {
-                        self.stack.click(x, y, self.size);
-                    }
-                    Vec::new()
+            Mouse::Click { x, y } if self.overlays.is_empty() => {
+                if let Some(pane) = super::draw::tab_at(x, y) {
+                    return self.act(pane.action());
                 }
-            },
+                if self.pane == Pane::Stack {
+                    self.stack.click(x, y, self.size);
+                }
+                Vec::new()
+            }
             Mouse::Click { .. } => Vec::new(),
         }
     }
@@ -381,16 +381,12 @@ impl App {
     }
 
     fn copy(&mut self) -> Vec<Effect> {
-        match (self.pane, self.stack.address()) {
-            (Pane::Stack, Some(address)) => {
-                self.say(format!("copied {address}"));
-                vec![Effect::Copy(address)]
-            }
-            _ => {
-                self.say("copy: nothing here has an address");
-                Vec::new()
-            }
-        }
+        let (Pane::Stack, Some(address)) = (self.pane, self.stack.address()) else {
+            self.say("copy: nothing here has an address");
+            return Vec::new();
+        };
+        self.say(format!("copied {address}"));
+        vec![Effect::Copy(address)]
     }
 
     /// Quits, unless something that must not be left silently is going on.

@@ -117,8 +117,11 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
     let row = canvas.height() - 1;
     let own = Action::ALL.iter().copied().filter(|action| action.spec().scope == Scope::Pane(app.pane));
     let mut x = 1;
+    let message = message(app, canvas);
     for action in own.chain(COMMON) {
-        if action == Action::Copy && app.pane != Pane::Stack {
+        // What has to be said needs the room more than keys that are the same everywhere.
+        let spare = message.is_some() && COMMON.contains(&action) && action != Action::Keys;
+        if spare || (action == Action::Copy && app.pane != Pane::Stack) {
             continue;
         }
         let Some(key) = app.keymap.shown(action) else { continue };
@@ -132,14 +135,7 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
             &[(&key.to_string(), role), (" ", Role::Text), (spec.short, words), ("   ", Role::Text)],
         );
     }
-    let (text, role) = match (&app.problems.last(), &app.notice) {
-        (_, Some(notice)) => (notice.text.clone(), Role::Text),
-        (Some(problem), None) => {
-            let key = app.keymap.shown(Action::Problem).map(|key| key.to_string()).unwrap_or_default();
-            (format!("{} {key}: {}", canvas.signs().failed, problem.sentence), Role::Bad)
-        }
-        (None, None) => return,
-    };
+    let Some((text, role)) = message else { return };
     let width = canvas.width();
     canvas.part(x, row, width.saturating_sub(x + 1), 1).put_right(
         width.saturating_sub(x + 1),
@@ -147,4 +143,14 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
         &text,
         role,
     );
+}
+
+/// What the footer has to say: a notice, or else the newest error that was not read.
+fn message(app: &App, canvas: &Canvas<'_>) -> Option<(String, Role)> {
+    if let Some(notice) = &app.notice {
+        return Some((notice.text.clone(), Role::Text));
+    }
+    let problem = app.problems.last()?;
+    let key = app.keymap.shown(Action::Problem).map(|key| key.to_string()).unwrap_or_default();
+    Some((format!("{} {key}: {}", canvas.signs().failed, problem.sentence), Role::Bad))
 }

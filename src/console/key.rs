@@ -101,6 +101,14 @@ impl fmt::Display for Key {
     }
 }
 
+fn named(text: &str) -> Option<Code> {
+    if let Some((name, _)) = NAMED.iter().find(|(name, _)| *name == text) {
+        return Some(Code::Named(name));
+    }
+    let number = text.strip_prefix('f')?.parse().ok()?;
+    (1..=24).contains(&number).then_some(Code::F(number))
+}
+
 impl FromStr for Key {
     type Err = String;
 
@@ -119,17 +127,9 @@ impl FromStr for Key {
         let code = match (characters.next(), characters.next()) {
             (Some(' '), None) => Code::Named("space"),
             (Some(only), None) => Code::Char(only),
-            _ => match NAMED.iter().find(|(name, _)| *name == rest) {
-                Some((name, _)) => Code::Named(name),
-                None => {
-                    let number = rest.strip_prefix('f').and_then(|number| number.parse().ok());
-                    Code::F(number.filter(|number| (1..=24).contains(number)).ok_or_else(|| {
-                        format!(
-                            "{text} is not a key: write it as q, D, ctrl-r, enter, space, page-down or f5"
-                        )
-                    })?)
-                }
-            },
+            _ => named(rest).ok_or_else(|| {
+                format!("{text} is not a key: write it as q, D, ctrl-r, enter, space, page-down or f5")
+            })?,
         };
         Ok(Self { code, ctrl, alt })
     }

@@ -1,5 +1,7 @@
 //! What lies on top of a pane: the keys page, the palette, tasks, an error, plans and questions.
 
+use std::fmt::Write;
+
 use jiff::Timestamp;
 
 use super::action::{Action, Danger, Scope};
@@ -311,7 +313,7 @@ fn keys_text(app: &App) -> String {
         if actions.is_empty() {
             continue;
         }
-        text.push_str(&format!("{scope}\n"));
+        writeln!(text, "{scope}").expect("a String takes every text");
         for action in actions {
             let keys: Vec<String> = app.keymap.keys(action).iter().map(ToString::to_string).collect();
             let not_now = app.hindrance(action).map(|why| format!(" (not now: {why})")).unwrap_or_default();
@@ -319,7 +321,7 @@ fn keys_text(app: &App) -> String {
             // The help's further lines stand under its first.
             let heads = std::iter::once(keys.join(" ")).chain(std::iter::repeat(String::new()));
             for (head, line) in heads.zip(help) {
-                text.push_str(&format!("  {head:<18} {line}\n"));
+                writeln!(text, "  {head:<18} {line}").expect("a String takes every text");
             }
         }
         text.push('\n');

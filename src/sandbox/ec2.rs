@@ -204,7 +204,7 @@ fn fixed_id(place: &Place, prefix: &str, what: &str) -> String {
 
 /// 32 hexadecimal digits of some bytes.
 fn hex(bytes: &[u8]) -> String {
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(Md5::digest(bytes).into()))
 }
 
 /// Whether an id is a prefix, a dash and 8 or 17 hexadecimal digits.

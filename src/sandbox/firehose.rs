@@ -229,9 +229,8 @@ fn create(world: &mut World, call: &Call, input: Create) -> Answer {
     }
     let (extended, simple) =
         (input.extended_s3_destination_configuration, input.s3_destination_configuration);
-    let configuration = match (extended, simple) {
-        (Some(configuration), None) | (None, Some(configuration)) => configuration,
-        _ => return Err(invalid("Exactly one destination configuration is supported for a Firehose")),
+    let ((Some(configuration), None) | (None, Some(configuration))) = (extended, simple) else {
+        return Err(invalid("Exactly one destination configuration is supported for a Firehose"));
     };
     let destination = Destination::new(configuration)?;
     let tags = tags::merge(&Tags::new(), &input.tags, "InvalidArgumentException")?;
@@ -342,9 +341,9 @@ fn update(world: &mut World, call: &Call, input: Update) -> Answer {
         );
         return Err(Refusal::new("ConcurrentModificationException", message));
     }
-    let update = match (input.extended_s3_destination_update, input.s3_destination_update) {
-        (Some(update), None) | (None, Some(update)) => update,
-        _ => return Err(invalid("Exactly one destination configuration is supported for a Firehose")),
+    let (extended, simple) = (input.extended_s3_destination_update, input.s3_destination_update);
+    let ((Some(update), None) | (None, Some(update))) = (extended, simple) else {
+        return Err(invalid("Exactly one destination configuration is supported for a Firehose"));
     };
     let destination = stream.destination.updated(update)?;
     check_role(world, call, destination.role_arn())?;

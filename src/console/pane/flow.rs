@@ -149,7 +149,7 @@ pub(in crate::console) fn draw(app: &App, canvas: &mut Canvas<'_>) {
     needs(app, &mut canvas.part(1, below, width.saturating_sub(2), height.saturating_sub(below)));
 }
 
-fn sign(signs: Signs, state: State) -> (&'static str, Role) {
+fn sign(signs: &Signs, state: State) -> (&'static str, Role) {
     match state {
         State::Unknown => (signs.unknown, Role::Faint),
         State::Absent => (signs.absent, Role::Faint),
@@ -161,7 +161,7 @@ fn sign(signs: Signs, state: State) -> (&'static str, Role) {
 }
 
 fn station_box(canvas: &mut Canvas<'_>, station: &Station) {
-    let (sign, role) = sign(canvas.signs(), station.state);
+    let (sign, role) = sign(&canvas.signs(), station.state);
     let known = station.state != State::Unknown;
     canvas.frame("", if station.state == State::Failed { Role::Bad } else { Role::Faint });
     let width = canvas.width();

@@ -260,7 +260,7 @@ pub(super) fn session_trouble(app: &App) -> Option<&Trouble> {
     }
 }
 
-fn state_of(signs: Signs, state: ResourceState) -> (&'static str, &'static str, Role) {
+fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str, Role) {
     match state {
         ResourceState::Absent => (signs.absent, "absent", Role::Faint),
         ResourceState::Creating => (signs.working, "creating", Role::Warn),
@@ -271,7 +271,7 @@ fn state_of(signs: Signs, state: ResourceState) -> (&'static str, &'static str, 
     }
 }
 
-fn phase_of(signs: Signs, phase: Phase) -> (&'static str, Role) {
+fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
     match phase {
         Phase::Acting => (signs.unknown, Role::Warn),
         Phase::Waiting => (signs.working, Role::Warn),
@@ -286,11 +286,11 @@ fn resources(app: &App, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
     table::draw(canvas, &COLUMNS, &app.stack.table, rows.len(), |index| {
         let Some(resource) = rows.get(index) else { return Vec::new() };
-        let (sign, state, role) = state_of(signs, resource.state);
+        let (sign, state, role) = state_of(&signs, resource.state);
         // While a run is on, what it says of a resource is newer than what was read.
         let (first, note) = match app.stack.running.get(resource.kind.name()) {
             Some(report) => {
-                let (sign, role) = phase_of(signs, report.phase);
+                let (sign, role) = phase_of(&signs, report.phase);
                 ((format!("{sign} {}", phase_word(report.phase)), role), (report.text.clone(), role))
             }
             None => ((format!("{sign} {state}"), role), (resource.detail.clone(), Role::Faint)),
@@ -318,7 +318,7 @@ fn phase_word(phase: Phase) -> &'static str {
 fn details(app: &App, canvas: &mut Canvas<'_>) {
     let Some(resource) = app.stack.chosen() else { return };
     let signs = canvas.signs();
-    let (sign, state, role) = state_of(signs, resource.state);
+    let (sign, state, role) = state_of(&signs, resource.state);
     canvas.line(
         0,
         0,
@@ -365,7 +365,7 @@ fn properties(app: &App, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 
 fn events(app: &App, canvas: &mut Canvas<'_>, kind: Kind, from: u16) {
     let told = app.stack.events.iter().rev().filter(|(_, report)| report.kind == kind.name());
     for (y, (at, report)) in (from..canvas.height()).zip(told) {
-        let (sign, role) = phase_of(canvas.signs(), report.phase);
+        let (sign, role) = phase_of(&canvas.signs(), report.phase);
         let time = at.strftime("%H:%M:%S").to_string();
         canvas.line(
             0,

@@ -24,7 +24,8 @@ pub(super) fn morning() -> Timestamp {
     "2026-11-20T14:02:07Z".parse().expect("a time")
 }
 
-pub(super) fn look(depth: Depth, signs: Signs) -> Look {
+pub(super) fn look(depth: Depth, signs: &Signs) -> Look {
+    let signs = *signs;
     Look { theme: Theme::shipped("dark", depth).expect("it is shipped"), signs }
 }
 
@@ -41,7 +42,7 @@ impl Given {
 
     pub(super) fn with(width: u16, height: u16, missing: Option<Missing>, readonly: bool) -> Self {
         let beginning = Beginning {
-            look: look(Depth::Sixteen, Signs::UNICODE),
+            look: look(Depth::Sixteen, &Signs::UNICODE),
             keymap: Keymap::default(),
             target: Target { words: "sandbox".to_owned(), real: false },
             readonly,
@@ -170,9 +171,8 @@ pub(super) fn surveyed(state: StackState) -> Surveyed {
 fn resource(kind: Kind, index: usize, whole: StackState) -> ResourceStatus {
     let state = match whole {
         StackState::Absent => ResourceState::Absent,
-        StackState::Ready => ResourceState::Ready,
         StackState::Drifted if index < 2 => ResourceState::Drifted,
-        StackState::Drifted => ResourceState::Ready,
+        StackState::Ready | StackState::Drifted => ResourceState::Ready,
         StackState::Partial => {
             [ResourceState::Ready, ResourceState::Creating, ResourceState::Absent, ResourceState::Failed]
                 [index % 4]

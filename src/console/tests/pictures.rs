@@ -198,13 +198,13 @@ fn without_colours_and_in_ascii() {
     {
         take(&format!("stack_{name}"), |width, height| {
             let mut given = Given::with_stack(width, height, StackState::Partial);
-            given.app.look = look(depth, signs);
+            given.app.look = look(depth, &signs);
             given.press("2 j");
             given
         });
         take(&format!("flow_{name}"), |width, height| {
             let mut given = Given::with_stack(width, height, StackState::Drifted);
-            given.app.look = look(depth, signs);
+            given.app.look = look(depth, &signs);
             given
         });
     }

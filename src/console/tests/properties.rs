@@ -148,7 +148,7 @@ proptest! {
 proptest! {
     #[test]
     fn any_text_keeps_the_grid(text in any::<String>(), width in 1..40_u16) {
-        let look = look(Depth::Sixteen, Signs::UNICODE);
+        let look = look(Depth::Sixteen, &Signs::UNICODE);
         let mut buffer = Buffer::empty(Rect::new(0, 0, width + 1, 3));
         let mut canvas = Canvas::new(&mut buffer, &look);
         canvas.put(width, 1, "|", Role::Text);

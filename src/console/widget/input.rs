@@ -43,10 +43,10 @@ impl Input {
                 self.after = std::mem::take(&mut self.before) + &self.after;
             }
             (Code::Named("end"), _) | (Code::Char('e'), true) => {
-                self.before += &std::mem::take(&mut self.after)
+                self.before += &std::mem::take(&mut self.after);
             }
             (Code::Char('u'), true) => self.before.clear(),
-            (Code::Char('w'), true) | (Code::Named("backspace"), true) => {
+            (Code::Char('w') | Code::Named("backspace"), true) => {
                 let kept = self.before.trim_end().rfind(char::is_whitespace).map_or(0, |space| space + 1);
                 self.before.truncate(kept);
             }

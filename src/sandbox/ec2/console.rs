@@ -1,5 +1,7 @@
 //! What an instance said while it booted: above all its host keys, by which a careful operator knows it.
 
+use std::fmt::Write;
+
 use std::time::Duration;
 
 use base64::Engine;
@@ -44,7 +46,8 @@ fn text(instance: &Instance) -> String {
     if let Some(key) = host_key(&instance.user_data_bytes()) {
         let fingerprint = key.fingerprint(HashAlg::Sha256);
         let line = key.to_openssh().unwrap_or_default();
-        text += &format!(
+        write!(
+            text,
             "ci-info: no authorized SSH keys fingerprints found for user root.\n\
              -----BEGIN SSH HOST KEY FINGERPRINTS-----\n\
              256 {fingerprint} root@localhost (ED25519)\n\
@@ -52,7 +55,8 @@ fn text(instance: &Instance) -> String {
              -----BEGIN SSH HOST KEY KEYS-----\n\
              {line}\n\
              -----END SSH HOST KEY KEYS-----\n"
-        );
+        )
+        .expect("a String takes every text");
     }
     text + "Cloud-init finished.\n"
 }

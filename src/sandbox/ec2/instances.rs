@@ -36,6 +36,7 @@ pub(super) const HOST_NAME: &str = "localhost";
 
 /// An instance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "AWS has as many switches on an instance")]
 pub(super) struct Instance {
     pub(super) id: String,
     pub(super) reservation: String,

@@ -1,4 +1,4 @@
-//! RunInstances: everything is checked first, then as many instances are made as asked for.
+//! `RunInstances`: everything is checked first, then as many instances are made as asked for.
 
 use std::collections::BTreeMap;
 

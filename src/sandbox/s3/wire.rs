@@ -291,7 +291,7 @@ mod tests {
     use aws_sdk_s3::primitives::ByteStream;
     use aws_sdk_s3::types::ChecksumMode;
 
-    use crate::sandbox::{Options, Pace, Sandbox};
+    use crate::sandbox::{Options, Sandbox};
 
     #[tokio::test]
     async fn a_file_that_the_sdk_uploads_in_chunks_comes_back_as_it_was() {

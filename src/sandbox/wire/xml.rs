@@ -12,7 +12,7 @@ pub(super) fn text(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '\r' => safe.push_str("&#13;"),
             '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                safe.push('\u{fffd}')
+                safe.push('\u{fffd}');
             }
             plain => safe.push(plain),
         }

@@ -51,10 +51,6 @@ impl Serving {
     pub async fn kill(&mut self) {
         self.child.kill().await.expect("it is ours to kill");
     }
-
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
-    }
 }
 
 impl Sandbox {
