@@ -45,7 +45,9 @@ impl Served {
     /// Resident memory in MiB.
     fn memory(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+        let kibibytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
         kibibytes.map_or(f64::NAN, |kibibytes| kibibytes / 1024.0)
     }
 }
@@ -91,7 +93,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 #[tokio::main]
 async fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let starts = (0..STARTS).map(|number| Served::start(&folder.path().join(number.to_string())).line_after).collect();
+    let starts =
+        (0..STARTS).map(|number| Served::start(&folder.path().join(number.to_string())).line_after).collect();
     println!("start to its line, new folder    {:>8.1} ms", median(starts).as_secs_f64() * 1e3);
 
     let home = folder.path().join("full");
@@ -104,7 +107,14 @@ async fn main() {
     put(&s3, TIMED..OBJECTS).await;
     println!("memory with {OBJECTS} objects       {:>8.1} MiB", served.memory());
     let began = Instant::now();
-    let page = s3.list_objects_v2().bucket("bench").prefix("raw/2026/11/").delimiter("/").send().await.expect("a page");
+    let page = s3
+        .list_objects_v2()
+        .bucket("bench")
+        .prefix("raw/2026/11/")
+        .delimiter("/")
+        .send()
+        .await
+        .expect("a page");
     let (days, took) = (page.common_prefixes().len(), began.elapsed().as_secs_f64() * 1e3);
     println!("{days} common prefixes over them    {took:>8.1} ms");
     drop(served);

@@ -5,7 +5,7 @@
 //! leaf arrives as text: [`Number`] and [`Flag`] read both.
 
 mod query;
-mod xml;
+pub(crate) mod xml;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _};

@@ -76,6 +76,8 @@ class Cloud:
             inject_host_prefix=False,
             max_pool_connections=32,
             parameter_validation=not unchecked,
+            # boto3 presigns with the second version of signatures unless it is told.
+            signature_version="s3v4" if service == "s3" else None,
             s3={"addressing_style": "path"},
         )
         return self._session.client(

@@ -22,6 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
 
 use super::about::About;
 use super::checksum::{self, Algorithm, Checksum};
+use super::refused::refuse;
 use super::{Object, Piece};
 
 /// What is read or written at once.
@@ -159,12 +160,22 @@ pub(super) async fn take(
 #[error("the body did not come in time")]
 pub(super) struct TooSlow;
 
+/// A body that is not the one that was signed.
+#[derive(Debug, thiserror::Error)]
+#[error("the body is not the one that was signed")]
+pub(super) struct NotAsSigned;
+
 async fn next(body: &mut Option<StreamingBlob>) -> S3Result<Option<Bytes>> {
     let Some(body) = body else { return Ok(None) };
     match body.next().await {
         None => Ok(None),
         Some(Ok(bytes)) => Ok(Some(bytes)),
         Some(Err(error)) if error.is::<TooSlow>() => Err(s3_error!(RequestTimeout)),
+        Some(Err(error)) if error.is::<NotAsSigned>() => Err(refuse(
+            "XAmzContentSHA256Mismatch",
+            400,
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        )),
         Some(Err(_)) => Err(s3_error!(IncompleteBody)),
     }
 }

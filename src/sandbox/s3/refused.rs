@@ -1,6 +1,10 @@
 //! The sentences of S3's errors, and the answer's last members, which `s3s` leaves out.
 
+use hyper::Uri;
+use percent_encoding::percent_decode_str;
 use s3s::{S3Error, s3_error};
+
+use crate::sandbox::wire::xml;
 
 /// A code that S3 has and `s3s` has no name for.
 pub(super) fn refuse(code: &'static str, status: u16, message: &'static str) -> S3Error {
@@ -89,8 +93,51 @@ fn sentence(code: &str) -> &'static str {
     }
 }
 
-/// An error's document with the members that S3 always gives: a sentence, the request's id and the host's.
-pub(super) fn complete(document: &str, request_id: &str) -> String {
+/// What S3 calls the machine that answered.
+pub(super) const HOST_ID: &str = "hydrant-sandbox";
+
+/// What a request is about, as its address says: errors name it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    bucket: String,
+    key: String,
+    upload: String,
+}
+
+impl About {
+    /// Reads an address. A bucket that the host names is not seen.
+    pub(super) fn of(address: &Uri) -> Self {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let path = address.path().trim_start_matches('/');
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let query = address.query().unwrap_or_default();
+        let upload = query.split('&').find_map(|pair| pair.strip_prefix("uploadId=")).unwrap_or_default();
+        Self { bucket: decoded(bucket), key: decoded(key), upload: decoded(upload) }
+    }
+
+    /// The member that goes with a code.
+    fn member(&self, code: &str) -> String {
+        let (name, value) = match code {
+            "NoSuchKey" | "NoSuchVersion" | "InvalidObjectState" => ("Key", self.key.clone()),
+            "NoSuchUpload" => ("UploadId", self.upload.clone()),
+            "NoSuchBucket"
+            | "BucketNotEmpty"
+            | "BucketAlreadyExists"
+            | "BucketAlreadyOwnedByYou"
+            | "NoSuchTagSet"
+            | "NoSuchLifecycleConfiguration"
+            | "NoSuchPublicAccessBlockConfiguration"
+            | "NoSuchBucketPolicy" => ("BucketName", self.bucket.clone()),
+            _ if self.key.is_empty() => ("Resource", format!("/{}", self.bucket)),
+            _ => ("Resource", format!("/{}/{}", self.bucket, self.key)),
+        };
+        format!("<{name}>{}</{name}>", xml::text(&value))
+    }
+}
+
+/// An error's document with the members that S3 always gives: a sentence, what it is about, the request's id and the
+/// host's.
+pub(super) fn complete(document: &str, about: &About, request_id: &str) -> String {
     let Some(inside) = document.strip_suffix("</Error>") else { return document.to_owned() };
     let code = between(inside, "<Code>", "</Code>").unwrap_or_default();
     let message = if inside.contains("<Message>") {
@@ -98,7 +145,8 @@ pub(super) fn complete(document: &str, request_id: &str) -> String {
     } else {
         format!("<Message>{}</Message>", sentence(code))
     };
-    format!("{inside}{message}<RequestId>{request_id}</RequestId><HostId>hydrant-sandbox</HostId></Error>")
+    let about = about.member(code);
+    format!("{inside}{message}{about}<RequestId>{request_id}</RequestId><HostId>{HOST_ID}</HostId></Error>")
 }
 
 fn between<'a>(text: &'a str, begin: &str, end: &str) -> Option<&'a str> {
@@ -111,14 +159,15 @@ mod tests {
 
     #[test]
     fn an_error_without_a_sentence_gets_s3_s_own() {
-        let complete = complete("<Error><Code>NoSuchKey</Code></Error>", "1");
+        let about = About::of(&"/lake/a%3C/b?uploadId=u".parse().expect("an address"));
         assert_eq!(
-            complete,
-            "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>\
+            complete("<Error><Code>NoSuchKey</Code></Error>", &about, "1"),
+            "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message><Key>a&lt;/b</Key>\
              <RequestId>1</RequestId><HostId>hydrant-sandbox</HostId></Error>"
         );
         assert!(
-            super::complete("<Error><Message>so</Message></Error>", "1").contains("<Message>so</Message><R")
+            complete("<Error><Message>so</Message></Error>", &about, "1")
+                .contains("<Message>so</Message><Res")
         );
     }
 }

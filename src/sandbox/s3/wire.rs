@@ -16,16 +16,18 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
+use s3s::crypto::{Checksum as _, Sha256};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::S3ServiceBuilder;
 use s3s::{HttpResponse, S3Error, S3Result, s3_error};
 
 use super::chunked::Chunked;
-use super::content::TooSlow;
+use super::content::{NotAsSigned, TooSlow};
 use super::door::{Door, Trailers};
 use super::gate::NoKeys;
 use super::refused;
 use super::signing::{self, Signed};
+use crate::sandbox::call::Caller;
 use crate::sandbox::iam;
 use crate::sandbox::server::Body;
 use crate::sandbox::world::Shared;
@@ -44,12 +46,17 @@ pub(crate) async fn answer(
     access_key: Option<&str>,
     request_id: &str,
 ) -> Response<Body> {
+    let about = refused::About::of(request.uri());
     let answered = match ask(shared, request, access_key).await {
         Ok(answered) => Ok(answered),
         Err(error) => error.to_http_response(),
     };
     match answered {
-        Ok(answered) => complete(answered, request_id).await,
+        Ok(answered) => {
+            let mut response = complete(answered, &about, request_id).await;
+            response.headers_mut().insert("x-amz-id-2", HeaderValue::from_static(refused::HOST_ID));
+            response
+        }
         Err(error) => {
             tracing::error!(%error, service = "s3", "an answer could not be written");
             let mut response = Response::new(Full::new(Bytes::new()).boxed());
@@ -79,6 +86,9 @@ async fn ask(
         looked.await.map_err(S3Error::internal_error)?
     };
     signed.check(now.checked_add(skew).unwrap_or(now))?;
+    if matches!(caller, Caller::Expired(_)) {
+        return Err(s3_error!(ExpiredToken, "The provided token has expired."));
+    }
     let region = if signed.region.is_empty() { USUAL_REGION.to_owned() } else { signed.region };
     let door = Door { shared: Arc::clone(shared), caller, region, now, trailers: Trailers::default() };
     let body = decoded(&mut parts.headers, body, &door.trailers)?;
@@ -105,6 +115,18 @@ fn put_right(parts: &mut Parts) -> S3Result<()> {
         && !parts.headers.contains_key("x-amz-trailer")
     {
         parts.headers.entry(algorithm).or_insert(named);
+    }
+    let deletes_many = parts.method == Method::POST
+        && parts
+            .uri
+            .query()
+            .is_some_and(|query| query.split('&').any(|pair| pair == "delete" || pair == "delete="));
+    let has_digest = parts.headers.keys().any(|name| {
+        let name = name.as_str();
+        name == "content-md5" || name == "x-amz-trailer" || name.starts_with("x-amz-checksum-")
+    });
+    if deletes_many && !has_digest {
+        return Err(s3_error!(InvalidRequest, "Missing required header for this request: Content-MD5"));
     }
     let takes_bytes =
         parts.method == Method::PUT && parts.uri.query().is_none_or(|query| !query.contains("tagging"));
@@ -137,9 +159,12 @@ fn decoded(headers: &mut HeaderMap, body: Incoming, trailers: &Trailers) -> S3Re
     let encodings = header(CONTENT_ENCODING.as_str()).unwrap_or_default().to_owned();
     let streams = header("x-amz-content-sha256").is_some_and(|sum| sum.starts_with("STREAMING-"));
     if !streams && !encodings.contains(CHUNKED) {
-        return Ok(streamed(Plain(BodyStream::new(body)), |mut plain| async move {
-            let bytes = plain.next().await;
-            (bytes, plain)
+        let signed =
+            header("x-amz-content-sha256").filter(|sum| sum.len() == 64).map(str::to_ascii_lowercase);
+        let whole = Whole { body: Plain(BodyStream::new(body)), signed, sum: Sha256::new() };
+        return Ok(streamed(whole, |mut whole| async move {
+            let bytes = whole.next().await;
+            (bytes, whole)
         }));
     }
     let length: u64 = header("x-amz-decoded-content-length")
@@ -199,6 +224,31 @@ impl Plain {
     }
 }
 
+/// A body that comes as it is, and that must be the one that was signed if its sum is.
+struct Whole {
+    body: Plain,
+    /// In hexadecimal digits.
+    signed: Option<String>,
+    sum: Sha256,
+}
+
+impl Whole {
+    async fn next(&mut self) -> Read {
+        let Some(bytes) = self.body.next().await? else {
+            let sum = std::mem::replace(&mut self.sum, Sha256::new()).finalize();
+            let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+            return match self.signed.take() {
+                Some(signed) if signed != sum => Err(NotAsSigned.into()),
+                _ => Ok(None),
+            };
+        };
+        if self.signed.is_some() {
+            self.sum.update(&bytes);
+        }
+        Ok(Some(bytes))
+    }
+}
+
 /// A body in chunks that is being read.
 struct Reading {
     body: Plain,
@@ -234,7 +284,7 @@ impl Reading {
 }
 
 /// An answer for the server: what is refused gets its last members, what is not there gets no document.
-async fn complete(answered: HttpResponse, request_id: &str) -> Response<Body> {
+async fn complete(answered: HttpResponse, about: &refused::About, request_id: &str) -> Response<Body> {
     let (mut parts, body) = answered.into_parts();
     if parts.status == StatusCode::NOT_MODIFIED {
         parts.headers.remove(CONTENT_TYPE);
@@ -250,7 +300,7 @@ async fn complete(answered: HttpResponse, request_id: &str) -> Response<Body> {
         Ok(document) => String::from_utf8_lossy(&document.to_bytes()).into_owned(),
         Err(_) => String::new(),
     };
-    let document = refused::complete(&document, request_id);
+    let document = refused::complete(&document, about, request_id);
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
     Response::from_parts(parts, Full::new(Bytes::from(document)).boxed())
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Text that is safe between tags. What XML 1.0 cannot carry at all becomes U+FFFD.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
