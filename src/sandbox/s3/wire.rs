@@ -236,17 +236,20 @@ impl Whole {
     async fn next(&mut self) -> Read {
         let Some(bytes) = self.body.next().await? else {
             let sum = std::mem::replace(&mut self.sum, Sha256::new()).finalize();
-            let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-            return match self.signed.take() {
-                Some(signed) if signed != sum => Err(NotAsSigned.into()),
-                _ => Ok(None),
-            };
+            let is_other = self.signed.take().is_some_and(|signed| !is_hex_of(&signed, &sum));
+            return if is_other { Err(NotAsSigned.into()) } else { Ok(None) };
         };
         if self.signed.is_some() {
             self.sum.update(&bytes);
         }
         Ok(Some(bytes))
     }
+}
+
+/// Whether hexadecimal digits stand for these bytes.
+fn is_hex_of(digits: &str, bytes: &[u8]) -> bool {
+    let pairs = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok());
+    pairs.eq(bytes.iter().copied().map(Some))
 }
 
 /// A body in chunks that is being read.
