@@ -8,8 +8,12 @@ use serde_json::json;
 
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, console};
+use crate::cloud::Identity;
 use crate::console::app::Target;
 use crate::sandbox::{AnyFault, Dialect, Lake, Options, Pace, Sandbox};
+use crate::settings::{Region, SettingValue};
+use crate::stack::Names;
+use crate::stack::graph::Kind;
 
 /// Run an embedded cloud on this machine: no account, no money
 #[derive(Debug, Args)]
@@ -115,6 +119,8 @@ fn variables(sandbox: &Sandbox) -> BTreeMap<String, String> {
     };
     let mut variables: BTreeMap<String, String> =
         settings(sandbox).into_iter().map(|(key, value)| (known(key), value)).collect();
+    // boto3 and the first AWS CLI know the region by this name only.
+    variables.insert("AWS_DEFAULT_REGION".to_owned(), REGION.to_owned());
     variables.insert("X_API_URL".to_owned(), sandbox.x_api_url().to_owned());
     variables.insert("JETSTREAM_URL".to_owned(), sandbox.jetstream_url().to_owned());
     variables
@@ -141,11 +147,13 @@ fn line(sandbox: &Sandbox) -> serde_json::Value {
 /// The past of the stack that these settings describe.
 fn lake(context: &Context, hours: u32) -> Lake {
     let settings = &context.settings;
-    let usual = || format!("hydrant-{ACCOUNT}-{REGION}");
+    let operator = Identity { account: ACCOUNT.to_owned(), arn: String::new(), partition: "aws".to_owned() };
+    let region = Region::parse(REGION).expect("it is a region");
+    let names = Names::new(settings, &operator, &region);
     Lake {
-        bucket: settings.bucket.as_ref().map_or_else(usual, ToString::to_string),
+        bucket: names.of(Kind::Bucket).to_owned(),
         prefix: settings.prefix.to_string(),
-        stream: settings.delivery_stream.to_string(),
+        stream: names.of(Kind::DeliveryStream).to_owned(),
         hours,
     }
 }

@@ -238,7 +238,7 @@ impl Signs {
         arrow: "▶",
         pointer: "▌",
         problem: "▲",
-        task: "⟳",
+        task: "↻",
         bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         dot: "·",
         more: "…",

@@ -5,6 +5,8 @@
 
 mod cli;
 #[cfg(feature = "sandbox")]
+mod console;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
 mod support;

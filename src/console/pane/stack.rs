@@ -40,7 +40,7 @@ pub struct StackPane {
 const EVENTS: usize = 500;
 
 /// From this width on, details stand at the right; below it, under the table.
-const WIDE: u16 = 118;
+const WIDE: u16 = 150;
 
 const COLUMNS: [Column; 5] = [
     Column { title: "", width: Width::Fixed(10), right: false, rank: 0 },
@@ -163,7 +163,7 @@ fn seen(size: Size) -> usize {
 }
 
 fn table_width(pane: u16) -> u16 {
-    if pane >= WIDE { pane * 11 / 20 } else { pane }
+    if pane >= WIDE { pane * 3 / 5 } else { pane }
 }
 
 fn table_height(width: u16, pane: u16) -> u16 {
@@ -196,13 +196,17 @@ fn summary(app: &App, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
     let Some((at, surveyed)) = &app.stack.last else { return };
     let status = &surveyed.status;
+    let changing = app.tasks.runs(Slot::Run);
     let (words, role) = match status.state {
+        // What was read before the run began says nothing now.
+        _ if changing => ("the stack is being changed", Role::Warn),
         StackState::Absent => ("nothing of the stack is there", Role::Faint),
         StackState::Partial => ("not all of the stack is there", Role::Warn),
         StackState::Ready => ("everything is as it should be", Role::Good),
         StackState::Drifted => ("something is not as hydrant left it", Role::Warn),
     };
     let sign = match status.state {
+        _ if changing => signs.working,
         StackState::Absent => signs.absent,
         StackState::Partial => signs.working,
         StackState::Ready => signs.ready,

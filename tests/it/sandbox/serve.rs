@@ -14,6 +14,8 @@ async fn the_line_says_all_that_other_commands_need() {
     assert_eq!(line["region"], "us-east-1");
     assert!(line["ssh"].is_object(), "{line}");
     assert_eq!(line["env"]["AWS_ENDPOINT_URL"], line["endpoint_url"]);
+    // boto3 knows no other name.
+    assert_eq!(line["env"]["AWS_DEFAULT_REGION"], "us-east-1");
     sandbox.hydrant(&["status"]).await.expect(0);
 }
 
@@ -49,6 +51,72 @@ async fn what_it_holds_is_back_after_a_kill_and_gone_after_a_reset() {
     sandbox.serving.kill().await;
     sandbox.serving = Serving::start(sandbox.home.path(), &sandbox.dir(), &["--reset"]).await;
     assert_eq!(sandbox.aws().everything().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_past_hours_fills_the_bucket_as_soon_as_it_is_made() {
+    let sandbox = Sandbox::new(&["--lake", "5"]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    let s3 = sandbox.aws().s3;
+    let listing = || s3.list_objects_v2().bucket("hydrant-123456789012-us-east-1").send();
+    let mut keys: Vec<String> = Vec::new();
+    for _ in 0..200 {
+        let listed = listing().await.expect("a listing");
+        keys = listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect();
+        if keys.len() >= 20 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(keys.len(), 20, "four files an hour: {keys:?}");
+    let shape = "datasets/twitter/kinesis-demo/";
+    assert!(
+        keys.iter().all(|key| key.starts_with(shape) && key.contains("/twitter_delivery_stream-1-")),
+        "{keys:?}"
+    );
+    let plain = sandbox.hydrant(&["down", "--yes"]).await.expect(0);
+    assert!(plain.err.contains("everything is gone but the bucket"), "{}", plain.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_and_posts_come_from_the_feed() {
+    let sandbox = Sandbox::new(&["--feed-rate", "200", "--dialect", "post"]).await;
+    let x = sandbox.serving.line["x_api_url"].as_str().expect("an address").to_owned();
+    let client = reqwest::Client::new();
+    let token = client
+        .post(format!("{x}/oauth2/token"))
+        .basic_auth("sandbox", Some("sandbox"))
+        .header("content-type", "application/x-www-form-urlencoded;charset=UTF-8")
+        .body("grant_type=client_credentials")
+        .send()
+        .await
+        .expect("an answer");
+    let token: serde_json::Value = serde_json::from_str(&token.text().await.expect("text")).expect("JSON");
+    let token = token["access_token"].as_str().expect("a token").to_owned();
+    let rules = client
+        .post(format!("{x}/2/tweets/search/stream/rules"))
+        .bearer_auth(&token)
+        .header("content-type", "application/json")
+        .body(r#"{"add":[{"value":"the OR we OR new","tag":"all"}]}"#)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(rules.status(), 201, "{:?}", rules.text().await);
+    let stream =
+        client.get(format!("{x}/2/tweets/search/stream?tweet.fields=created_at")).bearer_auth(&token);
+    let mut stream = stream.send().await.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    let mut bytes = Vec::new();
+    let limit = std::time::Duration::from_secs(60);
+    while !bytes.windows(2).any(|pair| pair == b"\r\n") || bytes.len() < 100 {
+        let chunk =
+            tokio::time::timeout(limit, stream.chunk()).await.expect("posts in time").expect("a chunk");
+        bytes.extend_from_slice(&chunk.expect("it goes on"));
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let post = text.split("\r\n").find(|line| !line.is_empty()).expect("a post");
+    let post: serde_json::Value = serde_json::from_str(post).expect("JSON");
+    assert!(post["data"]["id"].is_string() && post["data"]["created_at"].is_string(), "{post}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,3 @@
+//! The console in a terminal: the real binary in a pseudo-terminal, over a sandbox.
+
+mod in_a_terminal;
