@@ -25,13 +25,13 @@ fn a_stack_is_created_and_torn_down_by_keys_alone() {
     terminal.until("This will be done");
     terminal.press("\r");
     terminal.until("Everything is as it should be");
-    terminal.press("\u{1b}");
+    terminal.escape("Everything is as it should be");
     terminal.until("everything is as it should be");
     terminal.press("D");
     terminal.until("Type default to go on");
     terminal.press("default\r");
     terminal.until("Nothing is left");
-    terminal.press("\u{1b}");
+    terminal.escape("Nothing is left");
     terminal.until("nothing of the stack is there");
     terminal.press("q");
     let (status, written) = terminal.end();

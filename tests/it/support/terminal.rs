@@ -68,6 +68,17 @@ impl Terminal {
         }
     }
 
+    /// Presses esc and waits until a text is gone. A key that comes together with esc would be that key with alt.
+    #[track_caller]
+    pub fn escape(&mut self, text: &str) {
+        self.press("\u{1b}");
+        let began = Instant::now();
+        while self.screen().contains(text) {
+            assert!(began.elapsed() < LIMIT, "{text:?} does not go away:\n{}", self.screen());
+            std::thread::sleep(LOOK);
+        }
+    }
+
     pub fn press(&mut self, keys: &str) {
         self.input.write_all(keys.as_bytes()).expect("it reads its keys");
         self.input.flush().expect("it reads its keys");
