@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 
 use app::{App, Beginning};
 use driver::{Driver, Rooms};
-use effect::{Effect, Slot};
+use effect::Effect;
 use event::{Event, Mouse, Size};
 use frames::Frames;
 use key::Key;
@@ -108,6 +108,8 @@ impl Console {
                 },
                 () = until(frame) => self.draw()?,
                 event = self.driver.next() => self.happen(event)?,
+                // Once a frame will show what was fed, more of it changes nothing.
+                () = self.driver.fed(), if !self.frames.is_fed() => self.frames.want_for_feed(),
                 () = until_time(wake) => self.happen(Event::Tick)?,
             }
         }
@@ -116,12 +118,17 @@ impl Console {
 
     fn happen(&mut self, event: Event) -> std::io::Result<()> {
         self.frames.want();
+        self.take(event)
+    }
+
+    fn take(&mut self, event: Event) -> std::io::Result<()> {
         for effect in self.app.update(Timestamp::now(), event) {
             match effect {
                 Effect::Start(job) => self.driver.start(job),
                 Effect::Cancel(slot) => self.driver.cancel(slot),
                 Effect::Copy(text) => terminal::copy(&text)?,
-                Effect::Suspend => self.step_aside()?,
+                Effect::Suspend => self.step_aside(terminal::stop_until_continued)?,
+                Effect::StepAside(program) => self.step_aside(|| terminal::run(&program))?,
                 Effect::Quit => self.quit = true,
             }
         }
@@ -129,6 +136,9 @@ impl Console {
     }
 
     fn draw(&mut self) -> std::io::Result<()> {
+        for event in self.driver.drain() {
+            self.take(event)?;
+        }
         if let Some(screen) = &mut self.screen {
             screen.draw(|buffer| draw::draw(&self.app, buffer))?;
         }
@@ -139,17 +149,17 @@ impl Console {
     fn measure(&mut self) -> std::io::Result<()> {
         if let Some(screen) = &self.screen {
             let (width, height) = screen.size()?;
-            self.app.size = Size { width, height };
+            self.app.desk.size = Size { width, height };
         }
         Ok(())
     }
 
-    /// Gives the terminal to the shell until it brings the console back. The reader of keys goes with it: another one
-    /// must not take what is typed for the shell.
-    fn step_aside(&mut self) -> std::io::Result<()> {
+    /// Gives the terminal to somebody else until it is given back. The reader of keys goes with it: it must not take
+    /// what is typed for the other.
+    fn step_aside(&mut self, other: impl FnOnce() -> std::io::Result<()>) -> std::io::Result<()> {
         self.input = None;
         self.screen = None;
-        terminal::stop_until_continued()?;
+        other()?;
         self.screen = Some(Screen::take()?);
         self.input = Some(EventStream::new());
         self.measure()?;
@@ -159,12 +169,15 @@ impl Console {
 
     /// Waits for a run to come to its safe point. The screen is the shell's again by now.
     async fn leave(mut self) -> Ending {
-        if !self.driver.runs(Slot::Run) {
+        let runs = self.driver.must_end();
+        if runs.is_empty() {
             return Ending::Done;
         }
         eprintln!("hydrant: stopping at a safe point");
-        self.driver.cancel(Slot::Run);
-        while self.driver.runs(Slot::Run) {
+        for slot in runs {
+            self.driver.cancel(slot);
+        }
+        while !self.driver.must_end().is_empty() {
             self.driver.next().await;
         }
         Ending::Stopped
@@ -203,8 +216,12 @@ fn translate(input: &Input) -> Option<Event> {
             MouseEventKind::Down(MouseButton::Left) => {
                 Some(Event::Mouse(Mouse::Click { x: mouse.column, y: mouse.row }))
             }
-            MouseEventKind::ScrollDown => Some(Event::Mouse(Mouse::Wheel(3))),
-            MouseEventKind::ScrollUp => Some(Event::Mouse(Mouse::Wheel(-3))),
+            MouseEventKind::ScrollDown => {
+                Some(Event::Mouse(Mouse::Wheel { x: mouse.column, y: mouse.row, by: 3 }))
+            }
+            MouseEventKind::ScrollUp => {
+                Some(Event::Mouse(Mouse::Wheel { x: mouse.column, y: mouse.row, by: -3 }))
+            }
             _ => None,
         },
         Input::Key(_) => None,

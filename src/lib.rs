@@ -14,6 +14,7 @@
 //! settings   flags, environment, .env, hydrant.toml, defaults; each value with its origin
 //! progress   how long work tells what it does
 //! text       the one gate for foreign text
+//! ring       a byte-bounded ring that counts what it dropped
 //! ```
 //!
 //! What changes the world is a plan first. Every call goes through [`cloud::Cloud::call`], which checks it against
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod cloud;
 pub mod console;
 pub mod progress;
+pub mod ring;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod settings;

@@ -3,13 +3,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::action::{Action, Danger, Keymap};
-use super::effect::{Effect, Identity, Job, Outcome, Remedy, Slot, Trouble};
+use super::action::{Action, Danger, Keymap, Scope};
+use super::effect::{Effect, Identity, Job, Manner, Outcome, Remedy, Slot, Trouble};
 use super::event::{Event, Mouse, Size};
 use super::key::Key;
 use super::overlay::{Overlay, Turn};
-use super::pane::Pane;
-use super::pane::stack::StackPane;
+use super::pane::{Ask, Pane, PaneState, Panes};
 use super::tasks::{State, Tasks};
 use super::theme::Look;
 
@@ -68,9 +67,9 @@ pub struct Notice {
     pub at: Timestamp,
 }
 
-/// The console's whole state.
-#[derive(Debug, Clone)]
-pub struct App {
+/// What every pane may look at: the console around it.
+#[derive(Debug)]
+pub struct Desk {
     /// The terminal's size.
     pub size: Size,
     /// The moment of the last event.
@@ -95,24 +94,55 @@ pub struct App {
     pub notice: Option<Notice>,
     /// Errors that were not read yet, the newest last.
     pub problems: Vec<Trouble>,
+}
+
+impl Desk {
+    /// The size of a pane.
+    pub fn area(&self) -> Size {
+        let Size { width, height } = self.size;
+        let frame = super::draw::ABOVE + super::draw::BELOW;
+        Size { width: width.saturating_sub(2), height: height.saturating_sub(frame) }
+    }
+
+    /// Whose account it is, once that is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        match &self.session {
+            Session::Connected(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    /// What hinders whatever needs AWS.
+    pub fn not_signed_in(&self) -> Option<String> {
+        self.identity().is_none().then(|| "not signed in".to_owned())
+    }
+
+    /// The moment so much later.
+    pub fn later(&self, by: SignedDuration) -> Option<Timestamp> {
+        self.now.checked_add(by).ok()
+    }
+}
+
+/// The console's whole state.
+#[derive(Debug)]
+pub struct App {
+    /// What every pane may look at.
+    pub desk: Desk,
+    /// The panes.
+    pub panes: Panes,
     /// What lies on top, the topmost last.
     pub overlays: Vec<Overlay>,
-    /// The Stack pane.
-    pub stack: StackPane,
 }
 
 /// How long a notice is shown.
 const NOTICE: SignedDuration = SignedDuration::from_secs(6);
-/// How often the stack is read by itself while it is looked at, and while it is not.
-const REFRESH: SignedDuration = SignedDuration::from_secs(30);
-const REFRESH_AWAY: SignedDuration = SignedDuration::from_mins(5);
 /// Errors that are kept to be read.
 const PROBLEMS: usize = 20;
 
 impl App {
     /// The console before anything happened.
     pub fn new(beginning: Beginning, now: Timestamp) -> Self {
-        Self {
+        let desk = Desk {
             size: Size::default(),
             now,
             focused: true,
@@ -125,34 +155,36 @@ impl App {
             tasks: Tasks::default(),
             notice: None,
             problems: Vec::new(),
-            overlays: Vec::new(),
-            stack: StackPane::default(),
-        }
+        };
+        Self { desk, panes: Panes::default(), overlays: Vec::new() }
     }
 
     /// Something happened, at this moment.
     pub fn update(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
-        self.now = now;
+        self.desk.now = now;
         let mut effects = match event {
-            Event::Started if matches!(self.session, Session::Unset(_)) => Vec::new(),
+            Event::Started if matches!(self.desk.session, Session::Unset(_)) => Vec::new(),
             Event::Started => self.start(Job::Connect),
             Event::Key(key) => self.press(key),
             Event::Paste(text) => self.paste(&text),
             Event::Mouse(mouse) => self.mouse(mouse),
             Event::Resized(size) => {
-                self.size = size;
+                self.desk.size = size;
                 Vec::new()
             }
             Event::Focus(focused) => {
-                self.focused = focused;
+                self.desk.focused = focused;
                 Vec::new()
             }
             Event::Tick => Vec::new(),
             Event::Told(slot, report) => {
-                self.tasks.told(slot, &report);
-                if slot == Slot::Run {
-                    self.stack.told(now, report);
-                }
+                self.desk.tasks.told(slot, &report);
+                self.panes.told(slot, report, &self.desk);
+                Vec::new()
+            }
+            Event::Came(outcome) => self.came_to(*outcome),
+            Event::Arrived { slot, items, dropped } => {
+                self.panes.arrived(slot, items, dropped, &self.desk);
                 Vec::new()
             }
             Event::Ended(slot, result) => self.ended(slot, *result),
@@ -163,80 +195,103 @@ impl App {
 
     /// When something is due by itself: what moves, fades or is to be read again. `None` is never.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let later = |time: Timestamp, by: SignedDuration| time.checked_add(by).ok();
-        let next_minute =
-            later(self.now, SignedDuration::from_secs(60 - self.now.as_second().rem_euclid(60)));
-        let moving = self.tasks.running().next().and(later(self.now, SignedDuration::from_secs(1)));
-        let fading = self.notice.as_ref().and_then(|notice| later(notice.at, NOTICE));
-        [next_minute, moving, fading, self.refresh_due()].into_iter().flatten().min()
-    }
-
-    /// The stack is read by itself where it is shown, and never while it is being changed.
-    fn refresh_due(&self) -> Option<Timestamp> {
-        let shown = matches!(self.pane, Pane::Flow | Pane::Stack);
-        let busy =
-            self.tasks.runs(Slot::Run) || self.tasks.runs(Slot::Survey) || self.tasks.runs(Slot::Connect);
-        if !shown || busy || !matches!(self.session, Session::Connected(_)) {
-            return None;
-        }
-        let every = if self.focused { REFRESH } else { REFRESH_AWAY };
-        self.stack.asked_at().and_then(|asked| asked.checked_add(every).ok())
+        let desk = &self.desk;
+        let next_minute = desk.later(SignedDuration::from_secs(60 - desk.now.as_second().rem_euclid(60)));
+        let moving = desk.tasks.work().next().and(desk.later(SignedDuration::from_secs(1)));
+        let fading = desk.notice.as_ref().and_then(|notice| notice.at.checked_add(NOTICE).ok());
+        let panes = Pane::ALL.into_iter().filter_map(|pane| self.panes.get(pane).due(desk)).min();
+        [next_minute, moving, fading, panes].into_iter().flatten().min()
     }
 
     fn what_is_due(&mut self) -> Vec<Effect> {
-        if self.notice.as_ref().is_some_and(|notice| self.now.duration_since(notice.at) >= NOTICE) {
-            self.notice = None;
+        let now = self.desk.now;
+        if self.desk.notice.as_ref().is_some_and(|notice| now.duration_since(notice.at) >= NOTICE) {
+            self.desk.notice = None;
         }
-        match self.refresh_due() {
-            Some(due) if due <= self.now => self.survey(),
-            _ => Vec::new(),
+        let mut effects = Vec::new();
+        for pane in Pane::ALL {
+            let state = self.panes.get_mut(pane);
+            if state.due(&self.desk).is_some_and(|due| due <= now) {
+                let asks = state.tick(&self.desk);
+                effects.extend(self.grant(asks));
+            }
         }
+        effects
     }
 
-    /// Starts a task.
-    pub fn start(&mut self, job: Job) -> Vec<Effect> {
-        self.tasks.begin(&job, self.now);
+    /// Does what a pane asks for.
+    fn grant(&mut self, asks: Vec<Ask>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for ask in asks {
+            match ask {
+                Ask::Start(job) => effects.extend(self.start(job)),
+                Ask::Cancel(slot) => effects.extend(self.cancel(slot)),
+                Ask::Open(overlay) => self.open(*overlay),
+                Ask::Say(text) => self.say(text),
+                Ask::Fail(trouble) => self.problem(trouble),
+                Ask::Copy(text) => effects.extend(self.copy(text)),
+                Ask::Go(pane) => effects.extend(self.go_to(pane)),
+                Ask::Of(pane, action) => {
+                    let asks = self.panes.get_mut(pane).act(action, &self.desk);
+                    effects.extend(self.grant(asks.unwrap_or_default()));
+                }
+                Ask::StepAside(program) => effects.push(Effect::StepAside(program)),
+            }
+        }
+        effects
+    }
+
+    fn seen(&mut self) -> (&mut dyn PaneState, &Desk) {
+        (self.panes.get_mut(self.desk.pane), &self.desk)
+    }
+
+    fn start(&mut self, job: Job) -> Vec<Effect> {
+        self.desk.tasks.begin(&job, self.desk.now);
         vec![Effect::Start(job)]
     }
 
-    /// Reads the stack again.
-    pub fn survey(&mut self) -> Vec<Effect> {
-        self.stack.asked(self.now);
-        self.start(Job::Survey)
+    fn cancel(&mut self, slot: Slot) -> Vec<Effect> {
+        self.desk.tasks.stop(slot);
+        vec![Effect::Cancel(slot)]
     }
 
     /// Says something at the bottom.
-    pub fn say(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), at: self.now });
+    fn say(&mut self, text: impl Into<String>) {
+        self.desk.notice = Some(Notice { text: text.into(), at: self.desk.now });
     }
 
     fn press(&mut self, key: Key) -> Vec<Effect> {
-        let action = self.keymap.action(self.pane, key);
+        let action = self.desk.keymap.action(self.desk.pane, key);
         if action == Some(Action::QuitNow) {
             return self.quit();
         }
-        match self.overlays.pop() {
-            Some(overlay) => self.press_overlay(overlay, key, action),
-            None => match action {
-                Some(action) => self.act(action),
-                None => Vec::new(),
-            },
+        if let Some(overlay) = self.overlays.pop() {
+            return self.press_overlay(overlay, key, action);
         }
+        let (pane, desk) = self.seen();
+        if pane.is_typing() {
+            let asks = pane.key(key, desk);
+            return self.grant(asks);
+        }
+        action.map(|action| self.act(action)).unwrap_or_default()
     }
 
     fn press_overlay(&mut self, mut overlay: Overlay, key: Key, action: Option<Action>) -> Vec<Effect> {
-        match overlay.press(self, key, action) {
+        let turn = overlay.press(self, key, action);
+        match turn {
             Turn::Stays => {
                 self.overlays.push(overlay);
                 Vec::new()
             }
             Turn::Closes => Vec::new(),
             Turn::Acts(action) => self.act(action),
-            Turn::Starts(job) => self.start(job),
-            // The dialog stays until the new plan takes its place.
-            Turn::StaysAndStarts(job) => {
-                self.overlays.push(overlay);
-                self.start(job)
+            Turn::Answers { pane, name, answer, stays } => {
+                let Some(dialog) = overlay.dialog() else { return Vec::new() };
+                let asks = self.panes.get_mut(pane).answered(name, answer, dialog, &self.desk);
+                if stays {
+                    self.overlays.push(overlay);
+                }
+                self.grant(asks)
             }
             Turn::Cancels(slot) => {
                 self.overlays.push(overlay);
@@ -249,57 +304,75 @@ impl App {
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         if let Some(overlay) = self.overlays.last_mut() {
             overlay.paste(text);
+        } else if self.seen().0.is_typing() {
+            self.seen().0.paste(text);
         }
         Vec::new()
     }
 
     fn mouse(&mut self, mouse: Mouse) -> Vec<Effect> {
-        match mouse {
-            Mouse::Wheel(by) if self.overlays.is_empty() => {
-                if self.pane == Pane::Stack {
-                    self.stack.scroll(by, self.size);
+        if !self.overlays.is_empty() {
+            return match mouse {
+                Mouse::Wheel { by, .. } => {
+                    self.press(if by < 0 { Key::named("up") } else { Key::named("down") })
                 }
-                Vec::new()
-            }
-            Mouse::Wheel(by) => {
-                let key = if by < 0 { Key::named("up") } else { Key::named("down") };
-                self.press(key)
-            }
-            Mouse::Click { x, y } if self.overlays.is_empty() => {
-                if let Some(pane) = super::draw::tab_at(x, y) {
-                    return self.act(pane.action());
-                }
-                if self.pane == Pane::Stack {
-                    self.stack.click(x, y, self.size);
-                }
-                Vec::new()
-            }
-            Mouse::Click { .. } => Vec::new(),
+                Mouse::Click { .. } => Vec::new(),
+            };
         }
+        // A pane begins one cell from the left and under the frame's upper rows.
+        let inside = |x: u16, y: u16, size: Size| {
+            let (x, y) = (x.checked_sub(1)?, y.checked_sub(super::draw::ABOVE)?);
+            (x < size.width && y < size.height).then_some((x, y))
+        };
+        let area = self.desk.area();
+        if matches!(self.desk.session, Session::Unset(_)) {
+            return Vec::new();
+        }
+        let (pane, desk) = self.seen();
+        let asks = match mouse {
+            Mouse::Wheel { x, y, by } => match inside(x, y, area) {
+                Some((x, y)) => pane.wheel(by, x, y, desk),
+                None => pane.wheel(by, 0, 0, desk),
+            },
+            Mouse::Click { x, y } => match (super::draw::tab_at(x, y), inside(x, y, area)) {
+                (Some(tab), _) => vec![Ask::Go(tab)],
+                (None, Some((x, y))) => pane.click(x, y, desk),
+                (None, None) => Vec::new(),
+            },
+        };
+        self.grant(asks)
     }
 
     /// Why an action cannot be done now; `None` if it can.
     pub fn hindrance(&self, action: Action) -> Option<String> {
-        if action.spec().danger != Danger::None {
-            if self.readonly {
-                return Some("this run is read-only".to_owned());
-            }
-            if !matches!(self.session, Session::Connected(_)) {
-                return Some("not signed in".to_owned());
-            }
-            if self.tasks.runs(Slot::Run) {
-                return Some("a run is under way: `t` shows it".to_owned());
-            }
+        let spec = action.spec();
+        if spec.danger != Danger::None && self.desk.readonly {
+            return Some("this run is read-only".to_owned());
         }
-        match action {
-            Action::Problem if self.problems.is_empty() => Some("there is no error".to_owned()),
-            Action::Refresh if matches!(self.session, Session::Unset(_)) => Some("not signed in".to_owned()),
+        match (action, spec.scope) {
+            (_, Scope::Pane(pane)) => self.panes.get(pane).hindrance(action, &self.desk),
+            (_, Scope::Habit) => {
+                let pane = self.panes.get(self.desk.pane);
+                if pane.habits().contains(&action) {
+                    pane.hindrance(action, &self.desk)
+                } else {
+                    Some(format!("nothing to {} here", spec.short))
+                }
+            }
+            (Action::Problem, _) if self.desk.problems.is_empty() => Some("there is no error".to_owned()),
+            (Action::Refresh, _) if matches!(self.desk.session, Session::Unset(_)) => {
+                Some("not signed in".to_owned())
+            }
             _ => None,
         }
     }
 
     /// Does an action, or says why not.
     pub fn act(&mut self, action: Action) -> Vec<Effect> {
+        let first = matches!(self.desk.session, Session::Unset(_));
+        if first && action == Action::Open {
+            return self.write_settings();
+        }
         if let Some(why) = self.hindrance(action) {
             self.say(format!("{}: {why}", action.spec().short));
             return Vec::new();
@@ -308,55 +381,63 @@ impl App {
             return self.go_to(pane);
         }
         match action {
-            Action::NextPane => self.go_to(self.pane.step(1)),
-            Action::PreviousPane => self.go_to(self.pane.step(-1)),
-            Action::Keys => self.open(Overlay::keys()),
-            Action::Palette => self.open(Overlay::palette()),
-            Action::Tasks => self.open(Overlay::tasks()),
-            Action::Problem => match self.problems.pop() {
-                Some(problem) => self.open(Overlay::problem(problem)),
+            Action::NextPane => self.go_to(self.desk.pane.step(1)),
+            Action::PreviousPane => self.go_to(self.desk.pane.step(-1)),
+            Action::Keys => self.open_and_wait(Overlay::keys()),
+            Action::Palette => self.open_and_wait(Overlay::palette()),
+            Action::Tasks => self.open_and_wait(Overlay::tasks()),
+            Action::Problem => match self.desk.problems.pop() {
+                Some(problem) => self.open_and_wait(Overlay::problem(problem)),
                 None => Vec::new(),
             },
             Action::Suspend => vec![Effect::Suspend],
             Action::Quit | Action::QuitNow => self.quit(),
-            Action::Refresh => self.refresh(),
-            Action::Create => self.start(Job::PlanUp),
-            Action::TearDown => self.start(Job::PlanDown { delete_data: false }),
-            Action::Back => self.back(),
-            Action::Copy => self.copy(),
-            Action::Open if matches!(self.session, Session::Unset(_)) => self.write_settings(),
-            _ => {
-                if self.pane == Pane::Stack {
-                    self.stack.act(action, self.size);
+            Action::Refresh if matches!(self.desk.session, Session::Failed(_)) => {
+                self.desk.session = Session::Connecting;
+                self.start(Job::Connect)
+            }
+            Action::Copy => match self.panes.get(self.desk.pane).address(&self.desk) {
+                Some(address) => self.copy(address),
+                None => {
+                    self.say("copy: nothing here has an address");
+                    Vec::new()
                 }
-                Vec::new()
+            },
+            _ => {
+                let (pane, desk) = self.seen();
+                match pane.act(action, desk) {
+                    Some(asks) => self.grant(asks),
+                    None if action == Action::Back => self.cancel_what_loads(),
+                    None => Vec::new(),
+                }
             }
         }
     }
 
     fn go_to(&mut self, pane: Pane) -> Vec<Effect> {
-        self.pane = pane;
-        Vec::new()
-    }
-
-    fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
-        self.overlays.push(overlay);
-        Vec::new()
-    }
-
-    fn refresh(&mut self) -> Vec<Effect> {
-        match self.session {
-            Session::Connected(_) => self.survey(),
-            Session::Connecting | Session::Unset(_) => Vec::new(),
-            Session::Failed(_) => {
-                self.session = Session::Connecting;
-                self.start(Job::Connect)
-            }
+        if pane == self.desk.pane {
+            return Vec::new();
         }
+        let (left, desk) = self.seen();
+        let mut asks = left.left(desk);
+        self.desk.pane = pane;
+        let (entered, desk) = self.seen();
+        asks.extend(entered.entered(desk));
+        self.grant(asks)
+    }
+
+    fn open(&mut self, overlay: Overlay) {
+        self.overlays.retain(|open| !open.is_same_question(&overlay));
+        self.overlays.push(overlay);
+    }
+
+    fn open_and_wait(&mut self, overlay: Overlay) -> Vec<Effect> {
+        self.open(overlay);
+        Vec::new()
     }
 
     fn write_settings(&mut self) -> Vec<Effect> {
-        match &self.session {
+        match &self.desk.session {
             Session::Unset(missing) => {
                 let file = missing.settings_file.clone();
                 self.start(Job::WriteSettings(file))
@@ -365,38 +446,34 @@ impl App {
         }
     }
 
-    /// One step back: nothing lies on top here, so what loads is cancelled.
-    fn back(&mut self) -> Vec<Effect> {
-        let loading =
-            [Slot::Plan, Slot::Survey, Slot::Connect].into_iter().find(|slot| self.tasks.runs(*slot));
-        match loading {
-            Some(slot) => self.cancel(slot),
-            None => Vec::new(),
-        }
+    /// One step back where nothing is open: what loads is cancelled, that of the pane that is seen first.
+    fn cancel_what_loads(&mut self) -> Vec<Effect> {
+        let loading = self.desk.tasks.running().filter(|task| task.slot.manner() == Manner::Loads);
+        let slot = loading.map(|task| task.slot).min_by_key(|slot| slot.pane() != Some(self.desk.pane));
+        slot.map(|slot| self.cancel(slot)).unwrap_or_default()
     }
 
-    fn cancel(&mut self, slot: Slot) -> Vec<Effect> {
-        self.tasks.stop(slot);
-        vec![Effect::Cancel(slot)]
-    }
-
-    fn copy(&mut self) -> Vec<Effect> {
-        let (Pane::Stack, Some(address)) = (self.pane, self.stack.address()) else {
-            self.say("copy: nothing here has an address");
-            return Vec::new();
-        };
-        self.say(format!("copied {address}"));
-        vec![Effect::Copy(address)]
+    fn copy(&mut self, text: String) -> Vec<Effect> {
+        self.say(format!("copied {text}"));
+        vec![Effect::Copy(text)]
     }
 
     /// Quits, unless something that must not be left silently is going on.
     fn quit(&mut self) -> Vec<Effect> {
-        let left: Vec<(&'static str, &'static str)> =
-            self.tasks.running().filter_map(|task| Some((task.words, task.slot.on_quit()?))).collect();
+        let left: Vec<(&str, &str)> = self
+            .desk
+            .tasks
+            .running()
+            .filter_map(|task| match task.slot.manner() {
+                Manner::Runs { on_quit } => Some((task.words.as_str(), on_quit)),
+                Manner::Loads | Manner::Watches => None,
+            })
+            .collect();
         if left.is_empty() || self.overlays.iter().any(Overlay::is_quit) {
             return vec![Effect::Quit];
         }
-        self.open(Overlay::quit(&left))
+        let question = Overlay::quit(&left);
+        self.open_and_wait(question)
     }
 
     fn ended(&mut self, slot: Slot, result: Result<Outcome, Trouble>) -> Vec<Effect> {
@@ -405,7 +482,7 @@ impl App {
             Err(trouble) if trouble.remedy == Remedy::Cancelled => State::Cancelled,
             Err(trouble) => State::Failed(trouble.sentence.clone()),
         };
-        self.tasks.end(slot, state, self.now);
+        self.desk.tasks.end(slot, state, self.desk.now);
         match result {
             Ok(outcome) => self.came_to(outcome),
             Err(trouble) => self.failed(slot, trouble),
@@ -415,49 +492,40 @@ impl App {
     fn came_to(&mut self, outcome: Outcome) -> Vec<Effect> {
         match outcome {
             Outcome::Connected(identity) => {
-                self.session = Session::Connected(identity);
-                self.survey()
-            }
-            Outcome::Surveyed(surveyed) => {
-                self.stack.surveyed(self.now, surveyed);
-                Vec::new()
-            }
-            Outcome::PlannedUp(plan) => self.open(Overlay::plan(plan)),
-            Outcome::PlannedDown { plan, delete_data } => {
-                let Session::Connected(identity) = &self.session else { return Vec::new() };
-                let overlay = Overlay::teardown(plan, delete_data, &identity.stack);
-                self.overlays.retain(|open| !open.is_teardown());
-                self.open(overlay)
-            }
-            Outcome::Ran(ran) => {
-                let overlay = Overlay::ran(&ran);
-                self.stack.ran(self.now, ran);
-                self.open(overlay)
+                self.desk.session = Session::Connected(identity);
+                let asks: Vec<Ask> = Pane::ALL
+                    .into_iter()
+                    .flat_map(|pane| self.panes.get_mut(pane).signed_in(&self.desk))
+                    .collect();
+                self.grant(asks)
             }
             Outcome::Wrote(path) => {
                 self.say(format!("wrote {}: edit it and start hydrant again", path.display()));
                 Vec::new()
             }
+            outcome => {
+                let asks = self.panes.came_to(outcome, &self.desk);
+                self.grant(asks)
+            }
         }
     }
 
     fn failed(&mut self, slot: Slot, trouble: Trouble) -> Vec<Effect> {
-        if trouble.remedy == Remedy::Cancelled {
-            self.say("cancelled");
+        let asks = self.panes.failed(slot, &trouble, &self.desk);
+        if slot == Slot::Connect || trouble.remedy == Remedy::SignIn {
+            self.desk.session = Session::Failed(trouble.clone());
         }
-        match slot {
-            Slot::Connect => self.session = Session::Failed(trouble.clone()),
-            Slot::Survey => self.stack.survey_failed(self.now, trouble.clone()),
-            Slot::Plan | Slot::Run | Slot::Settings => {}
+        match trouble.remedy {
+            Remedy::Cancelled if slot.manner() == Manner::Watches => {}
+            Remedy::Cancelled => self.say("cancelled"),
+            _ => self.problem(trouble),
         }
-        if trouble.remedy == Remedy::SignIn && slot != Slot::Connect {
-            self.session = Session::Failed(trouble.clone());
-        }
-        if trouble.remedy != Remedy::Cancelled {
-            self.problems.push(trouble);
-            let surplus = self.problems.len().saturating_sub(PROBLEMS);
-            self.problems.drain(..surplus);
-        }
-        Vec::new()
+        self.grant(asks)
+    }
+
+    fn problem(&mut self, trouble: Trouble) {
+        self.desk.problems.push(trouble);
+        let surplus = self.desk.problems.len().saturating_sub(PROBLEMS);
+        self.desk.problems.drain(..surplus);
     }
 }

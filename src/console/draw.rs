@@ -19,7 +19,7 @@ pub(super) const BELOW: u16 = 2;
 
 /// Draws the whole screen.
 pub fn draw(app: &App, buffer: &mut Buffer) {
-    let mut canvas = Canvas::new(buffer, &app.look);
+    let mut canvas = Canvas::new(buffer, &app.desk.look);
     canvas.clear();
     if canvas.width() < SMALLEST.0 || canvas.height() < SMALLEST.1 {
         return too_small(&mut canvas);
@@ -29,9 +29,9 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
     canvas.rule(ABOVE - 1);
     let (width, height) = (canvas.width(), canvas.height());
     let mut pane = canvas.part(1, ABOVE, width - 2, height - ABOVE - BELOW);
-    match &app.session {
+    match &app.desk.session {
         Session::Unset(missing) => welcome::draw(missing, &mut pane),
-        _ => app.pane.draw(app, &mut pane),
+        _ => app.panes.get(app.desk.pane).draw(app, &mut pane),
     }
     canvas.rule(height - BELOW);
     footer(app, &mut canvas);
@@ -51,7 +51,7 @@ fn header(app: &App, canvas: &mut Canvas<'_>) {
     let dot = format!(" {} ", canvas.signs().dot);
     let mut x = canvas.line(1, 0, &[("hydrant", Role::Accent), ("  ", Role::Text)]);
     let faint = |text: &'static str| (text.to_owned(), Role::Faint);
-    let who: Vec<(String, Role)> = match &app.session {
+    let who: Vec<(String, Role)> = match &app.desk.session {
         Session::Connected(identity) => vec![
             (identity.stack.clone(), Role::Strong),
             (identity.region.clone(), Role::Text),
@@ -64,22 +64,22 @@ fn header(app: &App, canvas: &mut Canvas<'_>) {
     for (text, role) in who {
         x = canvas.line(x, 0, &[(&text, role), (&dot, Role::Faint)]);
     }
-    x = canvas.put(x, 0, &app.target.words, if app.target.real { Role::Bad } else { Role::Good });
-    if app.readonly {
+    x = canvas.put(x, 0, &app.desk.target.words, if app.desk.target.real { Role::Bad } else { Role::Good });
+    if app.desk.readonly {
         canvas.line(x, 0, &[(&dot, Role::Faint), ("read-only", Role::Warn)]);
     }
     let width = canvas.width();
-    let time = app.now.strftime("%H:%M UTC").to_string();
+    let time = app.desk.now.strftime("%H:%M UTC").to_string();
     canvas.put_right(width - 1, 0, &time, Role::Faint);
     let signs = canvas.signs();
-    let tasks = app.tasks.running().count();
+    let tasks = app.desk.tasks.work().count();
     let mut right = width - 12;
     if tasks > 0 {
         canvas.put_right(right, 0, &format!("{} {tasks}", signs.task), Role::Warn);
         right -= 6;
     }
-    if !app.problems.is_empty() {
-        canvas.put_right(right, 0, &format!("{} {}", signs.problem, app.problems.len()), Role::Bad);
+    if !app.desk.problems.is_empty() {
+        canvas.put_right(right, 0, &format!("{} {}", signs.problem, app.desk.problems.len()), Role::Bad);
     }
 }
 
@@ -103,8 +103,8 @@ pub(super) fn tab_at(x: u16, y: u16) -> Option<Pane> {
 
 fn tabs(app: &App, canvas: &mut Canvas<'_>) {
     for (pane, x, _) in tab_places() {
-        let key = app.keymap.shown(pane.action()).map(|key| key.to_string()).unwrap_or_default();
-        let chosen = app.pane == pane;
+        let key = app.desk.keymap.shown(pane.action()).map(|key| key.to_string()).unwrap_or_default();
+        let chosen = app.desk.pane == pane;
         let (number, title) = if chosen { (Role::Accent, Role::Accent) } else { (Role::Faint, Role::Text) };
         canvas.line(x, 1, &[(&key, number), (" ", Role::Text), (pane.title(), title)]);
     }
@@ -115,16 +115,16 @@ const COMMON: [Action; 5] = [Action::Refresh, Action::Copy, Action::Keys, Action
 
 fn footer(app: &App, canvas: &mut Canvas<'_>) {
     let row = canvas.height() - 1;
-    let own = Action::ALL.iter().copied().filter(|action| action.spec().scope == Scope::Pane(app.pane));
+    let own = Action::ALL.iter().copied().filter(|action| action.spec().scope == Scope::Pane(app.desk.pane));
     let mut x = 1;
     let message = message(app, canvas);
     for action in own.chain(COMMON) {
         // What has to be said needs the room more than keys that are the same everywhere.
         let spare = message.is_some() && COMMON.contains(&action) && action != Action::Keys;
-        if spare || (action == Action::Copy && app.pane != Pane::Stack) {
+        if spare || (action == Action::Copy && !app.panes.get(app.desk.pane).habits().contains(&action)) {
             continue;
         }
-        let Some(key) = app.keymap.shown(action) else { continue };
+        let Some(key) = app.desk.keymap.shown(action) else { continue };
         let spec = action.spec();
         let hindered = app.hindrance(action).is_some();
         let role = if hindered { Role::Faint } else { role_of(spec.danger) };
@@ -147,10 +147,10 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
 
 /// What the footer has to say: a notice, or else the newest error that was not read.
 fn message(app: &App, canvas: &Canvas<'_>) -> Option<(String, Role)> {
-    if let Some(notice) = &app.notice {
+    if let Some(notice) = &app.desk.notice {
         return Some((notice.text.clone(), Role::Text));
     }
-    let problem = app.problems.last()?;
-    let key = app.keymap.shown(Action::Problem).map(|key| key.to_string()).unwrap_or_default();
+    let problem = app.desk.problems.last()?;
+    let key = app.desk.keymap.shown(Action::Problem).map(|key| key.to_string()).unwrap_or_default();
     Some((format!("{} {key}: {}", canvas.signs().failed, problem.sentence), Role::Bad))
 }

@@ -1,25 +1,39 @@
 //! Runs what the console asks for: each job as a task of its own in its slot, with a generation, a stop and an
 //! outcome. A new task in a slot takes the place of the old one, and what the old one still says is dropped here and
 //! nowhere else.
+//!
+//! Two lanes lead back. Control (progress, parts of an outcome, the end) goes through a bounded channel in which a
+//! task waits for room. Data (posts, log lines) goes through a byte-bounded ring for each task, which never waits and
+//! counts what it drops; the console empties the rings once a frame.
+//!
+//! What a room's jobs do is in that room's file below this one.
 
-use std::collections::BTreeMap;
+mod host;
+mod lake;
+mod logs;
+mod stack;
+mod stream;
+mod topics;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::effect::{Identity, Job, Outcome, Proof, Property, Ran, Remedy, Slot, Surveyed, Trouble};
+use super::effect::{Identity, Item, Job, Manner, Outcome, Remedy, Slot, Trouble};
 use super::event::Event;
 use crate::cloud::{Cloud, CloudError, Failure, Terms};
 use crate::progress::{Progress, Report};
+use crate::ring::Ring;
 use crate::settings::{Folders, Settings};
-use crate::stack::audit::Audit;
-use crate::stack::outcome::{Outcome as StackOutcome, Teardown};
-use crate::stack::plan::Step;
-use crate::stack::{LockError, Stack, StackError, Survey};
+use crate::stack::{LockError, Stack, StackError};
 
 /// Control messages are few, and none may be lost: a task that tells waits while the screen catches up.
 const WAITING: usize = 256;
+/// Bytes of items that wait for a frame, for each task.
+const FEED: usize = 8 << 20;
 
 /// What the rooms are reached with.
 #[derive(Debug, Clone)]
@@ -35,13 +49,77 @@ pub struct Rooms {
 #[derive(Debug)]
 enum Said {
     Told(Report),
+    Came(Box<Outcome>),
     Ended(Box<Result<Outcome, Trouble>>),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Feed {
+    ring: Arc<Mutex<Option<Ring<Item>>>>,
+}
+
+impl Feed {
+    fn ring(&self) -> MutexGuard<'_, Option<Ring<Item>>> {
+        // Nothing is done under the lock that could leave the ring half changed.
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, item: Item) {
+        self.ring().get_or_insert_with(|| Ring::new(FEED)).push(item.bytes(), item);
+    }
+
+    fn drain(&self, slot: Slot) -> Option<Event> {
+        let mut ring = self.ring();
+        let ring = ring.as_mut().filter(|ring| !ring.is_empty())?;
+        let drained = ring.drain();
+        Some(Event::Arrived { slot, items: drained.items, dropped: drained.dropped })
+    }
+}
+
+/// The line that a job tells the console by.
+#[derive(Debug, Clone)]
+pub struct Line {
+    slot: Slot,
+    generation: u64,
+    sender: mpsc::Sender<(Slot, u64, Said)>,
+    feed: Feed,
+    fed: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+impl Line {
+    /// Where a job's progress goes.
+    pub fn progress(&self) -> Progress {
+        let (sender, slot, generation) = (self.sender.clone(), self.slot, self.generation);
+        // Progress must not block the work: a report that finds no room is one that the next one replaces.
+        Progress::to(move |report| drop(sender.try_send((slot, generation, Said::Told(report)))))
+    }
+
+    /// Brings a part of the outcome while the job goes on. Waits while the screen catches up; nothing is lost.
+    pub async fn came(&self, outcome: impl Into<Outcome>) {
+        let said = Said::Came(Box::new(outcome.into()));
+        // Nobody is there to hear it only when the console ends.
+        drop(self.sender.send((self.slot, self.generation, said)).await);
+    }
+
+    /// Feeds an item to the screen. Never waits: if the screen does not keep up, the oldest items are dropped and
+    /// counted.
+    pub fn feed(&self, item: impl Into<Item>) {
+        self.feed.push(item.into());
+        self.fed.notify_one();
+    }
+
+    /// What tells the job to stop. Only runs have to look at it: whatever else is dropped where it is.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
 }
 
 #[derive(Debug)]
 struct Running {
     generation: u64,
     stop: CancellationToken,
+    feed: Feed,
 }
 
 /// The driver.
@@ -52,29 +130,47 @@ pub struct Driver {
     next_generation: u64,
     sender: mpsc::Sender<(Slot, u64, Said)>,
     receiver: mpsc::Receiver<(Slot, u64, Said)>,
+    /// What has to be heard before anything else is received.
+    held: VecDeque<Event>,
+    fed: Arc<Notify>,
 }
 
 impl Driver {
     /// A driver that runs nothing yet.
     pub fn new(rooms: Rooms) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        Self { rooms, running: BTreeMap::new(), next_generation: 0, sender, receiver }
+        Self {
+            rooms,
+            running: BTreeMap::new(),
+            next_generation: 0,
+            sender,
+            receiver,
+            held: VecDeque::new(),
+            fed: Arc::default(),
+        }
     }
 
     /// Starts a job; what runs in its slot is told to stop, and not listened to any more.
     pub fn start(&mut self, job: Job) {
         let slot = job.slot();
+        if self.rooms.readonly && !job.is_allowed_readonly() {
+            self.held.push_back(Event::Ended(slot, Box::new(Err(Trouble::readonly(&job)))));
+            return;
+        }
         self.cancel(slot);
         self.next_generation += 1;
-        let (generation, stop) = (self.next_generation, CancellationToken::new());
-        self.running.insert(slot, Running { generation, stop: stop.clone() });
-        let (rooms, sender) = (self.rooms.clone(), self.sender.clone());
+        let (generation, stop, feed) = (self.next_generation, CancellationToken::new(), Feed::default());
+        self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.clone() });
+        let (rooms, sender, fed) = (self.rooms.clone(), self.sender.clone(), Arc::clone(&self.fed));
+        let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
         tokio::spawn(async move {
-            let reports = sender.clone();
-            // Progress must not block the work: a report that finds no room is one that the next one replaces.
-            let progress =
-                Progress::to(move |report| drop(reports.try_send((slot, generation, Said::Told(report)))));
-            let result = rooms.run(job, progress, stop).await;
+            let result = match slot.manner() {
+                Manner::Runs { .. } => rooms.run(job, line).await,
+                Manner::Loads | Manner::Watches => tokio::select! {
+                    result = rooms.run(job, line) => result,
+                    () = stop.cancelled() => Err(Trouble::cancelled()),
+                },
+            };
             drop(sender.send((slot, generation, Said::Ended(Box::new(result)))).await);
         });
     }
@@ -91,146 +187,83 @@ impl Driver {
         self.running.contains_key(&slot)
     }
 
+    /// What runs and must come to a safe point before the console is left.
+    pub fn must_end(&self) -> Vec<Slot> {
+        self.running.keys().copied().filter(|slot| matches!(slot.manner(), Manner::Runs { .. })).collect()
+    }
+
     /// The next event of a task that is still listened to.
     pub async fn next(&mut self) -> Event {
         loop {
+            if let Some(event) = self.held.pop_front() {
+                return event;
+            }
             let (slot, generation, said) =
                 self.receiver.recv().await.expect("the driver has a sender itself");
             if self.running.get(&slot).is_none_or(|running| running.generation != generation) {
                 continue;
             }
-            return match said {
-                Said::Told(report) => Event::Told(slot, report),
+            match said {
+                Said::Told(report) => return Event::Told(slot, report),
+                Said::Came(outcome) => return Event::Came(outcome),
                 Said::Ended(result) => {
-                    self.running.remove(&slot);
-                    Event::Ended(slot, result)
+                    // What it fed last is heard before its end.
+                    let running = self.running.remove(&slot);
+                    self.held.extend(running.and_then(|running| running.feed.drain(slot)));
+                    self.held.push_back(Event::Ended(slot, result));
                 }
-            };
+            }
         }
+    }
+
+    /// Waits until a task has fed something.
+    pub async fn fed(&self) {
+        self.fed.notified().await;
+    }
+
+    /// What the tasks fed since the last time.
+    pub fn drain(&mut self) -> Vec<Event> {
+        self.running.iter().filter_map(|(slot, running)| running.feed.drain(*slot)).collect()
     }
 }
 
 impl Rooms {
-    async fn run(self, job: Job, progress: Progress, stop: CancellationToken) -> Result<Outcome, Trouble> {
+    async fn run(&self, job: Job, line: Line) -> Result<Outcome, Trouble> {
         match job {
-            // A run stops by itself at a safe point; everything else only looks, and can be dropped where it is.
-            Job::Up(_) | Job::Down { .. } => self.change(job, progress, stop).await,
-            _ => tokio::select! {
-                result = self.look(job, progress, stop.clone()) => result,
-                () = stop.cancelled() => Err(Trouble::cancelled()),
-            },
+            Job::Connect => self.connect(&line).await.map(Outcome::Connected),
+            Job::WriteSettings(path) => write_settings(&path).map(|()| Outcome::Wrote(path)),
+            Job::Stack(job) => stack::run(job, self, &line).await.map(Outcome::Stack),
+            Job::Stream(job) => stream::run(job, self, &line).await.map(Outcome::Stream),
+            Job::Lake(job) => lake::run(job, self, &line).await.map(Outcome::Lake),
+            Job::Topics(job) => topics::run(job, self, &line).await.map(Outcome::Topics),
+            Job::Logs(job) => logs::run(job, self, &line).await.map(Outcome::Logs),
+            Job::Host(job) => host::run(job, self, &line).await.map(Outcome::Host),
         }
     }
 
-    async fn open(&self, progress: Progress, stop: CancellationToken) -> Result<Stack, Trouble> {
+    async fn connect(&self, line: &Line) -> Result<Identity, Trouble> {
+        let stack = self.stack(line).await?;
+        Ok(Identity {
+            stack: stack.names().stack.clone(),
+            region: stack.names().region.to_string(),
+            account: stack.identity().masked_account(),
+        })
+    }
+
+    /// The clients, on this run's terms.
+    async fn cloud(&self) -> Result<Cloud, Trouble> {
         let changes = self.folders.state.join("changes.jsonl");
         let terms = Terms { readonly: self.readonly, changes: Some(changes) };
-        let cloud = Cloud::connect(&self.settings, terms).await.map_err(|error| Trouble::of_cloud(&error))?;
-        Stack::open(cloud, self.settings.clone(), &self.folders, progress, stop)
+        Cloud::connect(&self.settings, terms).await.map_err(|error| Trouble::of_cloud(&error))
+    }
+
+    /// The stack: its names, the account, and what can be done with it.
+    async fn stack(&self, line: &Line) -> Result<Stack, Trouble> {
+        let (progress, stop) = (line.progress(), line.stop().clone());
+        Stack::open(self.cloud().await?, self.settings.clone(), &self.folders, progress, stop)
             .await
             .map_err(|error| Trouble::of_stack(&error))
     }
-
-    async fn look(&self, job: Job, progress: Progress, stop: CancellationToken) -> Result<Outcome, Trouble> {
-        if let Job::WriteSettings(path) = job {
-            return write_settings(&path).map(|()| Outcome::Wrote(path));
-        }
-        let stack = self.open(progress, stop).await?;
-        match job {
-            Job::Connect => Ok(Outcome::Connected(Identity {
-                stack: stack.names().stack.clone(),
-                region: stack.names().region.to_string(),
-                account: stack.identity().masked_account(),
-            })),
-            Job::PlanUp => match stack.plan_up(false).await {
-                Ok(plan) => Ok(Outcome::PlannedUp(plan)),
-                Err(error) => Err(Trouble::of_stack(&error)),
-            },
-            Job::PlanDown { delete_data } => {
-                Ok(Outcome::PlannedDown { plan: stack.plan_down(delete_data).await, delete_data })
-            }
-            _ => Ok(Outcome::Surveyed(surveyed(&stack, &stack.survey(false).await, &Audit::default()))),
-        }
-    }
-
-    async fn change(
-        &self,
-        job: Job,
-        progress: Progress,
-        stop: CancellationToken,
-    ) -> Result<Outcome, Trouble> {
-        let stack = self.open(progress, stop).await?;
-        let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
-        match job {
-            Job::Up(plan) => {
-                let outcome = stack.up(&plan, false).await;
-                let after = stack.survey(false).await;
-                Ok(Outcome::Ran(Ran {
-                    after: Some(surveyed(&stack, &after, &Audit::default())),
-                    failures: failures(&outcome),
-                    interrupted: outcome.is_interrupted(),
-                    proof: None,
-                }))
-            }
-            Job::Down { plan, delete_data } => {
-                let teardown = stack.down(&plan, delete_data).await;
-                let interrupted = teardown.outcome.is_interrupted();
-                Ok(Outcome::Ran(Ran {
-                    after: (!interrupted).then(|| surveyed(&stack, &teardown.survey, &teardown.audit)),
-                    failures: failures(&teardown.outcome),
-                    interrupted,
-                    proof: (!interrupted && teardown.outcome.is_complete()).then(|| proof(&teardown)),
-                }))
-            }
-            _ => Err(Trouble::cancelled()),
-        }
-    }
-}
-
-fn failures(outcome: &StackOutcome) -> Vec<String> {
-    outcome
-        .failures()
-        .filter(|(_, error)| !matches!(error, StackError::Interrupted))
-        .map(|(kind, error)| format!("{kind}: {error}"))
-        .collect()
-}
-
-fn proof(teardown: &Teardown) -> Proof {
-    if !teardown.is_proven() {
-        let left = teardown.unmeant().cloned().collect();
-        return Proof::Left { left, blind: teardown.audit.blind.clone() };
-    }
-    match teardown.bucket_kept() {
-        Some(why) => Proof::Kept(why.to_owned()),
-        None => Proof::Gone,
-    }
-}
-
-fn surveyed(stack: &Stack, survey: &Survey, audit: &Audit) -> Surveyed {
-    let properties = survey.plan.steps.iter().map(|step| (step.kind, properties(step))).collect();
-    Surveyed { status: stack.status(survey, audit), properties }
-}
-
-fn properties(step: &Step) -> Vec<Property> {
-    let differences = step.differences();
-    let there = step.found.iter().flat_map(|found| &found.properties);
-    let mut list: Vec<Property> = there
-        .map(|(name, value)| Property {
-            name: (*name).to_owned(),
-            there: Some(value.clone()),
-            wanted: differences
-                .iter()
-                .find(|difference| difference.property == *name)
-                .map(|difference| difference.wanted.clone()),
-        })
-        .collect();
-    let unset = differences.iter().filter(|difference| difference.there.is_none());
-    list.extend(unset.map(|difference| Property {
-        name: difference.property.to_owned(),
-        there: None,
-        wanted: Some(difference.wanted.clone()),
-    }));
-    list
 }
 
 fn write_settings(path: &Path) -> Result<(), Trouble> {
@@ -249,6 +282,11 @@ fn write_settings(path: &Path) -> Result<(), Trouble> {
 }
 
 impl Trouble {
+    fn readonly(job: &Job) -> Self {
+        let sentence = format!("{}: this run is read-only, and it would change something", job.words());
+        Self { sentence, causes: Vec::new(), remedy: Remedy::Retry }
+    }
+
     fn cancelled() -> Self {
         Self { sentence: "cancelled".to_owned(), causes: Vec::new(), remedy: Remedy::Cancelled }
     }

@@ -1,91 +1,175 @@
 //! What the console can ask for. Effects are data: `update` makes them, the driver runs them.
+//!
+//! Each room has a file here with its slots, its jobs, what a job comes to, and what it feeds while it goes on; the
+//! types of this file wrap them, so that the frame treats every room alike.
 
-use std::collections::BTreeMap;
+pub mod host;
+pub mod lake;
+pub mod logs;
+pub mod stack;
+pub mod stream;
+pub mod topics;
+
 use std::path::PathBuf;
 
-use crate::stack::graph::Kind;
-use crate::stack::plan::Plan;
-use crate::stack::status::Status;
+use super::pane::Pane;
 
-/// A place where one task can be at a time. A new one in the same place cancels the old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {
-    /// Signing in, and learning whose account it is.
-    Connect,
-    /// Reading the stack.
-    Survey,
-    /// Working out what would be done.
-    Plan,
-    /// Doing it.
-    Run,
-    /// Writing a settings file.
-    Settings,
-}
-
-impl Slot {
-    /// Every place.
-    pub const ALL: [Self; 5] = [Self::Connect, Self::Survey, Self::Plan, Self::Run, Self::Settings];
-
-    /// What happens to the task if the console is left: said before it is.
-    pub const fn on_quit(self) -> Option<&'static str> {
-        match self {
-            Self::Run => Some("it stops at a safe point; the same action goes on from there"),
-            Self::Connect | Self::Survey | Self::Plan | Self::Settings => None,
-        }
-    }
-}
-
-/// Work for a task.
-#[derive(Debug, Clone)]
-pub enum Job {
-    /// Sign in.
-    Connect,
-    /// Read the stack.
-    Survey,
-    /// Work out what creating would do.
-    PlanUp,
-    /// Work out what tearing down would do.
-    PlanDown {
-        /// With the data in the bucket.
-        delete_data: bool,
+/// What kind of work a slot holds: what becomes of it when somebody wants it to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// It only looks, and comes to an end: `esc` cancels it, and it can be dropped where it is.
+    Loads,
+    /// It only looks, and goes on until it is told to stop: a tail, a watch. It is not counted as work.
+    Watches,
+    /// It does something that must not be dropped: it is told to stop and comes to a safe point by itself, and
+    /// leaving the console asks first.
+    Runs {
+        /// What happens to it if the console is left.
+        on_quit: &'static str,
     },
-    /// Create and mend, as planned.
-    Up(Plan),
-    /// Tear down, as planned.
-    Down {
-        /// The plan that was shown.
-        plan: Plan,
-        /// With the data in the bucket.
-        delete_data: bool,
-    },
-    /// Write a commented settings file.
-    WriteSettings(PathBuf),
 }
 
-impl Job {
-    /// Where it runs.
-    pub const fn slot(&self) -> Slot {
-        match self {
-            Self::Connect => Slot::Connect,
-            Self::Survey => Slot::Survey,
-            Self::PlanUp | Self::PlanDown { .. } => Slot::Plan,
-            Self::Up(_) | Self::Down { .. } => Slot::Run,
-            Self::WriteSettings(_) => Slot::Settings,
+macro_rules! rooms {
+    ($( $Room:ident $room:ident ),+ $(,)?) => {
+        /// A place where one task can be at a time. A new one in the same place cancels the old one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Slot {
+            /// Signing in, and learning whose account it is.
+            Connect,
+            /// Writing a settings file.
+            Settings,
+            $(
+                #[doc = concat!("One of the ", stringify!($Room), " pane.")]
+                $Room($room::Slot),
+            )+
         }
-    }
 
-    /// What it does, for the list of tasks.
-    pub const fn words(&self) -> &'static str {
-        match self {
-            Self::Connect => "signing in",
-            Self::Survey => "reading the stack",
-            Self::PlanUp => "planning what to create",
-            Self::PlanDown { .. } => "planning the teardown",
-            Self::Up(_) => "creating the stack",
-            Self::Down { .. } => "tearing the stack down",
-            Self::WriteSettings(_) => "writing hydrant.toml",
+        /// Work for a task.
+        #[derive(Debug, Clone)]
+        pub enum Job {
+            /// Sign in.
+            Connect,
+            /// Write a commented settings file.
+            WriteSettings(PathBuf),
+            $(
+                #[doc = concat!("One of the ", stringify!($Room), " pane.")]
+                $Room($room::Job),
+            )+
         }
-    }
+
+        /// What a task came to.
+        #[derive(Debug)]
+        pub enum Outcome {
+            /// Signed in.
+            Connected(Identity),
+            /// The settings file is written.
+            Wrote(PathBuf),
+            $(
+                #[doc = concat!("One of the ", stringify!($Room), " pane.")]
+                $Room($room::Outcome),
+            )+
+        }
+
+        /// What a task feeds while it goes on: posts, log lines. It goes through a ring, and may be dropped.
+        #[derive(Debug)]
+        pub enum Item {
+            $(
+                #[doc = concat!("One of the ", stringify!($Room), " pane.")]
+                $Room($room::Item),
+            )+
+        }
+
+        impl Slot {
+            /// The pane whose slot it is; `None` for the frame's own.
+            pub const fn pane(self) -> Option<Pane> {
+                match self {
+                    Self::Connect | Self::Settings => None,
+                    $( Self::$Room(_) => Some(Pane::$Room), )+
+                }
+            }
+
+            /// What kind of work it holds.
+            pub const fn manner(self) -> Manner {
+                match self {
+                    Self::Connect | Self::Settings => Manner::Loads,
+                    $( Self::$Room(slot) => slot.manner(), )+
+                }
+            }
+        }
+
+        impl Job {
+            /// Where it runs.
+            pub const fn slot(&self) -> Slot {
+                match self {
+                    Self::Connect => Slot::Connect,
+                    Self::WriteSettings(_) => Slot::Settings,
+                    $( Self::$Room(job) => Slot::$Room(job.slot()), )+
+                }
+            }
+
+            /// What it does, for the list of tasks.
+            pub fn words(&self) -> String {
+                match self {
+                    Self::Connect => "signing in".to_owned(),
+                    Self::WriteSettings(_) => "writing hydrant.toml".to_owned(),
+                    $( Self::$Room(job) => job.words(), )+
+                }
+            }
+
+            /// Whether it is on the list of what a read-only run may do: it changes nothing in the cloud or on a
+            /// host. The driver runs nothing else then.
+            pub const fn is_allowed_readonly(&self) -> bool {
+                match self {
+                    Self::Connect | Self::WriteSettings(_) => true,
+                    $( Self::$Room(job) => job.is_allowed_readonly(), )+
+                }
+            }
+        }
+
+        impl Item {
+            /// How many bytes it counts in its ring.
+            pub fn bytes(&self) -> usize {
+                match self {
+                    $( Self::$Room(item) => item.bytes(), )+
+                }
+            }
+        }
+
+        $(
+            impl From<$room::Slot> for Slot {
+                fn from(slot: $room::Slot) -> Self {
+                    Self::$Room(slot)
+                }
+            }
+
+            impl From<$room::Job> for Job {
+                fn from(job: $room::Job) -> Self {
+                    Self::$Room(job)
+                }
+            }
+
+            impl From<$room::Outcome> for Outcome {
+                fn from(outcome: $room::Outcome) -> Self {
+                    Self::$Room(outcome)
+                }
+            }
+
+            impl From<$room::Item> for Item {
+                fn from(item: $room::Item) -> Self {
+                    Self::$Room(item)
+                }
+            }
+        )+
+    };
+}
+
+rooms! {
+    Stack stack,
+    Stream stream,
+    Lake lake,
+    Topics topics,
+    Logs logs,
+    Host host,
 }
 
 /// Whose stack it is and where, once that is known.
@@ -97,77 +181,6 @@ pub struct Identity {
     pub region: String,
     /// The account, masked.
     pub account: String,
-}
-
-/// What a task came to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// Signed in.
-    Connected(Identity),
-    /// The stack as it is.
-    Surveyed(Surveyed),
-    /// What creating would do.
-    PlannedUp(Plan),
-    /// What tearing down would do.
-    PlannedDown {
-        /// The plan.
-        plan: Plan,
-        /// With the data in the bucket.
-        delete_data: bool,
-    },
-    /// A run came to its end, good or bad.
-    Ran(Ran),
-    /// The settings file is written.
-    Wrote(PathBuf),
-}
-
-/// The stack as it is.
-#[derive(Debug, Clone)]
-pub struct Surveyed {
-    /// Its state and that of its resources.
-    pub status: Status,
-    /// What each resource is like.
-    pub properties: BTreeMap<Kind, Vec<Property>>,
-}
-
-/// A property of a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Property {
-    /// In the operator's words.
-    pub name: String,
-    /// As it is; `None` if it is not set.
-    pub there: Option<String>,
-    /// As it should be, where it is not so.
-    pub wanted: Option<String>,
-}
-
-/// What a run did.
-#[derive(Debug, Clone)]
-pub struct Ran {
-    /// The stack as it is after it, if that could be read.
-    pub after: Option<Surveyed>,
-    /// Each failure in a sentence.
-    pub failures: Vec<String>,
-    /// Whether it was stopped.
-    pub interrupted: bool,
-    /// Of a teardown: what the audit says.
-    pub proof: Option<Proof>,
-}
-
-/// What the audit after a teardown found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proof {
-    /// Nothing is left.
-    Gone,
-    /// Everything is gone but what was kept, for this reason.
-    Kept(String),
-    /// These are left, and were not meant to be; or the audit could not look everywhere, which it says.
-    Left {
-        /// ARNs.
-        left: Vec<String>,
-        /// Where it could not look.
-        blind: Vec<String>,
-    },
 }
 
 /// A failure, as it is shown.
@@ -194,6 +207,17 @@ pub enum Remedy {
     Cancelled,
 }
 
+/// A program that takes the terminal over while the console steps aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The program.
+    pub name: String,
+    /// Its arguments. They are seen by everybody on this machine: no secrets.
+    pub arguments: Vec<String>,
+    /// What is said before it begins, such as how to come back.
+    pub said: String,
+}
+
 /// Something that the console asks for.
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -205,6 +229,8 @@ pub enum Effect {
     Copy(String),
     /// Step aside until the shell brings the console back.
     Suspend,
+    /// Step aside until this program ends.
+    StepAside(Program),
     /// End.
     Quit,
 }

@@ -1,6 +1,6 @@
 //! What can happen to the console.
 
-use super::effect::{Outcome, Slot, Trouble};
+use super::effect::{Item, Outcome, Slot, Trouble};
 use super::key::Key;
 use crate::progress::Report;
 
@@ -23,8 +23,15 @@ pub enum Mouse {
         /// Row.
         y: u16,
     },
-    /// The wheel turned so many steps, down being positive.
-    Wheel(i8),
+    /// The wheel turned over a cell.
+    Wheel {
+        /// Column.
+        x: u16,
+        /// Row.
+        y: u16,
+        /// So many steps, down being positive.
+        by: i8,
+    },
 }
 
 /// Something that happened.
@@ -46,6 +53,17 @@ pub enum Event {
     Tick,
     /// A task reports. Stale ones were dropped before.
     Told(Slot, Report),
+    /// A task came to a part of its outcome, and goes on.
+    Came(Box<Outcome>),
+    /// A task fed items since the last frame, and so many before them were dropped.
+    Arrived {
+        /// Whose they are.
+        slot: Slot,
+        /// The oldest first.
+        items: Vec<Item>,
+        /// How many were dropped before them.
+        dropped: u64,
+    },
     /// A task ended.
     Ended(Slot, Box<Result<Outcome, Trouble>>),
 }

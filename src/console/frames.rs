@@ -1,15 +1,19 @@
-//! When to draw: at once after input, at most sixty times a second, and never when nothing happened.
+//! When to draw: at once after input, at most sixty times a second, and never when nothing happened. What a feed brings
+//! is drawn less often: nobody reads faster, and keys stay instant.
 
 use std::time::{Duration, Instant};
 
 /// The shortest time between two frames.
 const SHORTEST: Duration = Duration::from_micros(16_667);
+/// The same when nothing but a feed asks for one.
+const FEED: Duration = Duration::from_micros(33_333);
 
 /// Says when the next frame is due.
 #[derive(Debug, Default)]
 pub struct Frames {
     last: Option<Instant>,
     wanted: bool,
+    fed: bool,
 }
 
 impl Frames {
@@ -18,15 +22,26 @@ impl Frames {
         self.wanted = true;
     }
 
+    /// A feed has brought something.
+    pub fn want_for_feed(&mut self) {
+        self.fed = true;
+    }
+
+    /// Whether a frame will be drawn for a feed: more of it changes nothing.
+    pub fn is_fed(&self) -> bool {
+        self.fed
+    }
+
     /// When to draw, if anything changed: now, or as soon as the last frame is old enough.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        self.wanted.then(|| self.last.map_or(now, |last| now.max(last + SHORTEST)))
+        let age = if self.wanted { SHORTEST } else { FEED };
+        (self.wanted || self.fed).then(|| self.last.map_or(now, |last| now.max(last + age)))
     }
 
     /// A frame was drawn.
     pub fn drawn(&mut self, now: Instant) {
         self.last = Some(now);
-        self.wanted = false;
+        (self.wanted, self.fed) = (false, false);
     }
 }
 
@@ -44,6 +59,11 @@ mod tests {
         frames.drawn(start);
         assert_eq!(frames.due(start), None);
         frames.want();
+        frames.want();
+        assert_eq!(frames.due(start), Some(start + SHORTEST));
+        frames.drawn(start);
+        frames.want_for_feed();
+        assert_eq!(frames.due(start), Some(start + FEED));
         frames.want();
         assert_eq!(frames.due(start), Some(start + SHORTEST));
         let later = start + Duration::from_secs(1);

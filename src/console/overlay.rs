@@ -7,17 +7,16 @@ use jiff::Timestamp;
 use super::action::{Action, Danger, Scope};
 use super::app::App;
 use super::canvas::Canvas;
-use super::effect::{Job, Proof, Ran, Slot, Trouble};
+use super::effect::{Slot, Trouble};
 use super::key::Key;
+use super::pane::Pane;
 use super::tasks::State;
 use super::theme::Role;
-use super::widget::dialog::{Answer, Confirm, Dialog, Field, Line};
+use super::widget::dialog::{Answer, Confirm, Dialog};
 use super::widget::input::Input;
 use super::widget::table::TableState;
 use super::widget::text_view::{self, TextState};
 use super::words;
-use crate::stack::graph::Kind;
-use crate::stack::plan::{Next, Plan};
 
 /// Something on top of a pane.
 #[derive(Debug, Clone)]
@@ -28,10 +27,9 @@ enum What {
     Keys(TextState),
     Palette { input: Input, rows: TableState },
     Tasks(TableState),
-    Problem { text: String, view: TextState },
-    Plan { plan: Plan, dialog: Dialog },
-    Teardown { plan: Plan, delete_data: bool, dialog: Dialog },
+    Text { title: String, text: String, view: TextState },
     Told(Dialog),
+    Question { pane: Pane, name: &'static str, dialog: Dialog },
     Quit(Dialog),
 }
 
@@ -44,10 +42,17 @@ pub enum Turn {
     Closes,
     /// It closes, and this action is done.
     Acts(Action),
-    /// It closes, and this task starts.
-    Starts(Job),
-    /// It stays, and this task starts.
-    StaysAndStarts(Job),
+    /// A pane's question is answered.
+    Answers {
+        /// Whose it is.
+        pane: Pane,
+        /// Its name.
+        name: &'static str,
+        /// The answer.
+        answer: Answer,
+        /// Whether it stays open.
+        stays: bool,
+    },
     /// It stays, and this task is cancelled.
     Cancels(Slot),
     /// The console ends.
@@ -80,84 +85,45 @@ impl Overlay {
             text.push_str("\n\nbecause: ");
             text.push_str(&cause);
         }
-        Self(What::Problem { text, view: TextState::default() })
+        Self::text("Error", text)
     }
 
-    /// What creating would do, to be confirmed.
-    pub fn plan(plan: Plan) -> Self {
-        let refusals = plan.refusals();
-        let body = plan_lines(&plan);
-        let to_do = plan.work().filter(|step| !matches!(step.next, Next::Leave(_))).count();
-        let confirm = match (to_do, refusals.is_empty()) {
-            (0, _) | (_, false) => Confirm::Nothing,
-            _ => Confirm::Enter { does: "go on" },
-        };
-        let title = if to_do == 0 { "Nothing to do" } else { "This will be done" };
-        let dialog = Dialog::new(title, body, confirm);
-        Self(What::Plan { plan, dialog })
+    /// A text to read.
+    pub fn text(title: impl Into<String>, text: impl Into<String>) -> Self {
+        Self(What::Text { title: title.into(), text: text.into(), view: TextState::default() })
     }
 
-    /// What tearing down would do, to be confirmed by the stack's name.
-    pub fn teardown(plan: Plan, delete_data: bool, stack: &str) -> Self {
-        let mut body = plan_lines(&plan);
-        let gone = plan.steps.iter().filter(|step| step.destroys()).count();
-        body.push((String::new(), Role::Text));
-        body.push(if gone == 0 {
-            ("There is nothing to delete.".to_owned(), Role::Text)
-        } else if delete_data {
-            (
-                "What is deleted cannot be brought back, and neither can the data in the bucket.".to_owned(),
-                Role::Bad,
-            )
-        } else {
-            ("What is deleted cannot be brought back.".to_owned(), Role::Warn)
-        });
-        let label = "delete the data in the bucket too, with every version of it".to_owned();
-        let confirm = if gone == 0 {
-            Confirm::Nothing
-        } else {
-            Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
-        };
-        let dialog = Dialog::new("Tear down", body, confirm)
-            .with(vec![Field::Toggle { label, on: delete_data }])
-            .destroying();
-        Self(What::Teardown { plan, delete_data, dialog })
+    /// Something to read that asks nothing.
+    pub fn told(dialog: Dialog) -> Self {
+        Self(What::Told(dialog))
     }
 
-    /// How a run ended; after a teardown, what the audit proves.
-    pub fn ran(ran: &Ran) -> Self {
-        let mut body: Vec<Line> = Vec::new();
-        if ran.interrupted {
-            body.push((
-                "It was stopped at a safe point; the same action goes on from there.".to_owned(),
-                Role::Warn,
-            ));
+    /// A question of a pane, under a name by which the pane knows it when the answer comes. One of the same name that
+    /// is open already is replaced.
+    pub fn question(pane: Pane, name: &'static str, dialog: Dialog) -> Self {
+        Self(What::Question { pane, name, dialog })
+    }
+
+    /// The dialog of a question.
+    pub fn dialog(&self) -> Option<&Dialog> {
+        match &self.0 {
+            What::Question { dialog, .. } => Some(dialog),
+            _ => None,
         }
-        body.extend(ran.failures.iter().flat_map(|failure| wrapped(failure, Role::Bad)));
-        match &ran.proof {
-            Some(Proof::Gone) => {
-                body.push(("Nothing is left: looked by tag, by name and by path.".to_owned(), Role::Good));
+    }
+
+    /// Whether both are the same question.
+    pub fn is_same_question(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (What::Question { pane, name, .. }, What::Question { pane: p, name: n, .. }) => {
+                (pane, name) == (p, n)
             }
-            Some(Proof::Kept(why)) => {
-                body.push(("Everything is gone but the bucket:".to_owned(), Role::Good));
-                body.extend(wrapped(why, Role::Warn));
-            }
-            Some(Proof::Left { left, blind }) => {
-                body.extend(left.iter().flat_map(|arn| wrapped(&format!("left: {arn}"), Role::Bad)));
-                let unseen = |place: &String| {
-                    wrapped(&format!("the audit could not look everywhere: {place}"), Role::Warn)
-                };
-                body.extend(blind.iter().flat_map(unseen));
-            }
-            None if body.is_empty() => body.push(("Everything is as it should be.".to_owned(), Role::Good)),
-            None => {}
+            _ => false,
         }
-        let title = if ran.failures.is_empty() && !ran.interrupted { "Done" } else { "Not all was done" };
-        Self(What::Told(Dialog::new(title, body, Confirm::Nothing)))
     }
 
     /// Asks before what is going on is left.
-    pub fn quit(left: &[(&'static str, &'static str)]) -> Self {
+    pub fn quit(left: &[(&str, &str)]) -> Self {
         let line = |(what, then): &(&str, &str)| {
             [(format!("{what} goes on."), Role::Strong), (format!("  If you quit, {then}."), Role::Text)]
         };
@@ -170,50 +136,33 @@ impl Overlay {
         matches!(self.0, What::Quit(_))
     }
 
-    /// Whether it asks about tearing down.
-    pub fn is_teardown(&self) -> bool {
-        matches!(self.0, What::Teardown { .. })
-    }
-
     /// Takes pasted text in.
     pub fn paste(&mut self, text: &str) {
         match &mut self.0 {
             What::Palette { input, .. } => input.paste(text),
-            What::Plan { dialog, .. }
-            | What::Teardown { dialog, .. }
-            | What::Told(dialog)
-            | What::Quit(dialog) => {
-                dialog.paste(text);
-            }
-            What::Keys(_) | What::Tasks(_) | What::Problem { .. } => {}
+            What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => dialog.paste(text),
+            What::Keys(_) | What::Tasks(_) | What::Text { .. } => {}
         }
     }
 
     /// Takes a key; `action` is what the key would do if nothing lay on top.
     pub fn press(&mut self, app: &App, key: Key, action: Option<Action>) -> Turn {
-        let seen = usize::from(app.size.height.saturating_sub(8)).max(1);
+        let seen = usize::from(app.desk.size.height.saturating_sub(8)).max(1);
         match &mut self.0 {
             What::Palette { input, rows } => press_palette(app, input, rows, key, action),
             What::Keys(view) => read(view, text_view::lines(&keys_text(app), view, 200).len(), seen, action),
-            What::Problem { text, view } => read(view, text_view::lines(text, view, 80).len(), seen, action),
+            What::Text { text, view, .. } => read(view, text_view::lines(text, view, 80).len(), seen, action),
             What::Tasks(rows) => press_tasks(app, rows, seen, action),
-            What::Plan { plan, dialog } => match dialog.press(key, action) {
-                Answer::Open | Answer::Toggled(_) => Turn::Stays,
-                Answer::Cancelled => Turn::Closes,
-                Answer::Confirmed => Turn::Starts(Job::Up(plan.clone())),
-            },
-            What::Teardown { plan, delete_data, dialog } => match dialog.press(key, action) {
-                Answer::Open => Turn::Stays,
-                Answer::Cancelled => Turn::Closes,
-                // What goes depends on it: the plan is made anew and shown again.
-                Answer::Toggled(_) => Turn::StaysAndStarts(Job::PlanDown { delete_data: dialog.is_on(0) }),
-                Answer::Confirmed => {
-                    Turn::Starts(Job::Down { plan: plan.clone(), delete_data: *delete_data })
-                }
-            },
             What::Told(dialog) => match dialog.press(key, action) {
                 Answer::Open | Answer::Toggled(_) => Turn::Stays,
                 Answer::Cancelled | Answer::Confirmed => Turn::Closes,
+            },
+            What::Question { pane, name, dialog } => match dialog.press(key, action) {
+                Answer::Open => Turn::Stays,
+                answer => {
+                    let stays = matches!(answer, Answer::Toggled(_));
+                    Turn::Answers { pane: *pane, name, answer, stays }
+                }
             },
             What::Quit(dialog) => match dialog.press(key, action) {
                 Answer::Open | Answer::Toggled(_) => Turn::Stays,
@@ -230,25 +179,16 @@ impl Overlay {
                 let mut inside = window(canvas, "Keys", 86, canvas.height());
                 text_view::draw(&mut inside, &keys_text(app), view);
             }
-            What::Problem { text, view } => {
+            What::Text { title, text, view } => {
                 let height = u16::try_from(text.len() / 70 + 8).unwrap_or(u16::MAX);
-                let mut inside = window(canvas, "Error", 84, height);
+                let mut inside = window(canvas, title, 84, height);
                 text_view::draw(&mut inside, text, view);
             }
             What::Palette { input, rows } => draw_palette(app, canvas, input, rows),
             What::Tasks(rows) => draw_tasks(app, canvas, rows),
-            What::Plan { dialog, .. }
-            | What::Teardown { dialog, .. }
-            | What::Told(dialog)
-            | What::Quit(dialog) => {
-                dialog.draw(canvas);
-            }
+            What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => dialog.draw(canvas),
         }
     }
-}
-
-fn wrapped(text: &str, role: Role) -> Vec<Line> {
-    crate::text::wrap(&crate::text::sanitise(text), 70).into_iter().map(|line| (line, role)).collect()
 }
 
 fn read(view: &mut TextState, lines: usize, seen: usize, action: Option<Action>) -> Turn {
@@ -274,48 +214,29 @@ fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) 
     canvas.part(x + 3, y + 1, width.saturating_sub(6), height.saturating_sub(2))
 }
 
-/// Each step of a plan, with what differs under it.
-fn plan_lines(plan: &Plan) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.action() != "absent") {
-        let (sign, role) = match step.action() {
-            "create" => ("+", Role::Good),
-            "change" | "adopt" => ("~", Role::Warn),
-            "replace" => ("±", Role::Bad),
-            "delete" => ("-", Role::Bad),
-            "refuse" => ("x", Role::Bad),
-            "wait" => ("◐", Role::Warn),
-            _ => ("=", Role::Faint),
-        };
-        lines.push((format!("{sign} {:<9} {:<17} {}", step.action(), step.kind, step.name), role));
-        lines.extend(step.differences().iter().map(|difference| (format!("    {difference}"), Role::Faint)));
-        let why: &str = match &step.next {
-            Next::Refuse(why) | Next::Leave(why) => why,
-            Next::Wait(what) => what,
-            _ => "",
-        };
-        if !why.is_empty() {
-            let why = crate::text::wrap(&crate::text::sanitise(why), 66);
-            lines.extend(why.into_iter().map(|line| (format!("    {line}"), Role::Warn)));
-        }
-    }
-    lines
-}
-
 /// Cells of the help beside the keys.
 const HELP: usize = 56;
 
 fn keys_text(app: &App) -> String {
     let mut text = String::new();
-    for scope in [Scope::Pane(app.pane), Scope::Everywhere] {
-        let actions: Vec<Action> =
-            Action::ALL.iter().copied().filter(|action| action.spec().scope == scope).collect();
+    let here = app.desk.pane;
+    let habits = app.panes.get(here).habits();
+    let of_pane = |action: &Action| match action.spec().scope {
+        Scope::Pane(pane) => pane == here,
+        Scope::Habit => habits.contains(action),
+        Scope::Everywhere => false,
+    };
+    let everywhere = |action: &Action| action.spec().scope == Scope::Everywhere;
+    for (title, belongs) in
+        [(here.title(), &of_pane as &dyn Fn(&Action) -> bool), ("everywhere", &everywhere)]
+    {
+        let actions: Vec<Action> = Action::ALL.iter().copied().filter(belongs).collect();
         if actions.is_empty() {
             continue;
         }
-        writeln!(text, "{scope}").expect("a String takes every text");
+        writeln!(text, "{title}").expect("a String takes every text");
         for action in actions {
-            let keys: Vec<String> = app.keymap.keys(action).iter().map(ToString::to_string).collect();
+            let keys: Vec<String> = app.desk.keymap.keys(action).iter().map(ToString::to_string).collect();
             let not_now = app.hindrance(action).map(|why| format!(" (not now: {why})")).unwrap_or_default();
             let help = crate::text::wrap(&format!("{}{not_now}", action.spec().help), HELP);
             // The help's further lines stand under its first.
@@ -335,7 +256,8 @@ fn found(app: &App, typed: &str) -> Vec<Action> {
     use nucleo_matcher::{Config, Matcher, Utf32Str};
     let here = |action: &Action| match action.spec().scope {
         Scope::Everywhere => true,
-        Scope::Pane(pane) => pane == app.pane,
+        Scope::Habit => app.panes.get(app.desk.pane).habits().contains(action),
+        Scope::Pane(pane) => pane == app.desk.pane,
     };
     let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
@@ -368,7 +290,7 @@ fn press_palette(
     if key == Key::named("enter") {
         return actions.get(rows.chosen).map_or(Turn::Stays, |action| match action.spec().scope {
             // An action of another pane goes there, where it is seen and done.
-            Scope::Pane(pane) if pane != app.pane => Turn::Acts(pane.action()),
+            Scope::Pane(pane) if pane != app.desk.pane => Turn::Acts(pane.action()),
             _ => Turn::Acts(*action),
         });
     }
@@ -392,7 +314,7 @@ fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableS
     }
     for (y, (index, action)) in (2..inside.height()).zip(actions.iter().enumerate().skip(rows.top(seen))) {
         let hindered = app.hindrance(*action);
-        let key = app.keymap.shown(*action).map(|key| key.to_string()).unwrap_or_default();
+        let key = app.desk.keymap.shown(*action).map(|key| key.to_string()).unwrap_or_default();
         let role = if hindered.is_some() { Role::Faint } else { Role::Text };
         inside.put(2, y, action.spec().name, role);
         inside.put(21, y, &key, Role::Key);
@@ -407,7 +329,7 @@ fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableS
 }
 
 fn press_tasks(app: &App, rows: &mut TableState, seen: usize, action: Option<Action>) -> Turn {
-    let chosen = app.tasks.all().get(rows.chosen);
+    let chosen = app.desk.tasks.all().get(rows.chosen);
     match action {
         Some(Action::Back | Action::Quit | Action::Tasks) => Turn::Closes,
         Some(Action::Open) => match chosen {
@@ -415,7 +337,7 @@ fn press_tasks(app: &App, rows: &mut TableState, seen: usize, action: Option<Act
             _ => Turn::Stays,
         },
         Some(action) => {
-            rows.act(action, app.tasks.all().len(), seen);
+            rows.act(action, app.desk.tasks.all().len(), seen);
             Turn::Stays
         }
         None => Turn::Stays,
@@ -423,7 +345,7 @@ fn press_tasks(app: &App, rows: &mut TableState, seen: usize, action: Option<Act
 }
 
 fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
-    let tasks = app.tasks.all();
+    let tasks = app.desk.tasks.all();
     let height = u16::try_from(tasks.len() * 2).unwrap_or(u16::MAX).saturating_add(5).max(7);
     let mut inside = window(canvas, "Tasks", 84, height);
     if tasks.is_empty() {
@@ -441,8 +363,8 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
             State::Failed(_) => (signs.failed, "failed".to_owned(), Role::Bad),
             State::Cancelled => (signs.absent, "cancelled".to_owned(), Role::Faint),
         };
-        let end: Timestamp = task.ended.unwrap_or(app.now);
-        inside.line(2, y, &[(sign, role), (" ", Role::Text), (task.words, Role::Text)]);
+        let end: Timestamp = task.ended.unwrap_or(app.desk.now);
+        inside.line(2, y, &[(sign, role), (" ", Role::Text), (&task.words, Role::Text)]);
         let width = inside.width();
         inside.put_right(width, y, &format!("{words} {}", words::since(task.began, end)), role);
         let under = match &task.state {
@@ -474,9 +396,4 @@ pub(super) fn role_of(danger: Danger) -> Role {
         Danger::Destroys => Role::Bad,
         Danger::None | Danger::Changes => Role::Key,
     }
-}
-
-/// The kinds of a stack in the order in which they are shown.
-pub(super) fn order(kind: Kind) -> usize {
-    Kind::ALL.iter().position(|known| *known == kind).unwrap_or(usize::MAX)
 }

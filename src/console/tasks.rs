@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::effect::{Job, Slot};
+use super::effect::{Job, Manner, Slot};
 use crate::progress::Report;
 
 /// How a task stands.
@@ -26,7 +26,7 @@ pub struct Task {
     /// Where it runs.
     pub slot: Slot,
     /// What it does.
-    pub words: &'static str,
+    pub words: String,
     /// What it told last.
     pub last: String,
     /// When it began.
@@ -88,13 +88,19 @@ impl Tasks {
         &self.list
     }
 
+    /// Those that run and come to an end: what is being watched is no work.
+    pub fn work(&self) -> impl Iterator<Item = &Task> {
+        self.running().filter(|task| task.slot.manner() != Manner::Watches)
+    }
+
     /// Those that run.
     pub fn running(&self) -> impl Iterator<Item = &Task> {
         self.list.iter().filter(|task| task.ended.is_none())
     }
 
     /// Whether one runs there.
-    pub fn runs(&self, slot: Slot) -> bool {
+    pub fn runs(&self, slot: impl Into<Slot>) -> bool {
+        let slot = slot.into();
         self.running().any(|task| task.slot == slot)
     }
 

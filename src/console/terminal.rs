@@ -119,6 +119,19 @@ fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Runs a program in the terminal until it ends. It is meant for ssh, which reads the terminal raw: `ctrl-c` goes to
+/// the other end and is no signal here.
+pub fn run(program: &super::effect::Program) -> std::io::Result<()> {
+    let mut out = stdout();
+    writeln!(out, "{}", crate::text::sanitise(&program.said))?;
+    out.flush()?;
+    let ended = std::process::Command::new(&program.name).args(&program.arguments).status();
+    match ended {
+        Ok(_) => Ok(()),
+        Err(error) => writeln!(out, "hydrant: cannot run {}: {error}", program.name),
+    }
+}
+
 /// Stops this process until the shell brings it back.
 pub fn stop_until_continued() -> std::io::Result<()> {
     use rustix::process::{Signal, getpid, kill_process};

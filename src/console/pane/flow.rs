@@ -1,22 +1,72 @@
 //! The Flow pane: the pipeline as a drawing, and what needs attention.
 //!
-//! A station is a function of the whole state. One that is not built yet says so in its place; when its room gets a
-//! pane, its function here is the only thing to change.
+//! A station is what the pane whose business it is says of it ([`PaneState::station`]); one that nobody speaks for is
+//! drawn as unknown, in its place.
 
+use super::{Ask, Pane, PaneState};
 use crate::console::action::Action;
-use crate::console::app::{App, Session};
+use crate::console::app::{App, Desk, Session};
 use crate::console::canvas::Canvas;
-use crate::console::effect::Slot;
-use crate::console::pane::stack::session_trouble;
+use crate::console::effect::Trouble;
 use crate::console::theme::{Role, Signs};
 use crate::console::widget::bars;
-use crate::stack::graph::Kind;
-use crate::stack::status::{ResourceState, StackState};
+
+/// What the pane holds.
+#[derive(Debug, Default)]
+pub struct FlowPane {}
+
+impl PaneState for FlowPane {
+    fn act(&mut self, action: Action, _desk: &Desk) -> Option<Vec<Ask>> {
+        let of = |pane| Ask::Of(pane, Action::Refresh);
+        (action == Action::Refresh)
+            .then(|| Pane::ALL.into_iter().filter(|pane| *pane != Pane::Flow).map(of).collect())
+    }
+
+    fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+        draw(app, canvas);
+    }
+}
+
+/// A place in the pipeline, from source to words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where posts come from.
+    Source,
+    /// What takes them in and sends them on.
+    Streamer,
+    /// The delivery stream.
+    Firehose,
+    /// The bucket's hours.
+    Lake,
+    /// The combined hours.
+    Combined,
+    /// Topic models.
+    Topics,
+}
+
+impl Place {
+    /// Every place, in the order in which posts pass them.
+    pub const ALL: [Self; 6] =
+        [Self::Source, Self::Streamer, Self::Firehose, Self::Lake, Self::Combined, Self::Topics];
+
+    /// As the drawing names it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Source => "Source",
+            Self::Streamer => "Streamer",
+            Self::Firehose => "Firehose",
+            Self::Lake => "Lake",
+            Self::Combined => "Combined",
+            Self::Topics => "Topics",
+        }
+    }
+}
 
 /// How a station stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
     /// Nobody knows: its room is not built, or nothing was read yet.
+    #[default]
     Unknown,
     /// It is not there.
     Absent,
@@ -31,10 +81,8 @@ pub enum State {
 }
 
 /// A station of the pipeline.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Station {
-    /// Its name.
-    pub title: &'static str,
     /// How it stands.
     pub state: State,
     /// The one thing that matters about it.
@@ -46,38 +94,18 @@ pub struct Station {
 }
 
 impl Station {
-    fn unknown(title: &'static str, why: &str) -> Self {
-        Self { title, state: State::Unknown, number: why.to_owned(), trend: Vec::new(), flow: None }
+    /// One of which nobody knows how it stands, for this reason.
+    pub fn unknown(why: &str) -> Self {
+        Self { number: why.to_owned(), ..Self::default() }
     }
 }
 
-/// The stations, from source to words.
-pub fn stations(app: &App) -> [Station; 6] {
-    [
-        Station::unknown("Source", "not built"),
-        Station::unknown("Streamer", "not built"),
-        of_resource(app, "Firehose", Kind::DeliveryStream),
-        of_resource(app, "Lake", Kind::Bucket),
-        Station::unknown("Combined", "not built"),
-        Station::unknown("Topics", "not built"),
-    ]
-}
-
-fn of_resource(app: &App, title: &'static str, kind: Kind) -> Station {
-    let resource =
-        app.stack.last.as_ref().and_then(|(_, surveyed)| {
-            surveyed.status.resources.iter().find(|resource| resource.kind == kind)
-        });
-    let Some(resource) = resource else { return Station::unknown(title, "not read yet") };
-    let (state, words) = match resource.state {
-        ResourceState::Absent => (State::Absent, "absent"),
-        ResourceState::Creating => (State::Working, "being made"),
-        ResourceState::Ready => (State::Ready, "ready"),
-        ResourceState::Drifted => (State::Drifted, "drifted"),
-        ResourceState::Deleting => (State::Working, "being deleted"),
-        ResourceState::Failed => (State::Failed, "failed"),
-    };
-    Station { title, state, number: words.to_owned(), trend: Vec::new(), flow: None }
+/// How a place of the pipeline stands. A room speaks for its place; where it is silent, the stack says whether there is
+/// anything at all.
+pub fn station(app: &App, place: Place) -> Station {
+    let rooms = Pane::ALL.into_iter().rev();
+    let said = rooms.filter_map(|pane| app.panes.get(pane).station(place, &app.desk)).next();
+    said.unwrap_or_else(|| Station::unknown("not built"))
 }
 
 /// Something that needs the operator, and the action that mends it.
@@ -94,41 +122,46 @@ pub struct Attention {
 /// What needs attention, the most urgent first.
 pub fn attention(app: &App) -> Vec<Attention> {
     let mut list = Vec::new();
-    if let Some(trouble) = session_trouble(app) {
+    let trouble = session_trouble(&app.desk);
+    if let Some(trouble) = trouble {
         list.push(Attention {
             text: trouble.sentence.clone(),
             role: Role::Bad,
             action: Some(Action::Refresh),
         });
     }
-    if let Some(problem) = app.problems.last().filter(|_| session_trouble(app).is_none()) {
+    if let Some(problem) = app.desk.problems.last().filter(|_| trouble.is_none()) {
         list.push(Attention {
             text: problem.sentence.clone(),
             role: Role::Bad,
             action: Some(Action::Problem),
         });
     }
-    if app.tasks.runs(Slot::Run) {
-        let text = "the stack is being changed".to_owned();
-        list.push(Attention { text, role: Role::Warn, action: Some(Action::Tasks) });
-    }
-    let Some((_, surveyed)) = &app.stack.last else { return list };
-    let (text, role) = match surveyed.status.state {
-        StackState::Absent => ("nothing of the stack is there: create it in the Stack pane", Role::Text),
-        StackState::Partial => ("not all of the stack is there", Role::Warn),
-        StackState::Drifted => ("the stack is not as hydrant left it", Role::Warn),
-        StackState::Ready => return list,
-    };
-    list.push(Attention { text: text.to_owned(), role, action: Some(Action::Stack) });
+    let mut of_panes: Vec<Attention> =
+        Pane::ALL.into_iter().flat_map(|pane| app.panes.get(pane).attention(&app.desk)).collect();
+    of_panes.sort_by_key(|attention| match attention.role {
+        Role::Bad => 0,
+        Role::Warn => 1,
+        _ => 2,
+    });
+    list.extend(of_panes);
     list
+}
+
+/// Why there is nothing to show, if signing in failed.
+pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
+    match &desk.session {
+        Session::Failed(trouble) => Some(trouble),
+        _ => None,
+    }
 }
 
 /// Cells of a station's box.
 const BOX: u16 = 13;
 const HIGH: u16 = 5;
 
-pub(in crate::console) fn draw(app: &App, canvas: &mut Canvas<'_>) {
-    let stations = stations(app);
+fn draw(app: &App, canvas: &mut Canvas<'_>) {
+    let stations = Place::ALL.map(|place| (place, station(app, place)));
     let (width, height) = (canvas.width(), canvas.height());
     let count = u16::try_from(stations.len()).unwrap_or(1);
     // One row of boxes where there is room for pipes between them, else two.
@@ -136,11 +169,11 @@ pub(in crate::console) fn draw(app: &App, canvas: &mut Canvas<'_>) {
     let step = width / per_row;
     let rows = count.div_ceil(per_row);
     let gap = if height > 20 { 2 } else { 1 };
-    for (index, station) in (0..count).zip(&stations) {
+    for (index, (place, station)) in (0..count).zip(&stations) {
         let (column, row) = (index % per_row, index / per_row);
         let (x, y) = (column * step, 1 + row * (HIGH + gap));
         let wide = (step - 3).min(26);
-        station_box(&mut canvas.part(x, y, wide, HIGH), station);
+        station_box(&mut canvas.part(x, y, wide, HIGH), *place, station);
         if index + 1 < count {
             pipe(canvas, x + wide, y + 2, step.saturating_sub(wide), station);
         }
@@ -160,7 +193,7 @@ fn sign(signs: &Signs, state: State) -> (&'static str, Role) {
     }
 }
 
-fn station_box(canvas: &mut Canvas<'_>, station: &Station) {
+fn station_box(canvas: &mut Canvas<'_>, place: Place, station: &Station) {
     let (sign, role) = sign(&canvas.signs(), station.state);
     let known = station.state != State::Unknown;
     canvas.frame("", if station.state == State::Failed { Role::Bad } else { Role::Faint });
@@ -168,7 +201,7 @@ fn station_box(canvas: &mut Canvas<'_>, station: &Station) {
     canvas.line(
         2,
         1,
-        &[(sign, role), (" ", role), (station.title, if known { Role::Strong } else { Role::Faint })],
+        &[(sign, role), (" ", role), (place.title(), if known { Role::Strong } else { Role::Faint })],
     );
     canvas.part(2, 2, width.saturating_sub(3), 1).put(
         0,
@@ -193,9 +226,9 @@ fn needs(app: &App, canvas: &mut Canvas<'_>) {
     canvas.put(0, 0, "Needs attention", Role::Strong);
     let list = attention(app);
     if list.is_empty() {
-        let words = match app.session {
+        let words = match app.desk.session {
             Session::Connecting => "Signing in…",
-            _ if app.stack.last.is_none() => "Reading the stack…",
+            _ if app.panes.stack.last.is_none() => "Reading the stack…",
             _ => "Nothing.",
         };
         canvas.put(0, 1, words, Role::Faint);
@@ -208,7 +241,7 @@ fn needs(app: &App, canvas: &mut Canvas<'_>) {
         }
         let key = item
             .action
-            .and_then(|action| app.keymap.shown(action))
+            .and_then(|action| app.desk.keymap.shown(action))
             .map(|key| key.to_string())
             .unwrap_or_default();
         canvas.put(0, y, &key, Role::Key);

@@ -1,26 +1,32 @@
 //! The Stack pane: resources in the order in which they depend on one another, the chosen one whole, and the run that
 //! creates or tears down, line by line, where each resource stands.
 
+mod drawing;
+mod question;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::flow::{Attention, Place, State as StationState, Station};
+use super::{Ask, Employs, Pane, PaneState};
 use crate::console::action::Action;
-use crate::console::app::{App, Session};
+use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
-use crate::console::draw::{ABOVE, BELOW};
-use crate::console::effect::{Property, Ran, Slot, Surveyed, Trouble};
+use crate::console::effect::stack::{Item, Job, Outcome, Ran, Slot, Surveyed};
+use crate::console::effect::{Slot as AnySlot, Trouble};
 use crate::console::event::Size;
-use crate::console::overlay::order;
-use crate::console::theme::{Role, Signs};
-use crate::console::widget::table::{self, Column, TableState, Width};
-use crate::console::words;
-use crate::progress::{Phase, Report};
+use crate::console::overlay::Overlay;
+use crate::console::theme::Role;
+use crate::console::widget::dialog::{Answer, Dialog};
+use crate::console::widget::table::TableState;
+use crate::progress::Report;
 use crate::stack::graph::Kind;
+use crate::stack::plan::Plan;
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
 
 /// What the pane holds.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct StackPane {
     /// The stack as it was last read, and when.
     pub last: Option<(Timestamp, Surveyed)>,
@@ -34,32 +40,29 @@ pub struct StackPane {
     events: VecDeque<(Timestamp, Report)>,
     /// What the run told last about each kind, while there is one.
     running: BTreeMap<&'static str, Report>,
+    /// The plan that is being shown.
+    planned: Option<Planned>,
+}
+
+#[derive(Debug)]
+enum Planned {
+    Up(Plan),
+    Down { plan: Plan, delete_data: bool },
 }
 
 /// Events that are kept.
 const EVENTS: usize = 500;
-
-/// From this width on, details stand at the right; below it, under the table.
-const WIDE: u16 = 150;
-
-const COLUMNS: [Column; 5] = [
-    Column { title: "", width: Width::Fixed(10), right: false, rank: 0 },
-    Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
-    Column { title: "name", width: Width::Share(34), right: false, rank: 0 },
-    Column { title: "id", width: Width::Share(12), right: false, rank: 2 },
-    Column { title: "", width: Width::Share(14), right: false, rank: 1 },
-];
+/// How often the stack is read by itself while it is looked at, and while it is not.
+const REFRESH: SignedDuration = SignedDuration::from_secs(30);
+const REFRESH_AWAY: SignedDuration = SignedDuration::from_mins(5);
 
 impl StackPane {
-    pub(in crate::console) fn asked(&mut self, now: Timestamp) {
-        self.asked = Some(now);
+    fn survey(&mut self, desk: &Desk) -> Vec<Ask> {
+        self.asked = Some(desk.now);
+        vec![Ask::start(Job::Survey)]
     }
 
-    pub(in crate::console) fn asked_at(&self) -> Option<Timestamp> {
-        self.asked
-    }
-
-    pub(in crate::console) fn surveyed(&mut self, now: Timestamp, surveyed: Surveyed) {
+    fn surveyed(&mut self, now: Timestamp, surveyed: Surveyed) {
         // The operator stays on the resource, not on the row.
         let chosen = self.chosen().map(|resource| resource.kind);
         self.last = Some((now, surveyed));
@@ -71,20 +74,7 @@ impl StackPane {
         self.table.settle(kinds.len());
     }
 
-    pub(in crate::console) fn survey_failed(&mut self, now: Timestamp, trouble: Trouble) {
-        self.asked = Some(now);
-        self.trouble = Some(trouble);
-    }
-
-    pub(in crate::console) fn told(&mut self, now: Timestamp, report: Report) {
-        self.running.insert(report.kind, report.clone());
-        self.events.push_back((now, report));
-        if self.events.len() > EVENTS {
-            self.events.pop_front();
-        }
-    }
-
-    pub(in crate::console) fn ran(&mut self, now: Timestamp, ran: Ran) {
+    fn ran(&mut self, now: Timestamp, ran: Ran) {
         self.running.clear();
         if let Some(after) = ran.after {
             self.surveyed(now, after);
@@ -119,262 +109,197 @@ impl StackPane {
         self.rows().get(self.table.chosen).copied()
     }
 
-    /// What copying gives: the ARN, or else the id.
-    pub(in crate::console) fn address(&self) -> Option<String> {
-        let chosen = self.chosen()?;
-        chosen.arn.clone().or_else(|| chosen.id.clone())
+    fn resource(&self, kind: Kind) -> Option<&ResourceStatus> {
+        let (_, surveyed) = self.last.as_ref()?;
+        surveyed.status.resources.iter().find(|resource| resource.kind == kind)
     }
 
-    pub(in crate::console) fn act(&mut self, action: Action, size: Size) {
-        let rows = self.rows().len();
+    fn plan_anew(&mut self, delete_data: bool) -> Vec<Ask> {
+        self.planned = None;
+        vec![Ask::start(Job::PlanDown { delete_data })]
+    }
+}
+
+/// The kinds of a stack in the order in which they are shown.
+fn order(kind: Kind) -> usize {
+    Kind::ALL.iter().position(|known| *known == kind).unwrap_or(usize::MAX)
+}
+
+impl PaneState for StackPane {
+    fn habits(&self) -> &'static [Action] {
+        &[Action::Sort, Action::SortBackwards, Action::Copy]
+    }
+
+    fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         match action {
-            Action::Sort => self.table.sort_next(COLUMNS.len()),
+            Action::Refresh if desk.identity().is_some() => return Some(self.survey(desk)),
+            Action::Create => return Some(vec![Ask::start(Job::PlanUp)]),
+            Action::TearDown => return Some(self.plan_anew(false)),
+            Action::Sort => self.table.sort_next(drawing::COLUMNS.len()),
             Action::SortBackwards => self.table.reverse(),
-            _ => drop(self.table.act(action, rows, seen(size))),
+            _ => {
+                let rows = self.rows().len();
+                return self.table.act(action, rows, drawing::seen(desk.area())).then(Vec::new);
+            }
         }
+        Some(Vec::new())
     }
 
-    pub(in crate::console) fn scroll(&mut self, by: i8, size: Size) {
-        let rows = self.rows().len();
-        self.table.scroll(by, rows, seen(size));
+    fn hindrance(&self, action: Action, desk: &Desk) -> Option<String> {
+        if !matches!(action, Action::Create | Action::TearDown) {
+            return None;
+        }
+        let busy = || desk.tasks.runs(Slot::Run).then(|| "a run is under way: `t` shows it".to_owned());
+        desk.not_signed_in().or_else(busy)
     }
 
-    pub(in crate::console) fn click(&mut self, x: u16, y: u16, size: Size) {
-        // Above the first row stand the frame, the summary, an empty row and the head.
-        let first = ABOVE + 3;
-        let head = first - 1;
+    fn click(&mut self, x: u16, y: u16, desk: &Desk) -> Vec<Ask> {
+        // Above the first row stand the summary, an empty row and the head.
+        let (head, first) = (2, 3);
         if y == head {
-            self.table.sort_next(COLUMNS.len());
+            self.table.sort_next(drawing::COLUMNS.len());
         }
-        let in_table = x < table_width(size.width.saturating_sub(2)) + 1;
-        if let Some(row) = y.checked_sub(first).filter(|_| in_table) {
-            let row = self.table.top(seen(size)) + usize::from(row);
+        let Size { width, .. } = desk.area();
+        if let Some(row) = y.checked_sub(first).filter(|_| x < drawing::table_width(width)) {
+            let row = self.table.top(drawing::seen(desk.area())) + usize::from(row);
             if row < self.rows().len() {
                 self.table.chosen = row;
             }
         }
+        Vec::new()
     }
-}
 
-/// How many rows of the table are seen.
-fn seen(size: Size) -> usize {
-    let pane = size.height.saturating_sub(ABOVE + BELOW);
-    usize::from(table_height(size.width, pane).saturating_sub(1)).max(1)
-}
-
-fn table_width(pane: u16) -> u16 {
-    if pane >= WIDE { pane * 3 / 5 } else { pane }
-}
-
-fn table_height(width: u16, pane: u16) -> u16 {
-    let below = pane.saturating_sub(2);
-    if width >= WIDE { below } else { below.min(12) }
-}
-
-/// Draws the pane.
-pub(in crate::console) fn draw(app: &App, canvas: &mut Canvas<'_>) {
-    summary(app, canvas);
-    let (width, height) = (canvas.width(), canvas.height());
-    if app.stack.last.is_none() {
-        return nothing_yet(app, &mut canvas.part(1, 2, width.saturating_sub(2), height.saturating_sub(2)));
+    fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
+        self.survey(desk)
     }
-    let (wide, high) = (table_width(width), table_height(width + 2, height));
-    resources(app, &mut canvas.part(0, 2, wide, high));
-    if width >= WIDE {
-        details(app, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
-        for y in 2..height {
-            let upright = canvas.signs().upright;
-            canvas.put(wide + 1, y, upright, Role::Faint);
+
+    /// The stack is read by itself where it is shown, and never while it is being changed.
+    fn due(&self, desk: &Desk) -> Option<Timestamp> {
+        let shown = matches!(desk.pane, Pane::Flow | Pane::Stack);
+        let busy =
+            desk.tasks.runs(Slot::Run) || desk.tasks.runs(Slot::Survey) || desk.tasks.runs(AnySlot::Connect);
+        if !shown || busy {
+            return None;
         }
-    } else {
-        canvas.part(0, 2 + high, width, 1).rule(0);
-        details(app, &mut canvas.part(2, 3 + high, width.saturating_sub(4), height.saturating_sub(3 + high)));
+        desk.identity()?;
+        let every = if desk.focused { REFRESH } else { REFRESH_AWAY };
+        self.asked.and_then(|asked| asked.checked_add(every).ok())
     }
-}
 
-fn summary(app: &App, canvas: &mut Canvas<'_>) {
-    let signs = canvas.signs();
-    let Some((at, surveyed)) = &app.stack.last else { return };
-    let status = &surveyed.status;
-    let changing = app.tasks.runs(Slot::Run);
-    let (words, role) = match status.state {
-        // What was read before the run began says nothing now.
-        _ if changing => ("the stack is being changed", Role::Warn),
-        StackState::Absent => ("nothing of the stack is there", Role::Faint),
-        StackState::Partial => ("not all of the stack is there", Role::Warn),
-        StackState::Ready => ("everything is as it should be", Role::Good),
-        StackState::Drifted => ("something is not as hydrant left it", Role::Warn),
-    };
-    let sign = match status.state {
-        _ if changing => signs.working,
-        StackState::Absent => signs.absent,
-        StackState::Partial => signs.working,
-        StackState::Ready => signs.ready,
-        StackState::Drifted => signs.drifted,
-    };
-    let x = canvas.line(1, 0, &[(sign, role), (" ", role), (words, role)]);
-    let width = canvas.width();
-    // What it is made of is for the commands; here it is the sum that matters.
-    let estimate = status.estimate.to_string();
-    let sum = estimate.split([':', '\n']).next().unwrap_or_default();
-    canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
-    let read = if app.tasks.runs(Slot::Survey) {
-        "reading…".to_owned()
-    } else if app.stack.trouble.is_some() {
-        format!("could not be read again; as of {} ago", words::since(*at, app.now))
-    } else {
-        match words::since(*at, app.now).as_str() {
-            "now" => "read now".to_owned(),
-            ago => format!("read {ago} ago"),
-        }
-    };
-    let role = if app.stack.trouble.is_some() { Role::Warn } else { Role::Faint };
-    let begin = width * 3 / 4;
-    canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
-}
-
-fn nothing_yet(app: &App, canvas: &mut Canvas<'_>) {
-    if let Some(trouble) = session_trouble(app).or(app.stack.trouble.as_ref()) {
-        let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
-        canvas.line(
-            0,
-            rows + 1,
-            &[
-                ("r", Role::Key),
-                (" tries again   ", Role::Text),
-                ("e", Role::Key),
-                (" shows the causes", Role::Text),
-            ],
-        );
-        return;
+    fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
+        self.survey(desk)
     }
-    let words = match app.session {
-        Session::Connecting => "Signing in: asking AWS whose account this is…",
-        _ => "Reading the stack…",
-    };
-    canvas.put(0, 0, words, Role::Faint);
-    canvas.line(0, 2, &[("esc", Role::Key), (" cancels", Role::Faint)]);
-}
 
-/// Why there is nothing to show, if signing in failed.
-pub(super) fn session_trouble(app: &App) -> Option<&Trouble> {
-    match &app.session {
-        Session::Failed(trouble) => Some(trouble),
-        _ => None,
-    }
-}
-
-fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str, Role) {
-    match state {
-        ResourceState::Absent => (signs.absent, "absent", Role::Faint),
-        ResourceState::Creating => (signs.working, "creating", Role::Warn),
-        ResourceState::Ready => (signs.ready, "ready", Role::Good),
-        ResourceState::Drifted => (signs.drifted, "drifted", Role::Warn),
-        ResourceState::Deleting => (signs.working, "deleting", Role::Warn),
-        ResourceState::Failed => (signs.failed, "failed", Role::Bad),
-    }
-}
-
-fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
-    match phase {
-        Phase::Acting => (signs.unknown, Role::Warn),
-        Phase::Waiting => (signs.working, Role::Warn),
-        Phase::Done => (signs.ready, Role::Good),
-        Phase::Failed => (signs.failed, Role::Bad),
-        Phase::Skipped => (signs.absent, Role::Faint),
-    }
-}
-
-fn resources(app: &App, canvas: &mut Canvas<'_>) {
-    let rows = app.stack.rows();
-    let signs = canvas.signs();
-    table::draw(canvas, &COLUMNS, &app.stack.table, rows.len(), |index| {
-        let Some(resource) = rows.get(index) else { return Vec::new() };
-        let (sign, state, role) = state_of(&signs, resource.state);
-        // While a run is on, what it says of a resource is newer than what was read.
-        let (first, note) = match app.stack.running.get(resource.kind.name()) {
-            Some(report) => {
-                let (sign, role) = phase_of(&signs, report.phase);
-                ((format!("{sign} {}", phase_word(report.phase)), role), (report.text.clone(), role))
+    fn answered(&mut self, _name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
+        match (answer, self.planned.take()) {
+            (Answer::Confirmed, Some(Planned::Up(plan))) => vec![Ask::start(Job::Up(plan))],
+            (Answer::Confirmed, Some(Planned::Down { plan, delete_data })) => {
+                vec![Ask::start(Job::Down { plan, delete_data })]
             }
-            None => ((format!("{sign} {state}"), role), (resource.detail.clone(), Role::Faint)),
+            // What goes depends on it: the plan is made anew and shown again.
+            (Answer::Toggled(_), _) => self.plan_anew(dialog.is_on(0)),
+            (Answer::Cancelled, None) => vec![Ask::cancel(Slot::Plan)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn address(&self, _desk: &Desk) -> Option<String> {
+        let chosen = self.chosen()?;
+        chosen.arn.clone().or_else(|| chosen.id.clone())
+    }
+
+    fn station(&self, place: Place, _desk: &Desk) -> Option<Station> {
+        let kind = match place {
+            Place::Firehose => Kind::DeliveryStream,
+            Place::Lake => Kind::Bucket,
+            _ => return None,
         };
-        vec![
-            first,
-            (resource.kind.to_string(), Role::Text),
-            (resource.name.clone(), Role::Text),
-            (resource.id.clone().filter(|id| *id != resource.name).unwrap_or_default(), Role::Faint),
-            note,
-        ]
-    });
-}
-
-fn phase_word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Acting => "acting",
-        Phase::Waiting => "waiting",
-        Phase::Done => "done",
-        Phase::Failed => "failed",
-        Phase::Skipped => "skipped",
+        let Some(resource) = self.resource(kind) else { return Some(Station::unknown("not read yet")) };
+        let (state, words) = match resource.state {
+            ResourceState::Absent => (StationState::Absent, "absent"),
+            ResourceState::Creating => (StationState::Working, "being made"),
+            ResourceState::Ready => (StationState::Ready, "ready"),
+            ResourceState::Drifted => (StationState::Drifted, "drifted"),
+            ResourceState::Deleting => (StationState::Working, "being deleted"),
+            ResourceState::Failed => (StationState::Failed, "failed"),
+        };
+        Some(Station { state, number: words.to_owned(), ..Station::default() })
     }
-}
 
-fn details(app: &App, canvas: &mut Canvas<'_>) {
-    let Some(resource) = app.stack.chosen() else { return };
-    let signs = canvas.signs();
-    let (sign, state, role) = state_of(&signs, resource.state);
-    canvas.line(
-        0,
-        0,
-        &[(&resource.name, Role::Strong), ("  ", Role::Text), (sign, role), (" ", role), (state, role)],
-    );
-    canvas.put(0, 1, resource.arn.as_deref().or(resource.id.as_deref()).unwrap_or("not there"), Role::Faint);
-    let mut y = 3;
-    if !resource.detail.is_empty() {
-        for part in resource.detail.split("; ") {
-            y += canvas.part(0, y, canvas.width(), canvas.height().saturating_sub(y)).paragraph(
-                0,
-                part,
-                Role::Text,
-            );
+    fn attention(&self, desk: &Desk) -> Vec<Attention> {
+        let mut list = Vec::new();
+        if desk.tasks.runs(Slot::Run) {
+            let text = "the stack is being changed".to_owned();
+            list.push(Attention { text, role: Role::Warn, action: Some(Action::Tasks) });
         }
-        y += 1;
+        let Some((_, surveyed)) = &self.last else { return list };
+        let (text, role) = match surveyed.status.state {
+            StackState::Absent => ("nothing of the stack is there: create it in the Stack pane", Role::Text),
+            StackState::Partial => ("not all of the stack is there", Role::Warn),
+            StackState::Drifted => ("the stack is not as hydrant left it", Role::Warn),
+            StackState::Ready => return list,
+        };
+        list.push(Attention { text: text.to_owned(), role, action: Some(Action::Stack) });
+        list
     }
-    y = properties(app, canvas, resource.kind, y);
-    events(app, canvas, resource.kind, y);
+
+    fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+        drawing::draw(self, &app.desk, canvas);
+    }
 }
 
-fn properties(app: &App, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {
-    let none = Vec::new();
-    let properties: &Vec<Property> =
-        app.stack.last.as_ref().and_then(|(_, surveyed)| surveyed.properties.get(&kind)).unwrap_or(&none);
-    let names =
-        properties.iter().map(|property| crate::text::width(&property.name)).max().unwrap_or_default();
-    let names = u16::try_from(names).unwrap_or(u16::MAX).min(canvas.width() / 3);
-    let mut y = from;
-    for property in properties {
-        canvas.part(0, y, names, 1).put(0, 0, &property.name, Role::Faint);
-        let there = property.there.as_deref().unwrap_or("not set");
-        let role = if property.wanted.is_some() { Role::Warn } else { Role::Text };
-        canvas.put(names + 2, y, there, role);
-        if let Some(wanted) = &property.wanted {
-            y += 1;
-            canvas.line(names + 2, y, &[("should be ", Role::Faint), (wanted, Role::Good)]);
+impl Employs for StackPane {
+    type Slot = Slot;
+    type Outcome = Outcome;
+    type Item = Item;
+
+    fn came_to(&mut self, outcome: Outcome, desk: &Desk) -> Vec<Ask> {
+        match outcome {
+            Outcome::Surveyed(surveyed) => {
+                self.surveyed(desk.now, surveyed);
+                Vec::new()
+            }
+            Outcome::PlannedUp(plan) => {
+                let dialog = question::create(&plan);
+                self.planned = Some(Planned::Up(plan));
+                vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
+            }
+            Outcome::PlannedDown { plan, delete_data } => {
+                let Some(identity) = desk.identity() else { return Vec::new() };
+                let dialog = question::tear_down(&plan, delete_data, &identity.stack);
+                self.planned = Some(Planned::Down { plan, delete_data });
+                vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
+            }
+            Outcome::Ran(ran) => {
+                let told = question::how_it_ended(&ran);
+                self.ran(desk.now, ran);
+                vec![Ask::open(Overlay::told(told))]
+            }
         }
-        y += 1;
     }
-    y + 1
-}
 
-fn events(app: &App, canvas: &mut Canvas<'_>, kind: Kind, from: u16) {
-    let told = app.stack.events.iter().rev().filter(|(_, report)| report.kind == kind.name());
-    for (y, (at, report)) in (from..canvas.height()).zip(told) {
-        let (sign, role) = phase_of(&canvas.signs(), report.phase);
-        let time = at.strftime("%H:%M:%S").to_string();
-        canvas.line(
-            0,
-            y,
-            &[(&time, Role::Faint), (" ", Role::Text), (sign, role), (" ", role), (&report.text, Role::Text)],
-        );
+    fn failed(&mut self, slot: Slot, trouble: &Trouble, desk: &Desk) -> Vec<Ask> {
+        match slot {
+            Slot::Survey => {
+                self.asked = Some(desk.now);
+                self.trouble = Some(trouble.clone());
+            }
+            Slot::Run => self.running.clear(),
+            Slot::Plan => {}
+        }
+        Vec::new()
     }
+
+    fn told(&mut self, slot: Slot, report: Report, desk: &Desk) {
+        if slot != Slot::Run {
+            return;
+        }
+        self.running.insert(report.kind, report.clone());
+        self.events.push_back((desk.now, report));
+        if self.events.len() > EVENTS {
+            self.events.pop_front();
+        }
+    }
+
+    fn arrived(&mut self, _slot: Slot, _items: Vec<Item>, _dropped: u64, _desk: &Desk) {}
 }

@@ -9,7 +9,8 @@ use ratatui::layout::Rect;
 use crate::console::action::Keymap;
 use crate::console::app::{App, Beginning, Missing, Target};
 use crate::console::draw;
-use crate::console::effect::{Effect, Identity, Job, Outcome, Property, Remedy, Slot, Surveyed, Trouble};
+use crate::console::effect::stack::{self, Property, Surveyed};
+use crate::console::effect::{Effect, Identity, Job, Outcome, Remedy, Slot, Trouble};
 use crate::console::event::{Event, Size};
 use crate::console::key::Key;
 use crate::console::theme::{Depth, Look, Signs, Theme};
@@ -58,7 +59,7 @@ impl Given {
     pub(super) fn with_stack(width: u16, height: u16, state: StackState) -> Self {
         let mut given = Self::started(width, height);
         given.signed_in();
-        given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(state))));
+        given.came(stack::Slot::Survey, stack::Outcome::Surveyed(surveyed(state)));
         given
     }
 
@@ -68,15 +69,21 @@ impl Given {
             region: "us-east-2".to_owned(),
             account: "4711…0815".to_owned(),
         };
-        self.ended(Slot::Connect, Ok(Outcome::Connected(identity)))
+        self.came(Slot::Connect, Outcome::Connected(identity))
     }
 
     pub(super) fn happen(&mut self, event: Event) -> Vec<Effect> {
         self.app.update(self.now, event)
     }
 
-    pub(super) fn ended(&mut self, slot: Slot, result: Result<Outcome, Trouble>) -> Vec<Effect> {
-        self.happen(Event::Ended(slot, Box::new(result)))
+    /// A task ended well.
+    pub(super) fn came(&mut self, slot: impl Into<Slot>, outcome: impl Into<Outcome>) -> Vec<Effect> {
+        self.happen(Event::Ended(slot.into(), Box::new(Ok(outcome.into()))))
+    }
+
+    /// A task failed.
+    pub(super) fn failed(&mut self, slot: impl Into<Slot>, trouble: Trouble) -> Vec<Effect> {
+        self.happen(Event::Ended(slot.into(), Box::new(Err(trouble))))
     }
 
     /// Presses keys one after the other, as `hydrant.toml` writes them, and gives back what the last asked for.
@@ -101,7 +108,7 @@ impl Given {
 
     /// What is on the screen.
     pub(super) fn screen(&self) -> Buffer {
-        let Size { width, height } = self.app.size;
+        let Size { width, height } = self.app.desk.size;
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
         draw::draw(&self.app, &mut buffer);
         buffer
@@ -223,7 +230,7 @@ pub(super) fn plan_down() -> Plan {
     plan
 }
 
-/// Whether an effect starts this kind of job.
-pub(super) fn starts(effects: &[Effect], is: impl Fn(&Job) -> bool) -> bool {
-    effects.iter().any(|effect| matches!(effect, Effect::Start(job) if is(job)))
+/// Whether an effect starts this kind of job of the stack.
+pub(super) fn starts(effects: &[Effect], is: impl Fn(&stack::Job) -> bool) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Start(Job::Stack(job)) if is(job)))
 }

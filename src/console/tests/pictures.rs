@@ -8,7 +8,8 @@ use ratatui::style::{Color, Modifier};
 
 use super::given::{Given, lines, look, plan, plan_down, surveyed, trouble};
 use crate::console::app::Missing;
-use crate::console::effect::{Outcome, Proof, Ran, Remedy, Slot};
+use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
+use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::progress::{Phase, Report};
@@ -92,7 +93,7 @@ fn stack_loading_and_failed() {
     });
     take("stack_failed", |width, height| {
         let mut given = Given::started(width, height);
-        given.ended(Slot::Connect, Err(trouble(Remedy::SignIn)));
+        given.failed(AnySlot::Connect, trouble(Remedy::SignIn));
         given.press("2");
         given
     });
@@ -103,20 +104,20 @@ fn plans_and_runs() {
     take("plan_up", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Absent);
         given.press("2 c");
-        given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
         given
     });
     take("plan_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
         given.type_text("space");
         given
     });
     take("run_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
         given.type_text("space-tweets");
         given.press("enter");
         for (kind, phase, text) in [
@@ -126,7 +127,7 @@ fn plans_and_runs() {
             ("log-group", Phase::Failed, "denied"),
         ] {
             let report = Report { kind, name: kind.to_owned(), phase, text: text.to_owned() };
-            given.happen(Event::Told(Slot::Run, report));
+            given.happen(Event::Told(Slot::Run.into(), report));
         }
         given
     });
@@ -140,7 +141,7 @@ fn plans_and_runs() {
             proof: Some(proof),
         };
         given.press("2");
-        given.ended(Slot::Run, Ok(Outcome::Ran(ran)));
+        given.came(Slot::Run, Outcome::Ran(ran));
         given
     });
 }
@@ -161,14 +162,14 @@ fn overlays() {
     take("tasks", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 r");
-        given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+        given.failed(Slot::Survey, trouble(Remedy::Retry));
         given.press("c t");
         given
     });
     take("error", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 r");
-        given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+        given.failed(Slot::Survey, trouble(Remedy::Retry));
         given.press("e");
         given
     });
@@ -198,13 +199,13 @@ fn without_colours_and_in_ascii() {
     {
         take(&format!("stack_{name}"), |width, height| {
             let mut given = Given::with_stack(width, height, StackState::Partial);
-            given.app.look = look(depth, &signs);
+            given.app.desk.look = look(depth, &signs);
             given.press("2 j");
             given
         });
         take(&format!("flow_{name}"), |width, height| {
             let mut given = Given::with_stack(width, height, StackState::Drifted);
-            given.app.look = look(depth, &signs);
+            given.app.desk.look = look(depth, &signs);
             given
         });
     }

@@ -1,6 +1,7 @@
 use super::given::{Given, plan, plan_down, started, starts, surveyed, trouble};
 use crate::console::app::{Missing, Session};
-use crate::console::effect::{Effect, Job, Outcome, Proof, Ran, Remedy, Slot};
+use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
+use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
 use crate::console::event::{Event, Mouse};
 use crate::console::pane::Pane;
 use crate::progress::{Phase, Report};
@@ -14,9 +15,9 @@ fn report(text: &str) -> Report {
 #[test]
 fn it_signs_in_first_and_reads_the_stack_then() {
     let mut given = Given::started(100, 30);
-    assert!(given.app.tasks.runs(Slot::Connect));
+    assert!(given.app.desk.tasks.runs(AnySlot::Connect));
     let effects = given.signed_in();
-    assert_eq!(started(&effects), [Slot::Survey]);
+    assert_eq!(started(&effects), [Slot::Survey.into()]);
 }
 
 #[test]
@@ -26,9 +27,9 @@ fn nothing_is_asked_of_anybody_before_there_is_something_to_sign_in_with() {
         settings_file: "/home/me/hydrant.toml".into(),
     };
     let mut given = Given::with(100, 30, Some(missing), false);
-    assert_eq!(given.app.tasks.all(), []);
+    assert_eq!(given.app.desk.tasks.all(), []);
     assert!(given.shows("Welcome"));
-    assert!(starts(&given.press("enter"), |job| matches!(job, Job::WriteSettings(_))));
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::WriteSettings(_))]));
     assert!(given.press("r").is_empty());
 }
 
@@ -37,7 +38,7 @@ fn creating_shows_its_plan_before_it_does_anything() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2");
     assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp)));
-    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     assert!(given.shows("This will be done"));
     assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up(_))));
     assert!(given.app.overlays.is_empty());
@@ -47,7 +48,7 @@ fn creating_shows_its_plan_before_it_does_anything() {
 fn a_plan_that_is_declined_does_nothing() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     assert!(given.press("esc").is_empty());
     assert!(given.app.overlays.is_empty());
 }
@@ -57,7 +58,7 @@ fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2");
     assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { delete_data: false })));
-    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     assert!(given.shows("it holds 3,702 objects"));
     assert!(given.press("enter").is_empty());
     given.type_text("space-tweet");
@@ -70,10 +71,10 @@ fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
 fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     given.type_text("space-tweets");
     assert!(starts(&given.press("tab space"), |job| matches!(job, Job::PlanDown { delete_data: true })));
-    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true }));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
     assert_eq!(given.app.overlays.len(), 1);
     // What was typed for the other plan does not count for this one.
     assert!(given.press("enter").is_empty());
@@ -83,11 +84,11 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
 fn what_is_typed_is_no_key() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     assert!(given.press("q").is_empty());
     assert_eq!(given.app.overlays.len(), 1);
     given.press("1");
-    assert_eq!(given.app.pane, Pane::Stack);
+    assert_eq!(given.app.desk.pane, Pane::Stack);
     assert!(matches!(given.press("ctrl-c")[..], [Effect::Quit]));
 }
 
@@ -95,7 +96,7 @@ fn what_is_typed_is_no_key() {
 fn read_only_means_that_nothing_can_be_changed_and_says_so() {
     let mut given = Given::with(100, 30, None, true);
     given.signed_in();
-    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Ready))));
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Ready)));
     assert!(given.press("2 D").is_empty());
     assert!(given.shows("read-only"));
     assert!(given.press("c").is_empty());
@@ -105,10 +106,10 @@ fn read_only_means_that_nothing_can_be_changed_and_says_so() {
 fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data: false }));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     given.type_text("space-tweets");
     given.press("enter");
-    given.happen(Event::Told(Slot::Run, report("emptying it")));
+    given.happen(Event::Told(Slot::Run.into(), report("emptying it")));
     assert!(given.shows("emptying it"));
     // Nothing else can be begun meanwhile, and it says so.
     assert!(given.press("c").is_empty());
@@ -119,7 +120,7 @@ fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
         interrupted: false,
         proof: Some(Proof::Gone),
     };
-    given.ended(Slot::Run, Ok(Outcome::Ran(ran)));
+    given.came(Slot::Run, Outcome::Ran(ran));
     assert!(given.shows("Nothing is left"));
     given.press("esc");
     assert!(given.shows("nothing of the stack is there"));
@@ -129,7 +130,7 @@ fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
 fn quitting_in_a_run_asks_and_says_what_happens_to_it() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     given.press("enter");
     assert!(given.press("q").is_empty());
     assert!(given.shows("stops at a safe point"));
@@ -142,11 +143,11 @@ fn quitting_in_a_run_asks_and_says_what_happens_to_it() {
 fn the_operator_stays_on_the_resource_when_the_stack_is_read_again() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 j j s s o");
-    let before = given.app.stack.chosen().map(|resource| resource.kind);
+    let before = given.app.panes.stack.chosen().map(|resource| resource.kind);
     let mut again = surveyed(StackState::Drifted);
     again.status.resources.reverse();
-    given.ended(Slot::Survey, Ok(Outcome::Surveyed(again)));
-    assert_eq!(given.app.stack.chosen().map(|resource| resource.kind), before);
+    given.came(Slot::Survey, Outcome::Surveyed(again));
+    assert_eq!(given.app.panes.stack.chosen().map(|resource| resource.kind), before);
 }
 
 #[test]
@@ -154,15 +155,15 @@ fn the_stack_is_read_again_by_itself_less_often_unseen_and_never_in_a_run() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2");
     assert!(given.seconds_later(29).is_empty());
-    assert_eq!(started(&given.seconds_later(1)), [Slot::Survey]);
-    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Absent))));
+    assert_eq!(started(&given.seconds_later(1)), [Slot::Survey.into()]);
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Absent)));
     given.happen(Event::Focus(false));
     assert!(given.seconds_later(100).is_empty());
-    assert_eq!(started(&given.seconds_later(200)), [Slot::Survey]);
-    given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(StackState::Absent))));
+    assert_eq!(started(&given.seconds_later(200)), [Slot::Survey.into()]);
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Absent)));
     given.happen(Event::Focus(true));
     given.press("c");
-    given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))));
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     given.press("enter");
     assert!(given.seconds_later(600).is_empty());
 }
@@ -178,18 +179,18 @@ fn nothing_wakes_an_idle_console_but_its_clock() {
 #[test]
 fn a_failed_sign_in_is_a_screen_with_the_remedy_and_can_be_tried_again() {
     let mut given = Given::started(100, 30);
-    given.ended(Slot::Connect, Err(trouble(Remedy::SignIn)));
+    given.failed(AnySlot::Connect, trouble(Remedy::SignIn));
     given.press("2");
     assert!(given.shows("tries again"));
-    assert_eq!(started(&given.press("r")), [Slot::Connect]);
-    assert_eq!(given.app.session, Session::Connecting);
+    assert_eq!(started(&given.press("r")), [AnySlot::Connect]);
+    assert_eq!(given.app.desk.session, Session::Connecting);
 }
 
 #[test]
 fn credentials_that_run_out_are_a_screen_and_what_was_read_stays() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 r");
-    given.ended(Slot::Survey, Err(trouble(Remedy::SignIn)));
+    given.failed(Slot::Survey, trouble(Remedy::SignIn));
     assert!(given.shows("not signed in"));
     assert!(given.shows("could not be read again"));
 }
@@ -198,7 +199,7 @@ fn credentials_that_run_out_are_a_screen_and_what_was_read_stays() {
 fn an_error_stays_until_it_is_read_and_opens_whole() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 r");
-    given.ended(Slot::Survey, Err(trouble(Remedy::Retry)));
+    given.failed(Slot::Survey, trouble(Remedy::Retry));
     given.seconds_later(20);
     assert!(given.shows("▲ 1"));
     given.press("e");
@@ -210,9 +211,9 @@ fn an_error_stays_until_it_is_read_and_opens_whole() {
 #[test]
 fn esc_cancels_what_loads_and_never_quits() {
     let mut given = Given::started(100, 30);
-    assert!(matches!(given.press("esc")[..], [Effect::Cancel(Slot::Connect)]));
-    given.ended(Slot::Connect, Err(trouble(Remedy::Cancelled)));
-    assert!(given.app.problems.is_empty());
+    assert!(matches!(given.press("esc")[..], [Effect::Cancel(AnySlot::Connect)]));
+    given.failed(AnySlot::Connect, trouble(Remedy::Cancelled));
+    assert!(given.app.desk.problems.is_empty());
     for _ in 0..5 {
         assert!(!given.press("esc").iter().any(|effect| matches!(effect, Effect::Quit)));
     }
@@ -224,7 +225,7 @@ fn the_palette_finds_an_action_and_goes_where_it_is_done() {
     given.press(":");
     given.type_text("tear down");
     assert!(given.press("enter").is_empty());
-    assert_eq!(given.app.pane, Pane::Stack);
+    assert_eq!(given.app.desk.pane, Pane::Stack);
     given.press(":");
     given.type_text("tear down");
     assert!(starts(&given.press("enter"), |job| matches!(job, Job::PlanDown { .. })));
@@ -234,13 +235,13 @@ fn the_palette_finds_an_action_and_goes_where_it_is_done() {
 fn tabs_and_rows_are_chosen_by_the_mouse() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.happen(Event::Mouse(Mouse::Click { x: 10, y: 1 }));
-    assert_eq!(given.app.pane, Pane::Stack);
+    assert_eq!(given.app.desk.pane, Pane::Stack);
     given.happen(Event::Mouse(Mouse::Click { x: 20, y: 9 }));
-    assert_eq!(given.app.stack.table.chosen, 3);
-    given.happen(Event::Mouse(Mouse::Wheel(-2)));
-    assert_eq!(given.app.stack.table.chosen, 1);
+    assert_eq!(given.app.panes.stack.table.chosen, 3);
+    given.happen(Event::Mouse(Mouse::Wheel { x: 20, y: 9, by: -2 }));
+    assert_eq!(given.app.panes.stack.table.chosen, 1);
     given.happen(Event::Mouse(Mouse::Click { x: 20, y: 5 }));
-    assert_eq!(given.app.stack.table.sort, Some((0, false)));
+    assert_eq!(given.app.panes.stack.table.sort, Some((0, false)));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use ratatui::layout::Rect;
 
 use super::given::{Given, look, plan, plan_down, surveyed, trouble};
 use crate::console::canvas::Canvas;
-use crate::console::effect::{Outcome, Proof, Ran, Remedy, Slot};
+use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
+use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::key::{Code, Key};
 use crate::console::theme::{Depth, Role, Signs};
@@ -42,8 +43,9 @@ fn key() -> impl Strategy<Value = Key> {
     })
 }
 
-fn slot() -> impl Strategy<Value = Slot> {
-    prop::sample::select(Slot::ALL.to_vec())
+fn slot() -> impl Strategy<Value = AnySlot> {
+    let own = [Slot::Survey, Slot::Plan, Slot::Run].map(AnySlot::Stack);
+    prop::sample::select([&own[..], &[AnySlot::Connect, AnySlot::Settings]].concat())
 }
 
 fn state() -> impl Strategy<Value = StackState> {
@@ -61,12 +63,12 @@ enum Happening {
     Key(Key),
     Paste(String),
     Click(u16, u16),
-    Wheel(i8),
+    Wheel(u16, u16, i8),
     Resize(u16, u16),
     Focus(bool),
     Tick(i64),
-    Told(Slot, String),
-    Failed(Slot, bool),
+    Told(AnySlot, String),
+    Failed(AnySlot, bool),
     Connected,
     Surveyed(StackState),
     PlannedUp,
@@ -79,7 +81,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         20 => key().prop_map(Happening::Key),
         1 => any::<String>().prop_map(Happening::Paste),
         2 => (any::<u16>(), 0..60_u16).prop_map(|(x, y)| Happening::Click(x, y)),
-        2 => any::<i8>().prop_map(Happening::Wheel),
+        2 => (any::<u16>(), 0..60_u16, any::<i8>()).prop_map(|(x, y, by)| Happening::Wheel(x, y, by)),
         2 => (0..260_u16, 0..90_u16).prop_map(|(width, height)| Happening::Resize(width, height)),
         1 => any::<bool>().prop_map(Happening::Focus),
         2 => (0..1000_i64).prop_map(Happening::Tick),
@@ -98,7 +100,7 @@ fn happen(given: &mut Given, happening: Happening) {
         Happening::Key(key) => drop(given.happen(Event::Key(key))),
         Happening::Paste(text) => drop(given.happen(Event::Paste(text))),
         Happening::Click(x, y) => drop(given.happen(Event::Mouse(Mouse::Click { x, y }))),
-        Happening::Wheel(by) => drop(given.happen(Event::Mouse(Mouse::Wheel(by)))),
+        Happening::Wheel(x, y, by) => drop(given.happen(Event::Mouse(Mouse::Wheel { x, y, by }))),
         Happening::Resize(width, height) => drop(given.happen(Event::Resized(Size { width, height }))),
         Happening::Focus(focused) => drop(given.happen(Event::Focus(focused))),
         Happening::Tick(seconds) => drop(given.seconds_later(seconds)),
@@ -108,13 +110,13 @@ fn happen(given: &mut Given, happening: Happening) {
         }
         Happening::Failed(slot, sign_in) => {
             let remedy = if sign_in { Remedy::SignIn } else { Remedy::Retry };
-            given.ended(slot, Err(trouble(remedy)));
+            given.failed(slot, trouble(remedy));
         }
         Happening::Connected => drop(given.signed_in()),
-        Happening::Surveyed(state) => drop(given.ended(Slot::Survey, Ok(Outcome::Surveyed(surveyed(state))))),
-        Happening::PlannedUp => drop(given.ended(Slot::Plan, Ok(Outcome::PlannedUp(plan(&Next::Create))))),
+        Happening::Surveyed(state) => drop(given.came(Slot::Survey, Outcome::Surveyed(surveyed(state)))),
+        Happening::PlannedUp => drop(given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)))),
         Happening::PlannedDown(delete_data) => {
-            given.ended(Slot::Plan, Ok(Outcome::PlannedDown { plan: plan_down(), delete_data }));
+            given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data });
         }
         Happening::Ran(good) => {
             let ran = Ran {
@@ -123,7 +125,7 @@ fn happen(given: &mut Given, happening: Happening) {
                 interrupted: !good,
                 proof: good.then_some(Proof::Gone),
             };
-            given.ended(Slot::Run, Ok(Outcome::Ran(ran)));
+            given.came(Slot::Run, Outcome::Ran(ran));
         }
     }
 }

@@ -1,0 +1,160 @@
+//! What the Stack pane asks for.
+
+use std::collections::BTreeMap;
+
+use super::Manner;
+use crate::stack::graph::Kind;
+use crate::stack::plan::Plan;
+use crate::stack::status::Status;
+
+/// Where its tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// Reading the stack.
+    Survey,
+    /// Working out what would be done.
+    Plan,
+    /// Doing it.
+    Run,
+}
+
+impl Slot {
+    /// What kind of work it holds.
+    pub const fn manner(self) -> Manner {
+        match self {
+            Self::Survey | Self::Plan => Manner::Loads,
+            Self::Run => {
+                Manner::Runs { on_quit: "it stops at a safe point; the same action goes on from there" }
+            }
+        }
+    }
+}
+
+/// Its work.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// Read the stack.
+    Survey,
+    /// Work out what creating would do.
+    PlanUp,
+    /// Work out what tearing down would do.
+    PlanDown {
+        /// With the data in the bucket.
+        delete_data: bool,
+    },
+    /// Create and mend, as planned.
+    Up(Plan),
+    /// Tear down, as planned.
+    Down {
+        /// The plan that was shown.
+        plan: Plan,
+        /// With the data in the bucket.
+        delete_data: bool,
+    },
+}
+
+impl Job {
+    /// Where it runs.
+    pub const fn slot(&self) -> Slot {
+        match self {
+            Self::Survey => Slot::Survey,
+            Self::PlanUp | Self::PlanDown { .. } => Slot::Plan,
+            Self::Up(_) | Self::Down { .. } => Slot::Run,
+        }
+    }
+
+    /// What it does, for the list of tasks.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Survey => "reading the stack",
+            Self::PlanUp => "planning what to create",
+            Self::PlanDown { .. } => "planning the teardown",
+            Self::Up(_) => "creating the stack",
+            Self::Down { .. } => "tearing the stack down",
+        }
+        .to_owned()
+    }
+
+    /// Whether a read-only run may do it.
+    pub const fn is_allowed_readonly(&self) -> bool {
+        matches!(self, Self::Survey | Self::PlanUp | Self::PlanDown { .. })
+    }
+}
+
+/// What a task came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The stack as it is.
+    Surveyed(Surveyed),
+    /// What creating would do.
+    PlannedUp(Plan),
+    /// What tearing down would do.
+    PlannedDown {
+        /// The plan.
+        plan: Plan,
+        /// With the data in the bucket.
+        delete_data: bool,
+    },
+    /// A run came to its end, good or bad.
+    Ran(Ran),
+}
+
+/// It feeds nothing.
+#[derive(Debug)]
+pub enum Item {}
+
+impl Item {
+    /// How many bytes it counts in its ring.
+    pub fn bytes(&self) -> usize {
+        match *self {}
+    }
+}
+
+/// The stack as it is.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// Its state and that of its resources.
+    pub status: Status,
+    /// What each resource is like.
+    pub properties: BTreeMap<Kind, Vec<Property>>,
+}
+
+/// A property of a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// In the operator's words.
+    pub name: String,
+    /// As it is; `None` if it is not set.
+    pub there: Option<String>,
+    /// As it should be, where it is not so.
+    pub wanted: Option<String>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The stack as it is after it, if that could be read.
+    pub after: Option<Surveyed>,
+    /// Each failure in a sentence.
+    pub failures: Vec<String>,
+    /// Whether it was stopped.
+    pub interrupted: bool,
+    /// Of a teardown: what the audit says.
+    pub proof: Option<Proof>,
+}
+
+/// What the audit after a teardown found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing is left.
+    Gone,
+    /// Everything is gone but what was kept, for this reason.
+    Kept(String),
+    /// These are left, and were not meant to be; or the audit could not look everywhere, which it says.
+    Left {
+        /// ARNs.
+        left: Vec<String>,
+        /// Where it could not look.
+        blind: Vec<String>,
+    },
+}

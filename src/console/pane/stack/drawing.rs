@@ -1,0 +1,247 @@
+//! How the Stack pane is drawn: the table, and beside or under it the resource that is chosen.
+
+use super::StackPane;
+use crate::console::app::{Desk, Session};
+use crate::console::canvas::Canvas;
+use crate::console::effect::stack::{Property, Slot};
+use crate::console::event::Size;
+use crate::console::pane::flow::session_trouble;
+use crate::console::theme::{Role, Signs};
+use crate::console::widget::table::{self, Column, Width};
+use crate::console::words;
+use crate::progress::Phase;
+use crate::stack::graph::Kind;
+use crate::stack::status::{ResourceState, StackState};
+
+/// From this width on, details stand at the right; below it, under the table.
+const WIDE: u16 = 150;
+
+pub(super) const COLUMNS: [Column; 5] = [
+    Column { title: "", width: Width::Fixed(10), right: false, rank: 0 },
+    Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
+    Column { title: "name", width: Width::Share(34), right: false, rank: 0 },
+    Column { title: "id", width: Width::Share(12), right: false, rank: 2 },
+    Column { title: "", width: Width::Share(14), right: false, rank: 1 },
+];
+
+/// How many rows of the table are seen.
+pub(super) fn seen(area: Size) -> usize {
+    usize::from(table_height(area.width, area.height).saturating_sub(1)).max(1)
+}
+
+pub(super) fn table_width(pane: u16) -> u16 {
+    if pane >= WIDE { pane * 3 / 5 } else { pane }
+}
+
+fn table_height(width: u16, pane: u16) -> u16 {
+    let below = pane.saturating_sub(2);
+    if width >= WIDE { below } else { below.min(12) }
+}
+
+/// Draws the pane.
+pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+    summary(pane, desk, canvas);
+    let (width, height) = (canvas.width(), canvas.height());
+    if pane.last.is_none() {
+        return nothing_yet(
+            pane,
+            desk,
+            &mut canvas.part(1, 2, width.saturating_sub(2), height.saturating_sub(2)),
+        );
+    }
+    let (wide, high) = (table_width(width), table_height(width + 2, height));
+    resources(pane, desk, &mut canvas.part(0, 2, wide, high));
+    if width >= WIDE {
+        details(pane, desk, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
+        for y in 2..height {
+            let upright = canvas.signs().upright;
+            canvas.put(wide + 1, y, upright, Role::Faint);
+        }
+    } else {
+        canvas.part(0, 2 + high, width, 1).rule(0);
+        details(
+            pane,
+            desk,
+            &mut canvas.part(2, 3 + high, width.saturating_sub(4), height.saturating_sub(3 + high)),
+        );
+    }
+}
+
+fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+    let signs = canvas.signs();
+    let Some((at, surveyed)) = &pane.last else { return };
+    let status = &surveyed.status;
+    let changing = desk.tasks.runs(Slot::Run);
+    let (words, role) = match status.state {
+        // What was read before the run began says nothing now.
+        _ if changing => ("the stack is being changed", Role::Warn),
+        StackState::Absent => ("nothing of the stack is there", Role::Faint),
+        StackState::Partial => ("not all of the stack is there", Role::Warn),
+        StackState::Ready => ("everything is as it should be", Role::Good),
+        StackState::Drifted => ("something is not as hydrant left it", Role::Warn),
+    };
+    let sign = match status.state {
+        _ if changing => signs.working,
+        StackState::Absent => signs.absent,
+        StackState::Partial => signs.working,
+        StackState::Ready => signs.ready,
+        StackState::Drifted => signs.drifted,
+    };
+    let x = canvas.line(1, 0, &[(sign, role), (" ", role), (words, role)]);
+    let width = canvas.width();
+    // What it is made of is for the commands; here it is the sum that matters.
+    let estimate = status.estimate.to_string();
+    let sum = estimate.split([':', '\n']).next().unwrap_or_default();
+    canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
+    let read = if desk.tasks.runs(Slot::Survey) {
+        "reading…".to_owned()
+    } else if pane.trouble.is_some() {
+        format!("could not be read again; as of {} ago", words::since(*at, desk.now))
+    } else {
+        match words::since(*at, desk.now).as_str() {
+            "now" => "read now".to_owned(),
+            ago => format!("read {ago} ago"),
+        }
+    };
+    let role = if pane.trouble.is_some() { Role::Warn } else { Role::Faint };
+    let begin = width * 3 / 4;
+    canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
+}
+
+fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+    if let Some(trouble) = session_trouble(desk).or(pane.trouble.as_ref()) {
+        let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
+        canvas.line(
+            0,
+            rows + 1,
+            &[
+                ("r", Role::Key),
+                (" tries again   ", Role::Text),
+                ("e", Role::Key),
+                (" shows the causes", Role::Text),
+            ],
+        );
+        return;
+    }
+    let words = match desk.session {
+        Session::Connecting => "Signing in: asking AWS whose account this is…",
+        _ => "Reading the stack…",
+    };
+    canvas.put(0, 0, words, Role::Faint);
+    canvas.line(0, 2, &[("esc", Role::Key), (" cancels", Role::Faint)]);
+}
+
+fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str, Role) {
+    match state {
+        ResourceState::Absent => (signs.absent, "absent", Role::Faint),
+        ResourceState::Creating => (signs.working, "creating", Role::Warn),
+        ResourceState::Ready => (signs.ready, "ready", Role::Good),
+        ResourceState::Drifted => (signs.drifted, "drifted", Role::Warn),
+        ResourceState::Deleting => (signs.working, "deleting", Role::Warn),
+        ResourceState::Failed => (signs.failed, "failed", Role::Bad),
+    }
+}
+
+fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
+    match phase {
+        Phase::Acting => (signs.unknown, Role::Warn),
+        Phase::Waiting => (signs.working, Role::Warn),
+        Phase::Done => (signs.ready, Role::Good),
+        Phase::Failed => (signs.failed, Role::Bad),
+        Phase::Skipped => (signs.absent, Role::Faint),
+    }
+}
+
+fn resources(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+    let rows = pane.rows();
+    let signs = canvas.signs();
+    table::draw(canvas, &COLUMNS, &pane.table, rows.len(), |index| {
+        let Some(resource) = rows.get(index) else { return Vec::new() };
+        let (sign, state, role) = state_of(&signs, resource.state);
+        // While a run is on, what it says of a resource is newer than what was read.
+        let (first, note) = match pane.running.get(resource.kind.name()) {
+            Some(report) => {
+                let (sign, role) = phase_of(&signs, report.phase);
+                ((format!("{sign} {}", phase_word(report.phase)), role), (report.text.clone(), role))
+            }
+            None => ((format!("{sign} {state}"), role), (resource.detail.clone(), Role::Faint)),
+        };
+        vec![
+            first,
+            (resource.kind.to_string(), Role::Text),
+            (resource.name.clone(), Role::Text),
+            (resource.id.clone().filter(|id| *id != resource.name).unwrap_or_default(), Role::Faint),
+            note,
+        ]
+    });
+}
+
+fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Acting => "acting",
+        Phase::Waiting => "waiting",
+        Phase::Done => "done",
+        Phase::Failed => "failed",
+        Phase::Skipped => "skipped",
+    }
+}
+
+fn details(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+    let Some(resource) = pane.chosen() else { return };
+    let signs = canvas.signs();
+    let (sign, state, role) = state_of(&signs, resource.state);
+    canvas.line(
+        0,
+        0,
+        &[(&resource.name, Role::Strong), ("  ", Role::Text), (sign, role), (" ", role), (state, role)],
+    );
+    canvas.put(0, 1, resource.arn.as_deref().or(resource.id.as_deref()).unwrap_or("not there"), Role::Faint);
+    let mut y = 3;
+    if !resource.detail.is_empty() {
+        for part in resource.detail.split("; ") {
+            y += canvas.part(0, y, canvas.width(), canvas.height().saturating_sub(y)).paragraph(
+                0,
+                part,
+                Role::Text,
+            );
+        }
+        y += 1;
+    }
+    y = properties(pane, desk, canvas, resource.kind, y);
+    events(pane, desk, canvas, resource.kind, y);
+}
+
+fn properties(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {
+    let none = Vec::new();
+    let properties: &Vec<Property> =
+        pane.last.as_ref().and_then(|(_, surveyed)| surveyed.properties.get(&kind)).unwrap_or(&none);
+    let names =
+        properties.iter().map(|property| crate::text::width(&property.name)).max().unwrap_or_default();
+    let names = u16::try_from(names).unwrap_or(u16::MAX).min(canvas.width() / 3);
+    let mut y = from;
+    for property in properties {
+        canvas.part(0, y, names, 1).put(0, 0, &property.name, Role::Faint);
+        let there = property.there.as_deref().unwrap_or("not set");
+        let role = if property.wanted.is_some() { Role::Warn } else { Role::Text };
+        canvas.put(names + 2, y, there, role);
+        if let Some(wanted) = &property.wanted {
+            y += 1;
+            canvas.line(names + 2, y, &[("should be ", Role::Faint), (wanted, Role::Good)]);
+        }
+        y += 1;
+    }
+    y + 1
+}
+
+fn events(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>, kind: Kind, from: u16) {
+    let told = pane.events.iter().rev().filter(|(_, report)| report.kind == kind.name());
+    for (y, (at, report)) in (from..canvas.height()).zip(told) {
+        let (sign, role) = phase_of(&canvas.signs(), report.phase);
+        let time = at.strftime("%H:%M:%S").to_string();
+        canvas.line(
+            0,
+            y,
+            &[(&time, Role::Faint), (" ", Role::Text), (sign, role), (" ", role), (&report.text, Role::Text)],
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! What the Stack pane asks before it acts, and what it tells after it.
+
+use crate::console::effect::stack::{Proof, Ran};
+use crate::console::theme::Role;
+use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
+use crate::console::widget::input::Input;
+use crate::stack::plan::{Next, Plan};
+
+/// What creating would do, to be confirmed.
+pub(super) fn create(plan: &Plan) -> Dialog {
+    let refusals = plan.refusals();
+    let body = plan_lines(plan);
+    let to_do = plan.work().filter(|step| !matches!(step.next, Next::Leave(_))).count();
+    let confirm = match (to_do, refusals.is_empty()) {
+        (0, _) | (_, false) => Confirm::Nothing,
+        _ => Confirm::Enter { does: "go on" },
+    };
+    let title = if to_do == 0 { "Nothing to do" } else { "This will be done" };
+    Dialog::new(title, body, confirm)
+}
+
+/// What tearing down would do, to be confirmed by the stack's name.
+pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
+    let mut body = plan_lines(plan);
+    let gone = plan.steps.iter().filter(|step| step.destroys()).count();
+    body.push((String::new(), Role::Text));
+    body.push(if gone == 0 {
+        ("There is nothing to delete.".to_owned(), Role::Text)
+    } else if delete_data {
+        (
+            "What is deleted cannot be brought back, and neither can the data in the bucket.".to_owned(),
+            Role::Bad,
+        )
+    } else {
+        ("What is deleted cannot be brought back.".to_owned(), Role::Warn)
+    });
+    let label = "delete the data in the bucket too, with every version of it".to_owned();
+    let confirm = if gone == 0 {
+        Confirm::Nothing
+    } else {
+        Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
+    };
+    Dialog::new("Tear down", body, confirm).with(vec![Field::Toggle { label, on: delete_data }]).destroying()
+}
+
+/// How a run ended; after a teardown, what the audit proves.
+pub(super) fn how_it_ended(ran: &Ran) -> Dialog {
+    let mut body: Vec<Line> = Vec::new();
+    if ran.interrupted {
+        body.push((
+            "It was stopped at a safe point; the same action goes on from there.".to_owned(),
+            Role::Warn,
+        ));
+    }
+    body.extend(ran.failures.iter().flat_map(|failure| wrapped(failure, Role::Bad)));
+    match &ran.proof {
+        Some(Proof::Gone) => {
+            body.push(("Nothing is left: looked by tag, by name and by path.".to_owned(), Role::Good));
+        }
+        Some(Proof::Kept(why)) => {
+            body.push(("Everything is gone but the bucket:".to_owned(), Role::Good));
+            body.extend(wrapped(why, Role::Warn));
+        }
+        Some(Proof::Left { left, blind }) => {
+            body.extend(left.iter().flat_map(|arn| wrapped(&format!("left: {arn}"), Role::Bad)));
+            let unseen = |place: &String| {
+                wrapped(&format!("the audit could not look everywhere: {place}"), Role::Warn)
+            };
+            body.extend(blind.iter().flat_map(unseen));
+        }
+        None if body.is_empty() => body.push(("Everything is as it should be.".to_owned(), Role::Good)),
+        None => {}
+    }
+    let title = if ran.failures.is_empty() && !ran.interrupted { "Done" } else { "Not all was done" };
+    Dialog::new(title, body, Confirm::Nothing)
+}
+
+fn wrapped(text: &str, role: Role) -> Vec<Line> {
+    crate::text::wrap(&crate::text::sanitise(text), 70).into_iter().map(|line| (line, role)).collect()
+}
+
+/// Each step of a plan, with what differs under it.
+fn plan_lines(plan: &Plan) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.action() != "absent") {
+        let (sign, role) = match step.action() {
+            "create" => ("+", Role::Good),
+            "change" | "adopt" => ("~", Role::Warn),
+            "replace" => ("±", Role::Bad),
+            "delete" => ("-", Role::Bad),
+            "refuse" => ("x", Role::Bad),
+            "wait" => ("◐", Role::Warn),
+            _ => ("=", Role::Faint),
+        };
+        lines.push((format!("{sign} {:<9} {:<17} {}", step.action(), step.kind, step.name), role));
+        lines.extend(step.differences().iter().map(|difference| (format!("    {difference}"), Role::Faint)));
+        let why: &str = match &step.next {
+            Next::Refuse(why) | Next::Leave(why) => why,
+            Next::Wait(what) => what,
+            _ => "",
+        };
+        if !why.is_empty() {
+            let why = crate::text::wrap(&crate::text::sanitise(why), 66);
+            lines.extend(why.into_iter().map(|line| (format!("    {line}"), Role::Warn)));
+        }
+    }
+    lines
+}
