@@ -87,6 +87,7 @@ impl Console {
     async fn keep(&mut self, stop: CancellationToken) -> std::io::Result<()> {
         let mut hang_up = signal(SignalKind::hangup())?;
         self.measure()?;
+        let fed = self.driver.fed();
         // The first frame comes before anything is asked of anybody.
         self.draw()?;
         self.happen(Event::Started)?;
@@ -109,7 +110,7 @@ impl Console {
                 () = until(frame) => self.draw()?,
                 event = self.driver.next() => self.happen(event)?,
                 // Once a frame will show what was fed, more of it changes nothing.
-                () = self.driver.fed(), if !self.frames.is_fed() => self.frames.want_for_feed(),
+                () = fed.notified(), if !self.frames.is_fed() => self.frames.want_for_feed(),
                 () = until_time(wake) => self.happen(Event::Tick)?,
             }
         }

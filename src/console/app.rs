@@ -396,13 +396,13 @@ impl App {
                 self.desk.session = Session::Connecting;
                 self.start(Job::Connect)
             }
-            Action::Copy => match self.panes.get(self.desk.pane).address(&self.desk) {
-                Some(address) => self.copy(address),
-                None => {
+            Action::Copy => {
+                let address = self.panes.get(self.desk.pane).address(&self.desk);
+                if address.is_none() {
                     self.say("copy: nothing here has an address");
-                    Vec::new()
                 }
-            },
+                address.map(|address| self.copy(address)).unwrap_or_default()
+            }
             _ => {
                 let (pane, desk) = self.seen();
                 match pane.act(action, desk) {

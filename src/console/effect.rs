@@ -59,6 +59,7 @@ macro_rules! rooms {
 
         /// What a task came to.
         #[derive(Debug)]
+        #[allow(clippy::large_enum_variant, reason = "it is boxed where it is handed on")]
         pub enum Outcome {
             /// Signed in.
             Connected(Identity),
@@ -97,6 +98,7 @@ macro_rules! rooms {
             }
         }
 
+        #[allow(unreachable_code, reason = "a room without jobs has a type of them that nothing is of")]
         impl Job {
             /// Where it runs.
             pub const fn slot(&self) -> Slot {

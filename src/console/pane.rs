@@ -312,6 +312,7 @@ macro_rules! panes {
             }
 
             /// A task of a pane fed items.
+            #[allow(irrefutable_let_patterns, reason = "while one room alone feeds, every item is its own")]
             pub(super) fn arrived(&mut self, slot: Slot, items: Vec<Item>, dropped: u64, desk: &Desk) {
                 match slot {
                     Slot::Connect | Slot::Settings => {}

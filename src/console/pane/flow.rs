@@ -103,8 +103,7 @@ impl Station {
 /// How a place of the pipeline stands. A room speaks for its place; where it is silent, the stack says whether there is
 /// anything at all.
 pub fn station(app: &App, place: Place) -> Station {
-    let rooms = Pane::ALL.into_iter().rev();
-    let said = rooms.filter_map(|pane| app.panes.get(pane).station(place, &app.desk)).next();
+    let said = Pane::ALL.into_iter().rev().find_map(|pane| app.panes.get(pane).station(place, &app.desk));
     said.unwrap_or_else(|| Station::unknown("not built"))
 }
 

@@ -50,9 +50,9 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         );
     }
     let (wide, high) = (table_width(width), table_height(width + 2, height));
-    resources(pane, desk, &mut canvas.part(0, 2, wide, high));
+    resources(pane, &mut canvas.part(0, 2, wide, high));
     if width >= WIDE {
-        details(pane, desk, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
+        details(pane, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
         for y in 2..height {
             let upright = canvas.signs().upright;
             canvas.put(wide + 1, y, upright, Role::Faint);
@@ -152,7 +152,7 @@ fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
     }
 }
 
-fn resources(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+fn resources(pane: &StackPane, canvas: &mut Canvas<'_>) {
     let rows = pane.rows();
     let signs = canvas.signs();
     table::draw(canvas, &COLUMNS, &pane.table, rows.len(), |index| {
@@ -186,7 +186,7 @@ fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-fn details(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
+fn details(pane: &StackPane, canvas: &mut Canvas<'_>) {
     let Some(resource) = pane.chosen() else { return };
     let signs = canvas.signs();
     let (sign, state, role) = state_of(&signs, resource.state);
@@ -207,11 +207,11 @@ fn details(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         }
         y += 1;
     }
-    y = properties(pane, desk, canvas, resource.kind, y);
-    events(pane, desk, canvas, resource.kind, y);
+    y = properties(pane, canvas, resource.kind, y);
+    events(pane, canvas, resource.kind, y);
 }
 
-fn properties(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {
+fn properties(pane: &StackPane, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {
     let none = Vec::new();
     let properties: &Vec<Property> =
         pane.last.as_ref().and_then(|(_, surveyed)| surveyed.properties.get(&kind)).unwrap_or(&none);
@@ -233,7 +233,7 @@ fn properties(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>, kind: Kind
     y + 1
 }
 
-fn events(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>, kind: Kind, from: u16) {
+fn events(pane: &StackPane, canvas: &mut Canvas<'_>, kind: Kind, from: u16) {
     let told = pane.events.iter().rev().filter(|(_, report)| report.kind == kind.name());
     for (y, (at, report)) in (from..canvas.height()).zip(told) {
         let (sign, role) = phase_of(&canvas.signs(), report.phase);
