@@ -61,7 +61,6 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         canvas.part(0, 2 + high, width, 1).rule(0);
         details(
             pane,
-            desk,
             &mut canvas.part(2, 3 + high, width.saturating_sub(4), height.saturating_sub(3 + high)),
         );
     }
