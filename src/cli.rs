@@ -3,10 +3,12 @@
 //!
 //! Standard output is the answer, standard error is talk. With `--json`, standard output holds JSON and nothing else.
 
+mod combine;
 mod config;
 mod console;
 mod doctor;
 mod extras;
+mod lake;
 mod logging;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -22,6 +24,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, Terms};
+use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
 use crate::stack::{LockError, StackError};
 use style::talk;
@@ -62,6 +65,8 @@ pub(crate) enum CliError {
     Cloud(#[from] CloudError),
     #[error(transparent)]
     Stack(#[from] StackError),
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     #[cfg(feature = "sandbox")]
     #[error(transparent)]
     Sandbox(#[from] crate::sandbox::SandboxError),
@@ -83,7 +88,10 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Settings(_) | Self::Usage(_) | Self::Cloud(CloudError::NoRegion) => Exit::Usage,
-            Self::Stack(StackError::Interrupted) => Exit::Interrupted,
+            Self::Lake(LakeError::NotAnAddress(_) | LakeError::NotAnHour(_) | LakeError::BadLayout { .. } | LakeError::NoColumn(_)) => {
+                Exit::Usage
+            }
+            Self::Stack(StackError::Interrupted) | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
             _ => Exit::Failed,
         }
     }
@@ -158,6 +166,10 @@ enum Command {
     Down(stack::Down),
     /// Show the stack's state, drift and cost
     Status(stack::Status),
+    /// Browse the lake: hourly folders and their files
+    Lake(lake::LakeCommand),
+    /// Combine hourly folders into one file each
+    Combine(combine::Combine),
     /// Run an embedded cloud on this machine, with the console over it: no account, no money
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
@@ -292,6 +304,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Up(up) => up.run(context).await,
         Command::Down(down) => down.run(context).await,
         Command::Status(status) => status.run(context).await,
+        Command::Lake(lake) => lake.run(context).await,
+        Command::Combine(combine) => combine.run(context).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,

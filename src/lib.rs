@@ -8,6 +8,8 @@
 //!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
 //!   │
+//! lake       hourly folders of records: browsed, opened, combined into one file an hour
+//!   │
 //! sandbox    an embedded cloud, feed and host on this machine: a server like any other
 //!
 //! cloud      the AWS clients, made once from the settings; the table of what may be called
@@ -23,6 +25,7 @@
 pub mod cli;
 pub mod cloud;
 pub mod console;
+pub mod lake;
 pub mod progress;
 pub mod ring;
 #[cfg(feature = "sandbox")]

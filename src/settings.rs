@@ -18,7 +18,7 @@ pub use folders::Folders;
 pub use layer::{BoundAction, Layers, Origin, Sources};
 pub use value::{
     BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, StackName, Url,
-    Whole,
+    Whole, WordMatch,
 };
 
 /// One value and where it came from. Reads as the value itself.
@@ -191,6 +191,10 @@ settings! {
     buffer_seconds: Whole<0, 900> = "60";
     /// How Firehose compresses its files: `none` or `gzip`.
     compression: Compression = "none";
+    /// A file of words, one a line: posts with one of them are left out when hours are combined.
+    unwanted_words: Option<String>;
+    /// Whether an unwanted word must stand alone (`word`) or counts anywhere (`substring`).
+    unwanted_match: WordMatch = "word";
     /// The log group of the delivery stream and of the streamer.
     log_group: Name = "kinesisfirehose_twitter_delivery_stream";
     /// The log stream for delivery errors.

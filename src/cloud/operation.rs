@@ -88,6 +88,13 @@ operations! {
         Read GetBucketLifecycleConfiguration ["s3:GetLifecycleConfiguration" Bucket];
         Read ListObjectVersions ["s3:ListBucketVersions" Bucket];
         Read ListMultipartUploads ["s3:ListBucketMultipartUploads" Bucket];
+        Read ListObjectsV2 ["s3:ListBucket" Bucket];
+        Read GetObject ["s3:GetObject" Objects];
+        Read HeadObject ["s3:GetObject" Objects];
+        Change PutObject ["s3:PutObject" Objects];
+        Change CreateMultipartUpload ["s3:PutObject" Objects];
+        Change UploadPart ["s3:PutObject" Objects];
+        Change CompleteMultipartUpload ["s3:PutObject" Objects];
         Change CreateBucket ["s3:CreateBucket" Bucket];
         Change PutBucketTagging ["s3:PutBucketTagging" Bucket];
         Change PutPublicAccessBlock ["s3:PutBucketPublicAccessBlock" Bucket];

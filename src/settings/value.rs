@@ -120,6 +120,34 @@ impl SettingValue for Compression {
     }
 }
 
+/// How an unwanted word is looked for in a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WordMatch {
+    /// Standing alone.
+    #[default]
+    Word,
+    /// Anywhere.
+    Substring,
+}
+
+impl SettingValue for WordMatch {
+    fn parse(written: &str) -> Result<Self, String> {
+        match written {
+            "word" => Ok(Self::Word),
+            "substring" => Ok(Self::Substring),
+            other => Err(format!("must be `word` or `substring`, not `{other}`")),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(match self {
+            Self::Word => "word".to_owned(),
+            Self::Substring => "substring".to_owned(),
+        })
+    }
+}
+
 /// Days that CloudWatch keeps log events: only some numbers are possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionDays(i32);

@@ -6,6 +6,7 @@
 mod cli;
 #[cfg(feature = "sandbox")]
 mod console;
+mod lake;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;

@@ -19,6 +19,8 @@ pub struct Call {
     pub operation: String,
     /// The request as sent: query for S3, body for the others.
     pub input: String,
+    /// The path, which for S3 is bucket and key.
+    pub target: String,
 }
 
 impl Call {
@@ -192,7 +194,7 @@ fn identify(parts: &hyper::http::request::Parts, body: &Bytes) -> Call {
         _ if !target.is_empty() => (target.to_owned(), body.clone()),
         _ => (form(), body.clone()),
     };
-    Call { service, operation, input }
+    Call { service, operation, input, target: parts.uri.path().to_owned() }
 }
 
 fn s3_operation(method: &str, path: &str, query: &str) -> String {
@@ -227,7 +229,11 @@ fn s3_operation(method: &str, path: &str, query: &str) -> String {
         ("HEAD", false) => "HeadBucket",
         ("DELETE", true) if has("uploadId") => "AbortMultipartUpload",
         ("POST", true) if has("uploads") => "CreateMultipartUpload",
+        ("PUT", true) if has("uploadId") => "UploadPart",
         ("PUT", true) => "PutObject",
+        ("POST", true) if has("uploadId") => "CompleteMultipartUpload",
+        ("GET", true) => "GetObject",
+        ("HEAD", true) => "HeadObject",
         _ => "Unknown",
     }
     .to_owned()

@@ -1,0 +1,169 @@
+//! The lake: hourly folders of records, browsed, opened, and combined into one file an hour.
+//!
+//! A [`Place`] is where files lie, a local folder or a bucket. A [`Lake`] is a place with a [`Layout`]: which folder
+//! belongs to which [`Hour`], and where the combined hours are. [`listing`] finds the hours and what they hold,
+//! [`combine`] makes one file of each, [`preview`] opens any file's beginning, [`combined`] reads results as columns.
+//!
+//! What lies in an hour's folder is never changed or deleted here: what is wrong with a record is written down beside
+//! the results, and the record with it.
+
+pub mod columns;
+pub mod combine;
+pub mod combined;
+mod csv_rows;
+pub mod download;
+pub mod encoding;
+pub mod hours;
+mod ids;
+mod lines;
+pub mod listing;
+pub mod manifest;
+pub mod outputs;
+mod parquet_rows;
+pub mod place;
+pub mod preview;
+mod raw_rows;
+pub mod record;
+pub mod rows;
+mod times;
+pub mod unwanted;
+
+use std::path::Path;
+
+use crate::cloud::CloudError;
+pub use hours::{Hour, Layout};
+pub use place::{Address, Entry, Place};
+
+/// A place with hours in it.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Where the hours are. Keys are relative to it.
+    pub place: Place,
+    /// Which folder is which hour.
+    pub layout: Layout,
+}
+
+impl Lake {
+    /// The lake of the settings' own bucket and prefix.
+    pub fn new(place: Place, layout: Layout) -> Self {
+        Self { place, layout }
+    }
+
+    /// The lake at an address that somebody gave: its hours begin right there, or where the layout says that they do
+    /// in the lake of the settings.
+    pub async fn find(place: Place, layout: &Layout) -> Result<Self, LakeError> {
+        let here = layout.without_root();
+        let mut pages = place.list("", place::Depth::Folder);
+        while let Some(page) = pages.next().await? {
+            if page.folders.iter().any(|folder| here.may_lead_to_hours(folder)) {
+                return Ok(Self::new(place, here));
+            }
+        }
+        let mut pages = place.list(layout.root(), place::Depth::Folder);
+        while let Some(page) = pages.next().await? {
+            if page.folders.iter().any(|folder| layout.may_lead_to_hours(folder)) {
+                return Ok(Self::new(place, layout.clone()));
+            }
+        }
+        Ok(Self::new(place, here))
+    }
+
+    /// The folder beside the hours where combined hours are.
+    pub fn results(&self) -> Place {
+        self.place.within(self.layout.root())
+    }
+}
+
+/// What can go wrong in the lake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LakeError {
+    /// Neither a folder nor a bucket.
+    #[error("`{0}` is neither a folder nor an address such as s3://bucket/prefix")]
+    NotAnAddress(String),
+    /// A bucket without clients.
+    #[error("the bucket {0} cannot be reached without AWS settings")]
+    NeedsCloud(String),
+    /// A key that cannot be one.
+    #[error("`{0}` cannot be a file's key here")]
+    BadKey(String),
+    /// A prefix whose folders are not hours.
+    #[error("the prefix `{prefix}` does not lead to hours: {why}")]
+    BadLayout {
+        /// As it was given.
+        prefix: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A text that is not an hour.
+    #[error("`{0}` is not an hour: write it as 2026-11-22T18, or a day as 2026-11-22")]
+    NotAnHour(String),
+    /// AWS would not, or could not.
+    #[error(transparent)]
+    Cloud(CloudError),
+    /// The disk would not.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: String,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Reading broke off, again and again.
+    #[error("reading {0} broke off, and did so again each time: check the network and run the same command again")]
+    BrokenOff(String),
+    /// S3 kept an object.
+    #[error("{key} could not be deleted: {why}")]
+    NotDeleted {
+        /// The object.
+        key: String,
+        /// S3's reason.
+        why: String,
+    },
+    /// A file that is not what its name says.
+    #[error("{file} cannot be read as {kind}: {why}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file that is not there.
+    #[error("there is no file {0}")]
+    Missing(String),
+    /// A result that could not be written.
+    #[error("{file} could not be written: {why}")]
+    NotWritten {
+        /// The file.
+        file: String,
+        /// The reason.
+        why: String,
+    },
+    /// A column that there is not.
+    #[error("there is no column `{0}`")]
+    NoColumn(String),
+    /// The operator asked to stop.
+    #[error("stopped")]
+    Interrupted,
+}
+
+impl LakeError {
+    pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { what, path: path.display().to_string(), source }
+    }
+
+    /// Whether the thing that was asked for is not there.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::Cloud(error) => error.is_missing(),
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            Self::Missing(_) => true,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Makes one file of each hour.
+//!
+//! A [`Plan`] says which hours are due: those that are not combined yet in the formats that are wanted, and those
+//! whose files changed or came since. [`run`] does them, several at once, within a memory bound: an hour is never held
+//! whole. Each hour's results appear whole or not at all, the manifest last; only then are those of an earlier run
+//! removed. Two runs over the same hour leave one result.
+//!
+//! Nothing is lost: a line that is no record goes to `quarantine/` with its file, line and reason; an hour with a file
+//! that may not be read is not combined, and the others are.
+
+mod hour;
+mod output;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::columns::KEPT;
+use super::hours::Span;
+use super::listing::{self, Totals};
+use super::manifest::Counts;
+use super::outputs::{self, Combined, Kind, Stamp};
+use super::record::Column;
+use super::unwanted::Unwanted;
+use super::{Hour, Lake, LakeError, Place};
+use crate::progress::{Phase, Progress};
+
+/// What an hour that is being combined takes at least: pieces that were read ahead, and what is about to be written.
+const LEAST_FOR_AN_HOUR: u64 = 40 << 20;
+/// A group of Parquet rows is written when it takes as much; larger ones pack hardly better.
+const LARGEST_GROUP: u64 = 48 << 20;
+/// Reports of one hour come at most this often.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+
+/// A format of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Typed columns, zstd.
+    Parquet,
+    /// As the predecessor wrote it.
+    Csv,
+}
+
+impl Format {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Parquet => Kind::Parquet,
+            Self::Csv => Kind::Csv,
+        }
+    }
+}
+
+/// What is wanted of the results.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The formats; not none.
+    pub formats: BTreeSet<Format>,
+    /// Posts with these words are left out.
+    pub unwanted: Unwanted,
+    /// The columns that are kept; `file_name` is one more.
+    pub columns: Vec<Column>,
+    /// Whether the hashtags are appended to the text.
+    pub append_hashtags: bool,
+    /// Whether the names of users are appended to the text.
+    pub append_users: bool,
+    /// About how much memory may be taken, in bytes.
+    pub memory: u64,
+    /// Whether hours that are combined already are combined again.
+    pub again: bool,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            formats: [Format::Parquet].into(),
+            unwanted: Unwanted::nothing(),
+            columns: KEPT.to_vec(),
+            append_hashtags: false,
+            append_users: false,
+            memory: quarter_of_memory(),
+            again: false,
+        }
+    }
+}
+
+/// A quarter of this machine's memory.
+pub fn quarter_of_memory() -> u64 {
+    rustix::system::sysinfo().totalram.max(1) / 4
+}
+
+/// Why an hour is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It was not combined yet.
+    New,
+    /// Its files changed, or more came.
+    Changed,
+    /// A format is wanted that there is not.
+    Format,
+    /// It was asked for.
+    Again,
+}
+
+impl Why {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::New => "not combined yet",
+            Self::Changed => "files changed since",
+            Self::Format => "not in this format yet",
+            Self::Again => "asked for again",
+        }
+    }
+}
+
+/// An hour that is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// What it holds, as the listing saw it.
+    pub totals: Totals,
+    /// Why.
+    pub why: Why,
+    /// What there is of earlier runs.
+    pub combined: Combined,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// The hours that are due, oldest first.
+    pub due: Vec<Due>,
+    /// How many hours are combined as they should be.
+    pub skipped: u64,
+    /// Runs that a newer one has replaced and that are still there, as after a run that was cut off.
+    pub replaced: Vec<String>,
+}
+
+/// Looks at the lake and its results and says what is due. Hours for which `leave_out` holds are not.
+pub async fn plan(
+    lake: &Lake,
+    results: &Place,
+    span: Span,
+    wish: &Wish,
+    leave_out: impl Fn(Hour) -> bool,
+    stop: &CancellationToken,
+) -> Result<Plan, LakeError> {
+    let looking = async {
+        let (hours, combined) = tokio::join!(listing::totals(lake, span, stop), outputs::find(results));
+        Ok::<_, LakeError>((hours?, combined?))
+    };
+    let (hours, mut combined) = tokio::select! {
+        found = looking => found?,
+        () = stop.cancelled() => return Err(LakeError::Interrupted),
+    };
+    let mut plan = Plan::default();
+    for (hour, totals) in hours {
+        if leave_out(hour) {
+            continue;
+        }
+        let combined = combined.remove(&hour).unwrap_or_default();
+        match why(&totals, &combined, wish) {
+            Some(why) => plan.due.push(Due { totals, why, combined }),
+            None => {
+                plan.skipped += 1;
+                plan.replaced.extend(replaced(&combined));
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn why(totals: &Totals, combined: &Combined, wish: &Wish) -> Option<Why> {
+    let Some((_, run)) = combined.newest() else { return Some(Why::New) };
+    if !combined.is_of(totals.files, totals.fingerprint) {
+        return Some(Why::Changed);
+    }
+    if wish.again {
+        return Some(Why::Again);
+    }
+    let has_all = wish.formats.iter().all(|format| run.files.contains_key(&format.kind()));
+    (!has_all).then_some(Why::Format)
+}
+
+/// The files of runs that a newer, complete one has replaced, manifests last: what was cut off in between is found
+/// again.
+fn replaced(combined: &Combined) -> Vec<String> {
+    let complete = |stamp: &&Stamp| combined.runs.get(stamp).is_some_and(|run| run.sums.is_some());
+    let Some(newest) = combined.runs.keys().rev().find(complete) else { return Vec::new() };
+    let old = combined.runs.iter().filter(|(stamp, _)| *stamp < newest);
+    let mut keys: Vec<(bool, String)> = old
+        .flat_map(|(_, run)| run.files.iter())
+        .map(|(kind, key)| (*kind == Kind::Manifest, key.clone()))
+        .collect();
+    keys.sort();
+    keys.into_iter().map(|(_, key)| key).collect()
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Hours that were combined.
+    pub hours: Vec<Hour>,
+    /// What became of their rows.
+    pub counts: Counts,
+    /// The whole keys of the rows.
+    pub outputs: Vec<String>,
+    /// The whole keys of what lies beside them: lists of raw rows, quarantines.
+    pub beside: Vec<String>,
+    /// Hours that were not, and why.
+    pub failures: Vec<(Hour, LakeError)>,
+    /// Files that were listed and gone when they were read.
+    pub vanished: u64,
+    /// Files that are damaged: what could be read of them was.
+    pub damaged: Vec<String>,
+    /// Whether it stopped because the operator asked.
+    pub interrupted: bool,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What one hour came to.
+#[derive(Debug)]
+struct HourDone {
+    counts: Counts,
+    outputs: Vec<String>,
+    beside: Vec<String>,
+    vanished: u64,
+    damaged: Vec<String>,
+}
+
+/// What every hour of a run shares.
+#[derive(Debug)]
+struct Shared {
+    lake: Lake,
+    results: Place,
+    wish: Wish,
+    /// About how much of a Parquet group is gathered, in bytes.
+    group: usize,
+    /// Files that are read ahead.
+    ahead: usize,
+    progress: Progress,
+    stop: CancellationToken,
+}
+
+/// Combines what is due. A failure of one hour does not keep the others from being done.
+pub async fn run(
+    lake: &Lake,
+    results: &Place,
+    plan: Plan,
+    wish: &Wish,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Outcome {
+    let began = Instant::now();
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let at_once = (wish.memory / LEAST_FOR_AN_HOUR).clamp(1, cores).min(plan.due.len().max(1) as u64);
+    let for_one = wish.memory / at_once;
+    let shared = Arc::new(Shared {
+        lake: lake.clone(),
+        results: results.clone(),
+        wish: wish.clone(),
+        group: usize::try_from((for_one / 4).clamp(4 << 20, LARGEST_GROUP)).unwrap_or(usize::MAX),
+        ahead: usize::try_from((for_one / 4 / hour::WHOLE).clamp(1, 8)).unwrap_or(1),
+        progress: progress.clone(),
+        stop: stop.clone(),
+    });
+    let mut outcome = Outcome::default();
+    if let Err(error) = results.delete(&plan.replaced).await {
+        tracing::warn!(%error, "what was replaced is still there");
+    }
+    let mut waiting = plan.due.into_iter();
+    let mut under_way = JoinSet::new();
+    loop {
+        while (under_way.len() as u64) < at_once
+            && !stop.is_cancelled()
+            && let Some(due) = waiting.next()
+        {
+            under_way.spawn(one(Arc::clone(&shared), due));
+        }
+        let Some(ended) = under_way.join_next().await else { break };
+        let Ok((hour, done)) = ended else { continue };
+        match done {
+            Ok(done) => {
+                outcome.hours.push(hour);
+                outcome.counts.add(&done.counts);
+                outcome.outputs.extend(done.outputs);
+                outcome.beside.extend(done.beside);
+                outcome.vanished += done.vanished;
+                outcome.damaged.extend(done.damaged);
+            }
+            Err(LakeError::Interrupted) => outcome.interrupted = true,
+            Err(error) => outcome.failures.push((hour, error)),
+        }
+    }
+    outcome.interrupted |= stop.is_cancelled() && waiting.len() > 0;
+    tidy(&shared, &mut outcome).await;
+    outcome.hours.sort();
+    outcome.outputs.sort();
+    outcome.beside.sort();
+    outcome.failures.sort_by_key(|(hour, _)| *hour);
+    outcome.seconds = began.elapsed().as_secs_f64();
+    outcome
+}
+
+async fn one(shared: Arc<Shared>, due: Due) -> (Hour, Result<HourDone, LakeError>) {
+    let hour = due.totals.hour;
+    let name = hour.to_string();
+    let done = hour::combine(&shared, &due).await;
+    match &done {
+        Ok(done) => {
+            let Counts { files, rows_out, malformed, unwanted, duplicates, .. } = done.counts;
+            shared.progress.tell(
+                "hour",
+                &name,
+                Phase::Done,
+                format!("{rows_out} rows of {files} files; {malformed} malformed, {unwanted} unwanted, {duplicates} duplicates"),
+            );
+        }
+        Err(LakeError::Interrupted) => shared.progress.tell("hour", &name, Phase::Skipped, "stopped"),
+        Err(error) => shared.progress.tell("hour", &name, Phase::Failed, error.to_string()),
+    }
+    (hour, done)
+}
+
+/// Where another run was at the same hours at the same time, the newest result stays and the others go.
+async fn tidy(shared: &Shared, outcome: &mut Outcome) {
+    if outcome.hours.is_empty() {
+        return;
+    }
+    let tidying = async {
+        let combined: BTreeMap<Hour, Combined> = outputs::find(&shared.results).await?;
+        let ours = outcome.hours.iter().filter_map(|hour| combined.get(hour));
+        let old: Vec<String> = ours.flat_map(replaced).collect();
+        shared.results.delete(&old).await?;
+        Ok::<_, LakeError>(old)
+    };
+    match tidying.await {
+        Ok(old) => {
+            let gone: BTreeSet<String> = old.iter().map(|key| shared.results.full_key(key)).collect();
+            outcome.outputs.retain(|key| !gone.contains(key));
+            outcome.beside.retain(|key| !gone.contains(key));
+        }
+        // The next run finds them again.
+        Err(error) => tracing::warn!(%error, "earlier results are still there"),
+    }
+}
+
+/// The stamp of a run over an hour: later than those of all runs before it, even if clocks disagree.
+fn stamp(due: &Due, files: u64, now: Timestamp) -> Stamp {
+    let last = due.combined.runs.keys().map(|stamp| stamp.saved).max();
+    let saved = last.map_or(now.as_second(), |last| now.as_second().max(last.saturating_add(1)));
+    Stamp { hour: due.totals.hour, saved, files }
+}

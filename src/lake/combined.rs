@@ -1,0 +1,83 @@
+//! Combined hours as columns: only those that are asked for, from Parquet or CSV, wherever they lie.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use polars::prelude::{
+    AnyValue, CsvReadOptions, DataFrame, ParquetReader, PlSmallStr, PolarsError, SerReader,
+};
+
+use super::{LakeError, Place, outputs};
+
+/// How a file of rows is written, by its first bytes.
+fn is_parquet(content: &[u8]) -> bool {
+    content.starts_with(b"PAR1")
+}
+
+/// Reads these columns of a file of rows. Parquet gives typed columns, CSV text; empty fields of a CSV are nulls. A
+/// column that the file does not have is an error.
+pub async fn read(place: &Place, key: &str, columns: &[&str]) -> Result<DataFrame, LakeError> {
+    let content = place.get(key).await?;
+    let (file, columns) = (place.url(key), columns.iter().map(ToString::to_string).collect::<Vec<_>>());
+    // Unpacking takes longer than a task may hold its thread.
+    tokio::task::spawn_blocking(move || parse(content, &file, &columns)).await.map_err(|_| LakeError::Interrupted)?
+}
+
+/// The same of content that is there already.
+pub fn parse(content: Bytes, file: &str, columns: &[String]) -> Result<DataFrame, LakeError> {
+    let kind = if is_parquet(&content) { "Parquet" } else { "CSV" };
+    let read = if is_parquet(&content) { parquet(content, columns) } else { csv(content, columns) };
+    read.map_err(|error| LakeError::Unreadable { file: file.to_owned(), kind, why: error.to_string() })
+}
+
+fn parquet(content: Bytes, columns: &[String]) -> Result<DataFrame, PolarsError> {
+    ParquetReader::new(Cursor::new(content)).with_columns(Some(columns.to_vec())).finish()
+}
+
+fn csv(content: Bytes, columns: &[String]) -> Result<DataFrame, PolarsError> {
+    let wanted: Vec<PlSmallStr> = columns.iter().map(|name| PlSmallStr::from_str(name)).collect();
+    let read = CsvReadOptions::default()
+        .with_has_header(true)
+        // Text as it stands: what looks like a number need not be one.
+        .with_infer_schema_length(Some(0))
+        .with_columns(Some(wanted.into()))
+        .into_reader_with_file_handle(Cursor::new(content))
+        .finish()?;
+    // The reader keeps the file's order; asked for is another.
+    read.select(columns.iter().map(String::as_str))
+}
+
+/// The first rows of a Parquet file as text, with the names of its columns and how many rows it has.
+pub fn head(content: Bytes, file: &str, rows: usize) -> Result<Head, LakeError> {
+    let read = || {
+        let mut reader = ParquetReader::new(Cursor::new(content));
+        let all = reader.num_rows()?;
+        let table = reader.with_slice(Some((0, rows))).finish()?;
+        let names = table.get_column_names().iter().map(ToString::to_string).collect();
+        let cell = |column: &polars::prelude::Column, row: usize| match column.get(row) {
+            Ok(AnyValue::Null) | Err(_) => String::new(),
+            Ok(AnyValue::String(text)) => text.to_owned(),
+            Ok(AnyValue::StringOwned(text)) => text.to_string(),
+            Ok(other) => other.to_string(),
+        };
+        let rows = (0..table.height())
+            .map(|row| table.columns().iter().map(|column| cell(column, row)).collect())
+            .collect();
+        Ok((names, rows, all))
+    };
+    read().map_err(|error: PolarsError| LakeError::Unreadable {
+        file: file.to_owned(),
+        kind: "Parquet",
+        why: error.to_string(),
+    })
+}
+
+/// Names of columns, rows, and how many rows there are in all.
+pub type Head = (Vec<String>, Vec<Vec<String>>, usize);
+
+/// The newest rows of every combined hour in a place of results, in the order of the hours: their keys.
+pub async fn all_rows(results: &Place) -> Result<Vec<String>, LakeError> {
+    let hours = outputs::find(results).await?;
+    Ok(hours.values().filter_map(|hour| hour.newest()?.1.rows_key().cloned()).collect())
+}
+

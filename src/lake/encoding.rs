@@ -1,0 +1,233 @@
+//! How a file's bytes are packed, told by how they begin and not by the name, and how they are unpacked piece by
+//! piece: however much a piece unpacks to, only a little of it is held at once.
+
+use std::io::Write;
+
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    /// It is not.
+    Plain,
+    /// Gzip, of one or more members, as Firehose writes it.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+    /// Bzip2.
+    Bzip2,
+}
+
+impl Encoding {
+    /// By the first bytes of a file.
+    pub fn of(beginning: &[u8]) -> Self {
+        match beginning {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
+            _ => Self::Plain,
+        }
+    }
+
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+        }
+    }
+}
+
+/// What is packed is unpacked in steps of this size, so that what a step unpacks to stays small: gzip gives at most a
+/// thousand times as much.
+const STEP: usize = 16 << 10;
+
+/// Unpacks a file, piece by piece.
+pub struct Decoder(State);
+
+enum State {
+    /// The first piece says how.
+    Undecided,
+    Plain,
+    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+    Bzip2(Box<bzip2::write::MultiBzDecoder<Vec<u8>>>),
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.encoding().name())
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self(State::Undecided)
+    }
+}
+
+impl Decoder {
+    /// How the file turned out to be packed.
+    pub fn encoding(&self) -> Encoding {
+        match self.0 {
+            State::Undecided | State::Plain => Encoding::Plain,
+            State::Gzip(_) => Encoding::Gzip,
+            State::Zstd(_) => Encoding::Zstd,
+            State::Bzip2(_) => Encoding::Bzip2,
+        }
+    }
+
+    /// Unpacks one piece; what comes of it is given to `each` in order. The first piece must hold the file's first
+    /// bytes. The error is what is wrong with the packing; what came before it was given.
+    pub fn feed<E>(
+        &mut self,
+        piece: &[u8],
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Result<(), std::io::Error>, E> {
+        if let State::Undecided = self.0 {
+            match begin(piece) {
+                Ok(state) => self.0 = state,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if let State::Undecided | State::Plain = self.0 {
+            return each(piece).map(Ok);
+        }
+        for step in piece.chunks(STEP) {
+            let written = match &mut self.0 {
+                State::Gzip(decoder) => decoder.write_all(step),
+                State::Zstd(decoder) => decoder.write_all(step).and_then(|()| decoder.flush()),
+                State::Bzip2(decoder) => decoder.write_all(step),
+                State::Undecided | State::Plain => Ok(()),
+            };
+            // What was unpacked before the fault is as good as any.
+            self.give(&mut each)?;
+            if let Err(error) = written {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Ends it: gives what was still held back, and the error if the file is cut off.
+    pub fn finish<E>(
+        &mut self,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Result<(), std::io::Error>, E> {
+        let cut = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is cut off");
+        let ended = match &mut self.0 {
+            State::Undecided | State::Plain => Ok(()),
+            State::Gzip(decoder) => decoder.try_finish(),
+            State::Zstd(decoder) => decoder.flush(),
+            State::Bzip2(decoder) => decoder.try_finish().map(drop),
+        };
+        self.give(&mut each)?;
+        Ok(ended.map_err(|_| cut()))
+    }
+
+    fn give<E>(&mut self, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let unpacked = match &mut self.0 {
+            State::Undecided | State::Plain => return Ok(()),
+            State::Gzip(decoder) => decoder.get_mut(),
+            State::Zstd(decoder) => decoder.get_mut(),
+            State::Bzip2(decoder) => decoder.get_mut(),
+        };
+        if !unpacked.is_empty() {
+            each(unpacked)?;
+            unpacked.clear();
+        }
+        Ok(())
+    }
+}
+
+fn begin(piece: &[u8]) -> Result<State, std::io::Error> {
+    Ok(match Encoding::of(piece) {
+        Encoding::Plain => State::Plain,
+        Encoding::Gzip => State::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+        Encoding::Zstd => State::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new())?)),
+        Encoding::Bzip2 => State::Bzip2(Box::new(bzip2::write::MultiBzDecoder::new(Vec::new()))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn unpack(packed: &[u8], pieces: usize) -> (Vec<u8>, bool) {
+        let mut decoder = Decoder::default();
+        let mut all = Vec::new();
+        let mut good = true;
+        let mut each = |some: &[u8]| {
+            all.extend_from_slice(some);
+            Ok::<_, Infallible>(())
+        };
+        for piece in packed.chunks(pieces) {
+            let Ok(fed) = decoder.feed(piece, &mut each);
+            if fed.is_err() {
+                good = false;
+                break;
+            }
+        }
+        let Ok(ended) = decoder.finish(&mut each);
+        (all, good && ended.is_ok())
+    }
+
+    fn packings(text: &[u8]) -> [Vec<u8>; 4] {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text).expect("packed");
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(text).expect("packed");
+        [
+            text.to_vec(),
+            gzip.finish().expect("packed"),
+            zstd::encode_all(text, 1).expect("packed"),
+            bzip2.finish().expect("packed"),
+        ]
+    }
+
+    fn text() -> Vec<u8> {
+        (0..20_000_u32).flat_map(|number| format!("{number} orbit\n").into_bytes()).collect()
+    }
+
+    #[test]
+    fn every_packing_comes_back_whole_however_it_is_cut_into_pieces() {
+        for packed in packings(&text()) {
+            for pieces in [7, 1000, usize::MAX] {
+                let (all, good) = unpack(&packed, pieces);
+                assert!(good && all == text(), "{:?} in pieces of {pieces}", Encoding::of(&packed));
+            }
+        }
+    }
+
+    #[test]
+    fn members_that_follow_one_another_are_one_file() {
+        let [_, gzip, zstd, _] = packings(&text());
+        for packed in [[gzip.clone(), gzip].concat(), [zstd.clone(), zstd].concat()] {
+            let (all, good) = unpack(&packed, 1000);
+            assert!(good && all == [text(), text()].concat(), "{:?}", Encoding::of(&packed));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_gives_what_there_is_and_says_so() {
+        let [_, gzip, _, _] = packings(&text());
+        let (all, good) = unpack(gzip.get(..gzip.len() / 2).expect("half"), 1000);
+        assert!(!good && !all.is_empty() && text().starts_with(&all));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_noticed() {
+        for packed in packings(&text()).into_iter().skip(1) {
+            let mut rotten = packed.clone();
+            let middle = rotten.len() / 2;
+            if let Some(byte) = rotten.get_mut(middle) {
+                *byte ^= 0x10;
+            }
+            let (all, good) = unpack(&rotten, 1000);
+            assert!(!good || all != text(), "{:?}", Encoding::of(&packed));
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Finds the hours of a lake and what they hold, page by page as they come.
+//!
+//! From the root down, folder by folder, days apart and several at once; what the span leaves out is not looked into.
+//! A day is listed flat, which takes a request for each thousand files; a day that does not end within some pages is
+//! full, and its hours are listed beside one another. The newest come first. Dropping the receiver, or the token,
+//! ends it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::hours::{Folder, Span};
+use super::outputs::{Combined, Fingerprint};
+use super::place::{Depth, Entry, Page};
+use super::{Hour, Lake, LakeError};
+
+/// Folders that are listed at once.
+const AT_ONCE: usize = 12;
+/// Pages of one day after which its hours are listed apart.
+const FLAT_PAGES: usize = 3;
+/// Pages that may wait for the one who reads them.
+const WAITING: usize = 16;
+
+/// Something that a listing saw.
+#[derive(Debug)]
+pub enum Listed {
+    /// Folders of hours, which may be empty still.
+    Hours(Vec<Hour>),
+    /// Files of one hour, in order; there may be more to come.
+    Files {
+        /// The hour.
+        hour: Hour,
+        /// The folder that they are in.
+        folder: String,
+        /// The files.
+        files: Vec<Entry>,
+    },
+    /// This many pages are read, of those that are known to be needed.
+    Pages {
+        /// Folders that are read to their end.
+        done: usize,
+        /// Folders that are known.
+        known: usize,
+    },
+}
+
+/// What an hour holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// The hour.
+    pub hour: Hour,
+    /// The folder that its files are in; with a random part in the prefix, the first of several.
+    pub folder: String,
+    /// How many files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the newest of them was written.
+    pub newest: Timestamp,
+    /// Of the files.
+    pub fingerprint: Fingerprint,
+}
+
+impl Totals {
+    /// An hour that nothing is known of.
+    pub fn empty(hour: Hour, folder: String) -> Self {
+        let (newest, fingerprint) = (Timestamp::UNIX_EPOCH, Fingerprint::default());
+        Self { hour, folder, files: 0, bytes: 0, newest, fingerprint }
+    }
+
+    /// Takes one more file in.
+    pub fn add(&mut self, file: &Entry) {
+        self.files += 1;
+        self.bytes += file.bytes;
+        self.newest = self.newest.max(file.modified);
+        self.fingerprint.add(file);
+    }
+}
+
+/// An hour as it is shown: what it holds, and what has become of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct HourRow {
+    /// The hour.
+    pub hour: Hour,
+    /// The whole key of its folder.
+    pub prefix: String,
+    /// How many files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The key of the combined rows, if there are any.
+    pub combined: Option<String>,
+    /// Whether files changed or came since it was combined.
+    pub stale: bool,
+    /// How many rows were combined, where that is known.
+    pub rows: Option<u64>,
+}
+
+impl HourRow {
+    /// Puts together what is known of an hour.
+    pub fn new(lake: &Lake, results: &super::Place, totals: &Totals, combined: Option<&Combined>) -> Self {
+        let newest = combined.and_then(Combined::newest);
+        Self {
+            hour: totals.hour,
+            prefix: lake.place.full_key(&totals.folder),
+            files: totals.files,
+            bytes: totals.bytes,
+            combined: newest.and_then(|(_, run)| run.rows_key()).map(|key| results.full_key(key)),
+            stale: combined.is_some_and(|combined| {
+                combined.newest().is_some() && !combined.is_of(totals.files, totals.fingerprint)
+            }),
+            rows: newest.and_then(|(_, run)| run.sums).map(|sums| sums.rows),
+        }
+    }
+}
+
+/// Begins a listing; what it sees comes through the receiver, an error as the last.
+pub fn begin(lake: &Lake, span: Span, stop: &CancellationToken) -> mpsc::Receiver<Result<Listed, LakeError>> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let (lake, stop) = (lake.clone(), stop.clone());
+    tokio::spawn(async move {
+        let walk = Walk { lake, span, seen: sender.clone() };
+        let ended = tokio::select! {
+            ended = Arc::new(walk).run() => ended,
+            () = stop.cancelled() => Err(LakeError::Interrupted),
+            () = sender.closed() => Ok(()),
+        };
+        if let Err(error) = ended {
+            drop(sender.send(Err(error)).await);
+        }
+    });
+    receiver
+}
+
+/// The whole of it: every hour of the span that has files.
+pub async fn totals(
+    lake: &Lake,
+    span: Span,
+    stop: &CancellationToken,
+) -> Result<BTreeMap<Hour, Totals>, LakeError> {
+    let mut hours = BTreeMap::new();
+    let mut listing = begin(lake, span, stop);
+    while let Some(listed) = listing.recv().await {
+        if let Listed::Files { hour, folder, files } = listed? {
+            let totals = hours.entry(hour).or_insert_with(|| Totals::empty(hour, folder));
+            files.iter().for_each(|file| totals.add(file));
+        }
+    }
+    Ok(hours)
+}
+
+/// Every file of one hour, in the order of their keys.
+pub async fn files(lake: &Lake, hour: Hour, stop: &CancellationToken) -> Result<Vec<Entry>, LakeError> {
+    let mut all = Vec::new();
+    if let Some(folder) = lake.layout.folder_of(hour) {
+        let mut pages = lake.place.list(&folder, Depth::All);
+        loop {
+            let page = tokio::select! {
+                page = pages.next() => page?,
+                () = stop.cancelled() => return Err(LakeError::Interrupted),
+            };
+            let Some(page) = page else { break };
+            all.extend(page.files);
+        }
+    } else {
+        let mut listing = begin(lake, Span::only(hour), stop);
+        while let Some(listed) = listing.recv().await {
+            if let Listed::Files { files, .. } = listed? {
+                all.extend(files);
+            }
+        }
+    }
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(all)
+}
+
+struct Walk {
+    lake: Lake,
+    span: Span,
+    seen: mpsc::Sender<Result<Listed, LakeError>>,
+}
+
+/// One listing that is to be made.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Task {
+    folder: String,
+    flat: bool,
+    after: Option<String>,
+}
+
+impl Walk {
+    async fn run(self: Arc<Self>) -> Result<(), LakeError> {
+        let root = self.lake.layout.root().to_owned();
+        // The last key is taken first: years, days and hours come newest first.
+        let mut waiting = vec![Task { folder: root, flat: false, after: None }];
+        let mut under_way = FuturesUnordered::new();
+        let (mut done, mut known) = (0, 1);
+        loop {
+            while under_way.len() < AT_ONCE
+                && let Some(task) = waiting.pop()
+            {
+                under_way.push(tokio::spawn(Arc::clone(&self).list(task)));
+            }
+            let Some(more) = under_way.next().await else { return Ok(()) };
+            let more = more.map_err(|_| LakeError::Interrupted)??;
+            (done, known) = (done + 1, known + more.len());
+            waiting.extend(more);
+            waiting.sort();
+            self.tell(Listed::Pages { done, known }).await;
+        }
+    }
+
+    async fn tell(&self, listed: Listed) {
+        // Whoever listened has gone: the listing ends by itself then.
+        drop(self.seen.send(Ok(listed)).await);
+    }
+
+    async fn list(self: Arc<Self>, task: Task) -> Result<Vec<Task>, LakeError> {
+        let depth = if task.flat { Depth::All } else { Depth::Folder };
+        let whole_hour = matches!(self.lake.layout.folder(&task.folder, &self.span), Folder::Hour(_));
+        let mut pages = self.lake.place.list_after(&task.folder, depth, task.after.as_deref());
+        let mut more = Vec::new();
+        let mut read = 0;
+        while let Some(page) = pages.next().await? {
+            if self.seen.is_closed() {
+                return Ok(Vec::new());
+            }
+            read += 1;
+            more.extend(self.below(&page, task.after.as_deref()).await);
+            let last = page.files.last().map(|file| file.key.clone());
+            self.tell_files(page.files).await;
+            if task.flat && !whole_hour && read >= FLAT_PAGES && !self.lake.place.is_local() {
+                // A full day: the hour that the listing stands in is read on, the later ones beside it.
+                let Some(last) = last else { continue };
+                let Some((_, used)) = self.lake.layout.hour_of(&last) else { continue };
+                let hour = last.get(..used).unwrap_or_default().to_owned();
+                more.push(Task { folder: task.folder.clone(), flat: false, after: Some(hour.clone()) });
+                more.push(Task { folder: hour, flat: true, after: Some(last) });
+                break;
+            }
+        }
+        Ok(more)
+    }
+
+    /// What is to be listed of the folders of a page.
+    async fn below(&self, page: &Page, after: Option<&str>) -> Vec<Task> {
+        let mut hours = Vec::new();
+        let mut tasks = Vec::new();
+        for folder in &page.folders {
+            // A folder that a listing began after is listed again by S3 for what else is in it.
+            if after.is_some_and(|after| folder.as_str() <= after) {
+                continue;
+            }
+            let flat = match self.lake.layout.folder(folder, &self.span) {
+                Folder::Other => continue,
+                Folder::Above => false,
+                Folder::Day => true,
+                Folder::Hour(hour) => {
+                    hours.push(hour);
+                    true
+                }
+            };
+            tasks.push(Task { folder: folder.clone(), flat, after: None });
+        }
+        if !hours.is_empty() {
+            self.tell(Listed::Hours(hours)).await;
+        }
+        tasks
+    }
+
+    async fn tell_files(&self, files: Vec<Entry>) {
+        let mut hours: Vec<(Hour, String, Vec<Entry>)> = Vec::new();
+        for file in files {
+            let Some((hour, used)) = self.lake.layout.hour_of(&file.key) else { continue };
+            if !self.span.holds(hour) || is_hidden(&file) {
+                continue;
+            }
+            let folder = file.key.get(..used).unwrap_or_default();
+            match hours.last_mut() {
+                Some((last, in_folder, files)) if *last == hour && in_folder == folder => files.push(file),
+                _ => hours.push((hour, folder.to_owned(), vec![file])),
+            }
+        }
+        for (hour, folder, files) in hours {
+            self.tell(Listed::Files { hour, folder, files }).await;
+        }
+    }
+}
+
+/// Names that programs give to what is not data.
+fn is_hidden(file: &Entry) -> bool {
+    file.name().starts_with(['.', '_'])
+}

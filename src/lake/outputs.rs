@@ -1,0 +1,291 @@
+//! Combined hours, and what their names say.
+//!
+//! An hour's files lie beside the years of the lake: `csvs/tweets_<files>_hc<YYYYMMDDHH>_s<YYYYMMDDHHMMSS>.csv`
+//! (how many files were read, the hour, when it was combined) with `csvs/tweets_metadata_…` beside it, as the
+//! predecessor named them; `parquet/` holds the same in columns, `quarantine/` the records that are malformed, and
+//! `manifests/` a JSON for each combined hour that names its source files. A manifest's name also holds how many rows
+//! there are and the [`Fingerprint`] of the sources: so one listing tells, without opening anything, which hours are
+//! combined and which have changed since.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::place::Entry;
+use super::{Hour, LakeError, Place};
+
+/// What names of combined hours begin with.
+const START: &str = "tweets_";
+
+/// The kinds of file that combining makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The rows, as Parquet.
+    Parquet,
+    /// The rows, as CSV.
+    Csv,
+    /// A row for each raw row, as CSV.
+    Metadata,
+    /// A row for each raw row, as Parquet.
+    MetadataParquet,
+    /// Malformed records, as JSON lines.
+    Quarantine,
+    /// What was read and what came of it, as JSON.
+    Manifest,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::Parquet, Self::Csv, Self::Metadata, Self::MetadataParquet, Self::Quarantine, Self::Manifest];
+
+    /// The folder, what names begin with, and what they end with.
+    fn shape(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Parquet => ("parquet/", "tweets_", ".parquet"),
+            Self::Csv => ("csvs/", "tweets_", ".csv"),
+            Self::Metadata => ("csvs/", "tweets_metadata_", ".csv"),
+            Self::MetadataParquet => ("parquet/", "tweets_metadata_", ".parquet"),
+            Self::Quarantine => ("quarantine/", "tweets_", ".jsonl"),
+            Self::Manifest => ("manifests/", "tweets_", ".json"),
+        }
+    }
+}
+
+/// The folders that hold combined hours.
+pub const FOLDERS: [&str; 4] = ["csvs/", "parquet/", "quarantine/", "manifests/"];
+
+/// A sum over an hour's source files that changes when any of them does. The order of the files does not matter, so
+/// that it can be taken while a listing comes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Takes one more file in. The key's own name counts, not where the lake lies.
+    pub fn add(&mut self, file: &Entry) {
+        let mut hash = Fnv::new();
+        hash.write(file.name().as_bytes());
+        hash.write(&[0]);
+        hash.write(file.etag.as_bytes());
+        hash.write(&file.bytes.to_le_bytes());
+        self.0 = self.0.wrapping_add(hash.mixed());
+    }
+}
+
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// FNV-1a with a finishing mix: the same on every machine and in every version, which names in a bucket need.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn mixed(self) -> u64 {
+        let one = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let two = (one ^ (one >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        two ^ (two >> 31)
+    }
+}
+
+/// What the names of one run over one hour have in common. Ordered by when the run was: the newest is what counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// The hour.
+    pub hour: Hour,
+    /// When it was combined, in seconds since 1970.
+    pub saved: i64,
+    /// How many source files were read.
+    pub files: u64,
+}
+
+/// What a manifest's name adds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sums {
+    /// Rows that came out.
+    pub rows: u64,
+    /// Of the source files.
+    pub fingerprint: Fingerprint,
+}
+
+impl Stamp {
+    fn written(&self) -> String {
+        let saved = Timestamp::from_second(self.saved).unwrap_or_default();
+        format!("{}_hc{}_s{}", self.files, self.hour.compact(), saved.strftime("%Y%m%d%H%M%S"))
+    }
+
+    /// The key of a file of this run, relative to the results' place.
+    pub fn key(&self, kind: Kind) -> String {
+        let (folder, start, end) = kind.shape();
+        format!("{folder}{start}{}{end}", self.written())
+    }
+
+    /// The key of this run's manifest.
+    pub fn manifest_key(&self, sums: &Sums) -> String {
+        let (folder, start, end) = Kind::Manifest.shape();
+        format!("{folder}{start}{}_r{}_f{}{end}", self.written(), sums.rows, sums.fingerprint)
+    }
+
+    /// What a key says, if it is one of a combined hour.
+    pub fn read(key: &str) -> Option<(Kind, Self, Option<Sums>)> {
+        // Longer beginnings first: every metadata name also begins as a plain one does.
+        let kinds = [Kind::Metadata, Kind::MetadataParquet, Kind::Parquet, Kind::Csv, Kind::Quarantine, Kind::Manifest];
+        kinds.into_iter().find_map(|kind| {
+            let (folder, start, end) = kind.shape();
+            let middle = key.strip_prefix(folder)?.strip_prefix(start)?.strip_suffix(end)?;
+            let mut parts = middle.split('_');
+            let files = parts.next()?.parse().ok()?;
+            let hour = Hour::from_compact(parts.next()?.strip_prefix("hc")?)?;
+            let saved = saved(parts.next()?.strip_prefix('s')?)?;
+            let sums = match (parts.next(), parts.next()) {
+                (Some(rows), Some(print)) if kind == Kind::Manifest => Some(Sums {
+                    rows: rows.strip_prefix('r')?.parse().ok()?,
+                    fingerprint: Fingerprint(u64::from_str_radix(print.strip_prefix('f')?, 16).ok()?),
+                }),
+                (None, None) => None,
+                _ => return None,
+            };
+            parts.next().is_none().then_some((kind, Self { hour, saved, files }, sums))
+        })
+    }
+}
+
+fn saved(digits: &str) -> Option<i64> {
+    if digits.len() != 14 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (day, time) = digits.split_at(10);
+    let hour = Hour::from_compact(day)?;
+    let minute: i64 = time.get(..2)?.parse().ok()?;
+    let second: i64 = time.get(2..)?.parse().ok()?;
+    (minute < 60 && second < 61).then(|| hour.begins().as_second() + minute * 60 + second)
+}
+
+/// What there is of one combined hour.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Combined {
+    /// Every run's files, oldest run first. There is more than one run only until the newer one has tidied up.
+    pub runs: BTreeMap<Stamp, Run>,
+}
+
+/// The files of one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Run {
+    /// Their keys, by kind.
+    pub files: BTreeMap<Kind, String>,
+    /// What the manifest's name says; a run of the predecessor has none, nor has one that was cut off.
+    pub sums: Option<Sums>,
+}
+
+impl Run {
+    /// The key of the rows: Parquet if there is one.
+    pub fn rows_key(&self) -> Option<&String> {
+        self.files.get(&Kind::Parquet).or_else(|| self.files.get(&Kind::Csv))
+    }
+}
+
+impl Combined {
+    /// The newest run that has rows, and what its names say.
+    pub fn newest(&self) -> Option<(&Stamp, &Run)> {
+        self.runs.iter().rev().find(|(_, run)| run.rows_key().is_some())
+    }
+
+    /// Whether the newest run is of exactly these sources. Of the predecessor's, only the number of files is known.
+    pub fn is_of(&self, files: u64, fingerprint: Fingerprint) -> bool {
+        self.newest().is_some_and(|(stamp, run)| match run.sums {
+            Some(sums) => sums.fingerprint == fingerprint && stamp.files == files,
+            None => stamp.files == files,
+        })
+    }
+}
+
+/// Finds every combined hour in a place of results.
+pub async fn find(results: &Place) -> Result<BTreeMap<Hour, Combined>, LakeError> {
+    let mut hours: BTreeMap<Hour, Combined> = BTreeMap::new();
+    for folder in FOLDERS {
+        let mut pages = results.list(folder, super::place::Depth::Folder);
+        while let Some(page) = pages.next().await? {
+            for file in page.files {
+                if let Some((kind, stamp, sums)) = Stamp::read(&file.key) {
+                    let run = hours.entry(stamp.hour).or_default().runs.entry(stamp).or_default();
+                    run.sums = run.sums.or(sums);
+                    run.files.insert(kind, file.key);
+                }
+            }
+        }
+    }
+    Ok(hours)
+}
+
+/// The same for one hour. Names do not begin with the hour, so that this is the same listing.
+pub async fn find_hour(results: &Place, hour: Hour) -> Result<Combined, LakeError> {
+    Ok(find(results).await?.remove(&hour).unwrap_or_default())
+}
+
+/// Whether a key looks like rows of a combined hour, whoever made it.
+pub fn is_rows(key: &str) -> bool {
+    matches!(Stamp::read(key), Some((Kind::Csv | Kind::Parquet, ..))) && key.contains(START)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp() -> Stamp {
+        Stamp { hour: "2021-12-30T17".parse().expect("an hour"), saved: 1_640_973_618, files: 58 }
+    }
+
+    fn file(key: &str, etag: &str) -> Entry {
+        Entry { key: key.into(), bytes: 1, etag: etag.into(), modified: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn names_are_the_predecessors() {
+        assert_eq!(stamp().key(Kind::Csv), "csvs/tweets_58_hc2021123017_s20211231180018.csv");
+        assert_eq!(stamp().key(Kind::Metadata), "csvs/tweets_metadata_58_hc2021123017_s20211231180018.csv");
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for kind in [Kind::Parquet, Kind::Csv, Kind::Metadata, Kind::MetadataParquet, Kind::Quarantine] {
+            assert_eq!(Stamp::read(&stamp().key(kind)), Some((kind, stamp(), None)));
+        }
+        let sums = Sums { rows: 3702, fingerprint: Fingerprint(0xdead_beef) };
+        assert_eq!(Stamp::read(&stamp().manifest_key(&sums)), Some((Kind::Manifest, stamp(), Some(sums))));
+        for key in ["csvs/tweets_x_hc2021123017_s20211231180018.csv", "csvs/notes.csv", "csvs/tweets_1_hc20211230_s1.csv"] {
+            assert_eq!(Stamp::read(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_files_and_not_of_their_order() {
+        let print = |files: &[Entry]| {
+            let mut print = Fingerprint::default();
+            files.iter().for_each(|file| print.add(file));
+            print
+        };
+        let (one, two) = (file("a/1", "x"), file("a/2", "y"));
+        assert_eq!(print(&[one.clone(), two.clone()]), print(&[two.clone(), one.clone()]));
+        assert_ne!(print(&[one.clone(), two.clone()]), print(&[one.clone(), file("a/2", "z")]));
+        assert_ne!(print(std::slice::from_ref(&one)), print(&[one, two]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_key_makes_reading_panic(key: String) {
+            drop(Stamp::read(&key));
+            drop(Stamp::read(&format!("csvs/tweets_{key}.csv")));
+        }
+    }
+}
