@@ -88,9 +88,7 @@ impl CliError {
     fn exit(&self) -> Exit {
         match self {
             Self::Settings(_) | Self::Usage(_) | Self::Cloud(CloudError::NoRegion) => Exit::Usage,
-            Self::Lake(LakeError::NotAnAddress(_) | LakeError::NotAnHour(_) | LakeError::BadLayout { .. } | LakeError::NoColumn(_)) => {
-                Exit::Usage
-            }
+            Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted) | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
             _ => Exit::Failed,
         }

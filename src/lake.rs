@@ -24,7 +24,7 @@ pub mod place;
 pub mod preview;
 mod raw_rows;
 pub mod record;
-pub mod rows;
+mod rows;
 mod times;
 pub mod unwanted;
 
@@ -113,7 +113,9 @@ pub enum LakeError {
         source: std::io::Error,
     },
     /// Reading broke off, again and again.
-    #[error("reading {0} broke off, and did so again each time: check the network and run the same command again")]
+    #[error(
+        "reading {0} broke off, and did so again each time: check the network and run the same command again"
+    )]
     BrokenOff(String),
     /// S3 kept an object.
     #[error("{key} could not be deleted: {why}")]
@@ -155,6 +157,14 @@ pub enum LakeError {
 impl LakeError {
     pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { what, path: path.display().to_string(), source }
+    }
+
+    /// Whether it is about what was written on the command line or in the settings.
+    pub fn is_of_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotAnAddress(_) | Self::NotAnHour(_) | Self::BadLayout { .. } | Self::NoColumn(_)
+        )
     }
 
     /// Whether the thing that was asked for is not there.

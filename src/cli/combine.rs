@@ -46,7 +46,7 @@ pub(super) struct Combine {
     /// Append to the text what was taken out of it
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     append: Vec<Append>,
-    /// Where the hours are: a folder, or s3://bucket/prefix
+    /// Where the hours are: a folder, or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
     /// Where the results go, if not beside the hours
@@ -211,7 +211,13 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
     } else {
         for due in &plan.due {
             let totals = &due.totals;
-            answer!("{}  {:>6} files  {:>9}  {}", totals.hour, totals.files, bytes(totals.bytes), due.why.words());
+            answer!(
+                "{}  {:>6} files  {:>9}  {}",
+                totals.hour,
+                totals.files,
+                bytes(totals.bytes),
+                due.why.words()
+            );
         }
         answer!("{} hours to combine, {} as they should be", plan.due.len(), plan.skipped);
     }
@@ -255,7 +261,11 @@ fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
         );
     }
     if outcome.vanished > 0 {
-        talk!("{} {} files were listed and gone when they were read", style::warn("hydrant:"), outcome.vanished);
+        talk!(
+            "{} {} files were listed and gone when they were read",
+            style::warn("hydrant:"),
+            outcome.vanished
+        );
     }
     for damage in &outcome.damaged {
         talk!("{} damaged: {}; what could be read is combined", style::bad("hydrant:"), style::safe(damage));
@@ -293,7 +303,8 @@ async fn watch(
             Ok(plan) => {
                 context.refuse_if_readonly(plan.due.len())?;
                 let skipped = plan.skipped;
-                let outcome = combine::run(lake, results, plan, &wish, &progress(context), &context.stop).await;
+                let outcome =
+                    combine::run(lake, results, plan, &wish, &progress(context), &context.stop).await;
                 end(context, &outcome, skipped);
                 // Whatever was asked for again has been done once.
                 wish.again = false;

@@ -18,7 +18,9 @@ use crate::stack::graph::Kind;
 
 /// Browse the lake: hourly folders and their files
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hydrant lake hours --since 2026-11-22\n  hydrant lake cat datasets/twitter/kinesis-demo/2026/11/22/18/… | head")]
+#[command(
+    after_help = "Examples:\n  hydrant lake hours --since 2026-11-22\n  hydrant lake cat datasets/twitter/kinesis-demo/2026/11/22/18/… | head"
+)]
 pub(super) struct LakeCommand {
     #[command(subcommand)]
     what: What,
@@ -45,7 +47,7 @@ struct Hours {
     /// Last hour or day, included
     #[arg(long, value_name = "HOUR")]
     until: Option<String>,
-    /// Another lake: a folder, or s3://bucket/prefix
+    /// Another lake: a folder, or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
     /// Where its combined hours are, if not beside the hours
@@ -62,30 +64,34 @@ struct Ls {
     /// All the way down, not to the next slash
     #[arg(short, long)]
     recursive: bool,
-    /// Another place: a folder, or s3://bucket/prefix
+    /// Another place: a folder, or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  hydrant lake cat s3://bucket/key.gz\n  hydrant lake cat ./local-file.zst")]
+#[command(
+    after_help = "Examples:\n  hydrant lake cat s3://bucket/key.gz\n  hydrant lake cat ./local-file.zst"
+)]
 struct Cat {
     /// A key in the lake's bucket, an s3:// address, or a path that begins with `/` or `.`
     key: String,
-    /// Another place: a folder, or s3://bucket/prefix
+    /// Another place: a folder, or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hydrant lake get datasets/…/csvs/tweets_58_hc2026112218_s20261122190501.csv --to out.csv")]
+#[command(
+    after_help = "Example: hydrant lake get datasets/…/csvs/tweets_58_hc2026112218_s20261122190501.csv --to out.csv"
+)]
 struct Get {
     /// A key in the lake's bucket, or an s3:// address
     key: String,
     /// The file to write, or the folder; the key's last part in this folder if not given
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-    /// Another place: a folder, or s3://bucket/prefix
+    /// Another place: a folder, or `s3://bucket/prefix`
     #[arg(long, value_name = "PLACE")]
     from: Option<String>,
 }
@@ -275,13 +281,11 @@ impl Cat {
                 Err(_) => return Ok(Exit::Done),
             }
         }
-        match decoder.finish(&mut write) {
-            Ok(Err(fault)) => Err(broken(&decoder, fault).into()),
-            _ => {
-                drop(out.flush());
-                Ok(Exit::Done)
-            }
+        if let Ok(Err(fault)) = decoder.finish(&mut write) {
+            return Err(broken(&decoder, fault).into());
         }
+        drop(out.flush());
+        Ok(Exit::Done)
     }
 }
 

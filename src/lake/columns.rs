@@ -109,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_column_that_there_is_not_is_named() {
-        assert_eq!(chosen(&["text".into(), "id".into(), "text".into()]).expect("columns"), [Column::Text, Column::Id]);
+        assert_eq!(
+            chosen(&["text".into(), "id".into(), "text".into()]).expect("columns"),
+            [Column::Text, Column::Id]
+        );
         assert_eq!(chosen(&["txet".into()]).expect_err("none").to_string(), "there is no column `txet`");
     }
 }

@@ -164,12 +164,11 @@ pub async fn plan(
             continue;
         }
         let combined = combined.remove(&hour).unwrap_or_default();
-        match why(&totals, &combined, wish) {
-            Some(why) => plan.due.push(Due { totals, why, combined }),
-            None => {
-                plan.skipped += 1;
-                plan.replaced.extend(replaced(&combined));
-            }
+        if let Some(why) = why(&totals, &combined, wish) {
+            plan.due.push(Due { totals, why, combined });
+        } else {
+            plan.skipped += 1;
+            plan.replaced.extend(replaced(&combined));
         }
     }
     Ok(plan)

@@ -20,7 +20,9 @@ pub async fn read(place: &Place, key: &str, columns: &[&str]) -> Result<DataFram
     let content = place.get(key).await?;
     let (file, columns) = (place.url(key), columns.iter().map(ToString::to_string).collect::<Vec<_>>());
     // Unpacking takes longer than a task may hold its thread.
-    tokio::task::spawn_blocking(move || parse(content, &file, &columns)).await.map_err(|_| LakeError::Interrupted)?
+    tokio::task::spawn_blocking(move || parse(content, &file, &columns))
+        .await
+        .map_err(|_| LakeError::Interrupted)?
 }
 
 /// The same of content that is there already.
@@ -80,4 +82,3 @@ pub async fn all_rows(results: &Place) -> Result<Vec<String>, LakeError> {
     let hours = outputs::find(results).await?;
     Ok(hours.values().filter_map(|hour| hour.newest()?.1.rows_key().cloned()).collect())
 }
-

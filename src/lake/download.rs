@@ -1,6 +1,6 @@
 //! Brings a file here. What was cut off goes on where it stopped, unless the file is another one by then.
 //!
-//! The bytes gather in a hidden file whose name holds the source's ETag, beside where they belong; whole, it takes its
+//! The bytes gather in a hidden file whose name holds the source's `ETag`, beside where they belong; whole, it takes its
 //! name.
 
 use std::path::{Path, PathBuf};

@@ -52,7 +52,7 @@ enum State {
     Plain,
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
     Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
-    Bzip2(Box<bzip2::write::MultiBzDecoder<Vec<u8>>>),
+    Bzip2(Box<bzip2::write::BzDecoder<Vec<u8>>>),
 }
 
 impl std::fmt::Debug for Decoder {
@@ -98,7 +98,7 @@ impl Decoder {
             let written = match &mut self.0 {
                 State::Gzip(decoder) => decoder.write_all(step),
                 State::Zstd(decoder) => decoder.write_all(step).and_then(|()| decoder.flush()),
-                State::Bzip2(decoder) => decoder.write_all(step),
+                State::Bzip2(decoder) => write_streams(decoder, step),
                 State::Undecided | State::Plain => Ok(()),
             };
             // What was unpacked before the fault is as good as any.
@@ -120,7 +120,7 @@ impl Decoder {
             State::Undecided | State::Plain => Ok(()),
             State::Gzip(decoder) => decoder.try_finish(),
             State::Zstd(decoder) => decoder.flush(),
-            State::Bzip2(decoder) => decoder.try_finish().map(drop),
+            State::Bzip2(decoder) => decoder.try_finish(),
         };
         self.give(&mut each)?;
         Ok(ended.map_err(|_| cut()))
@@ -146,8 +146,29 @@ fn begin(piece: &[u8]) -> Result<State, std::io::Error> {
         Encoding::Plain => State::Plain,
         Encoding::Gzip => State::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
         Encoding::Zstd => State::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new())?)),
-        Encoding::Bzip2 => State::Bzip2(Box::new(bzip2::write::MultiBzDecoder::new(Vec::new()))),
+        Encoding::Bzip2 => State::Bzip2(Box::new(bzip2::write::BzDecoder::new(Vec::new()))),
     })
+}
+
+/// Writes to a bzip2 decoder; where one stream ends and more follows, another begins, as packers that work in
+/// parallel leave it.
+fn write_streams(decoder: &mut bzip2::write::BzDecoder<Vec<u8>>, mut packed: &[u8]) -> std::io::Result<()> {
+    while !packed.is_empty() {
+        let taken = decoder.write(packed)?;
+        packed = packed.get(taken..).unwrap_or_default();
+        if taken == 0 {
+            // The end of a stream takes nothing more.
+            decoder.try_finish()?;
+            let unpacked = std::mem::take(decoder.get_mut());
+            *decoder = bzip2::write::BzDecoder::new(unpacked);
+            let taken = decoder.write(packed)?;
+            if taken == 0 {
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
+            packed = packed.get(taken..).unwrap_or_default();
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -204,8 +225,8 @@ mod tests {
 
     #[test]
     fn members_that_follow_one_another_are_one_file() {
-        let [_, gzip, zstd, _] = packings(&text());
-        for packed in [[gzip.clone(), gzip].concat(), [zstd.clone(), zstd].concat()] {
+        let [_, gzip, zstd, bzip2] = packings(&text());
+        for packed in [gzip, zstd, bzip2].map(|packed| [packed.clone(), packed].concat()) {
             let (all, good) = unpack(&packed, 1000);
             assert!(good && all == [text(), text()].concat(), "{:?}", Encoding::of(&packed));
         }

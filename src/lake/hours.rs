@@ -4,7 +4,7 @@
 //! a pattern as Java's formatter does (`yyyy`, `MM`, `dd`, `HH`, text in single quotes), and other expressions stand
 //! for anything. A prefix without a timestamp gets the usual folders behind it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use jiff::civil::Date;
@@ -71,7 +71,8 @@ impl Hour {
         if digits.len() != 10 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<i16>().ok());
+        let part =
+            |range: std::ops::Range<usize>| digits.get(range).and_then(|part| part.parse::<i16>().ok());
         let small = |range| part(range).and_then(|part| i8::try_from(part).ok());
         Self::at(part(0..4)?, small(4..6)?, small(6..8)?, small(8..10)?)
     }
@@ -119,7 +120,8 @@ impl Span {
     pub fn parse(since: Option<&str>, until: Option<&str>) -> Result<Self, LakeError> {
         let end = |written: Option<&str>, hour: &str| {
             let Some(written) = written else { return Ok(None) };
-            let is_day = written.parse::<Date>().is_ok() && !written.contains(['T', 't', ' ']) && written.len() != 13;
+            let is_day =
+                written.parse::<Date>().is_ok() && !written.contains(['T', 't', ' ']) && written.len() != 13;
             let whole = if is_day { format!("{written}T{hour}") } else { written.to_owned() };
             whole.parse().map(Some).map_err(|_| LakeError::NotAnHour(written.to_owned()))
         };
@@ -211,12 +213,16 @@ impl Layout {
         let mut rest = prefix;
         let mut has_time = false;
         while let Some((text, after)) = rest.split_once("!{") {
-            let (expression, after) = after.split_once('}').ok_or_else(|| bad("a `!{` is not closed by `}`"))?;
+            let (expression, after) =
+                after.split_once('}').ok_or_else(|| bad("a `!{` is not closed by `}`"))?;
             pieces.push(Piece::Text(text.to_owned()));
             match expression.split_once(':') {
                 Some(("timestamp", pattern)) => {
                     has_time = true;
-                    pieces.extend(timestamp(pattern).ok_or_else(|| bad("its timestamp is not one that hydrant reads"))?);
+                    pieces.extend(
+                        timestamp(pattern)
+                            .ok_or_else(|| bad("its timestamp is not one that hydrant reads"))?,
+                    );
                 }
                 _ => pieces.push(Piece::Anything),
             }
@@ -256,7 +262,7 @@ impl Layout {
         // What stands behind the last slash begins the files' own names.
         levels.pop();
         let mut root = String::new();
-        while let Some([Piece::Text(name)] | []) = levels.first().map(Vec::as_slice) {
+        while let Some([Piece::Text(_)] | []) = levels.first().map(Vec::as_slice) {
             if let [Piece::Text(name)] = levels.remove(0).as_slice() {
                 root.push_str(name);
             }
@@ -299,7 +305,10 @@ impl Layout {
         match known.hour() {
             Some(hour) if levels.len() == 0 => Folder::Hour(hour),
             _ if levels.len() == 0 => Folder::Other,
-            _ if known.day.is_some() && !lacks(&Piece::Day) && !levels.clone().flatten().any(|p| *p == Piece::Anything) => {
+            _ if known.day.is_some()
+                && !lacks(&Piece::Day)
+                && !levels.clone().flatten().any(|p| *p == Piece::Anything) =>
+            {
                 Folder::Day
             }
             _ => Folder::Above,
@@ -328,14 +337,15 @@ impl Layout {
     pub fn folder_of(&self, hour: Hour) -> Option<String> {
         let at = hour.civil();
         let mut folder = self.root.clone();
-        for piece in self.levels.iter().flat_map(|level| level.iter().map(Some).chain(std::iter::once(None))) {
+        for piece in self.levels.iter().flat_map(|level| level.iter().map(Some).chain(std::iter::once(None)))
+        {
             match piece {
                 None => folder.push('/'),
                 Some(Piece::Text(text)) => folder.push_str(text),
-                Some(Piece::Year) => folder.push_str(&format!("{:04}", at.year())),
-                Some(Piece::Month) => folder.push_str(&format!("{:02}", at.month())),
-                Some(Piece::Day) => folder.push_str(&format!("{:02}", at.day())),
-                Some(Piece::Hour) => folder.push_str(&format!("{:02}", at.hour())),
+                Some(Piece::Year) => write!(folder, "{:04}", at.year()).ok()?,
+                Some(Piece::Month) => write!(folder, "{:02}", at.month()).ok()?,
+                Some(Piece::Day) => write!(folder, "{:02}", at.day()).ok()?,
+                Some(Piece::Hour) => write!(folder, "{:02}", at.hour()).ok()?,
                 Some(Piece::Digits | Piece::Anything) => return None,
             }
         }
@@ -461,7 +471,11 @@ mod tests {
     fn every_prefix_that_firehose_takes_leads_to_its_hours() {
         let file = "/stream-1-2026-11-22-18-05-00-uuid";
         for (prefix, root, folder) in [
-            ("datasets/twitter/kinesis-demo/", "datasets/twitter/kinesis-demo/", "datasets/twitter/kinesis-demo/2026/11/22/18"),
+            (
+                "datasets/twitter/kinesis-demo/",
+                "datasets/twitter/kinesis-demo/",
+                "datasets/twitter/kinesis-demo/2026/11/22/18",
+            ),
             ("", "", "2026/11/22/18"),
             ("lake/!{timestamp:yyyy/MM/dd/HH}/", "lake/", "lake/2026/11/22/18"),
             (
@@ -481,14 +495,24 @@ mod tests {
                 Some((hour("2026-11-22T18"), folder.len() + 1)),
                 "{prefix}"
             );
-            assert_eq!(layout.folder(&format!("{folder}/"), &Span::default()), Folder::Hour(hour("2026-11-22T18")));
+            assert_eq!(
+                layout.folder(&format!("{folder}/"), &Span::default()),
+                Folder::Hour(hour("2026-11-22T18"))
+            );
         }
     }
 
     #[test]
     fn what_lies_beside_the_years_is_no_hour() {
         let layout = Layout::new("p/").expect("a layout");
-        for key in ["p/csvs/tweets_1.csv", "p/2026/11/22/18", "p/2026/11/22/18/", "p/2026/13/01/00/x", "q/2026/11/22/18/x", "p/2026/02/30/00/x"] {
+        for key in [
+            "p/csvs/tweets_1.csv",
+            "p/2026/11/22/18",
+            "p/2026/11/22/18/",
+            "p/2026/13/01/00/x",
+            "q/2026/11/22/18/x",
+            "p/2026/02/30/00/x",
+        ] {
             assert_eq!(layout.hour_of(key), None, "{key}");
         }
         for folder in ["p/csvs/", "p/models/", "p/20266/", "p/2026/00/", "q/"] {

@@ -6,14 +6,14 @@ use std::collections::HashSet;
 
 /// Ids that were seen.
 #[derive(Debug, Default)]
-pub struct Ids {
+pub(super) struct Ids {
     numbers: HashSet<u64>,
     others: HashSet<Box<[u8]>>,
 }
 
 impl Ids {
     /// Whether the id is new; from now on it is not. A record without an id is always new.
-    pub fn is_new(&mut self, id: &[u8]) -> bool {
+    pub(super) fn is_new(&mut self, id: &[u8]) -> bool {
         match number(id) {
             Some(number) => self.numbers.insert(number),
             None if id.is_empty() || id == b"None" => true,

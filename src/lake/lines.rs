@@ -4,27 +4,27 @@
 
 /// As much of one line as is held, in bytes. Firehose takes no record over 1,024,000 bytes, so no line that holds one
 /// is longer.
-pub const LONGEST: usize = 1 << 20;
+pub(super) const LONGEST: usize = 1 << 20;
 
 /// A line without its line feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub(super) struct Line<'a> {
     /// The line, or its beginning if it is longer than [`LONGEST`].
-    pub bytes: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// How long it is.
-    pub length: u64,
+    pub(super) length: u64,
 }
 
 impl Line<'_> {
     /// Whether there is more of it than is held.
-    pub fn is_cut(&self) -> bool {
+    pub(super) fn is_cut(&self) -> bool {
         self.length > self.bytes.len() as u64
     }
 }
 
 /// Parts pieces into lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub(super) struct Lines {
     partial: Vec<u8>,
     /// The whole length of the line that `partial` is the beginning of.
     length: u64,
@@ -32,7 +32,11 @@ pub struct Lines {
 
 impl Lines {
     /// Gives every line that ends in this piece.
-    pub fn feed<E>(&mut self, piece: &[u8], mut each: impl FnMut(Line<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn feed<E>(
+        &mut self,
+        piece: &[u8],
+        mut each: impl FnMut(Line<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut rest = piece;
         if self.length > 0 {
             let Some(end) = memchr::memchr(b'\n', rest) else {
@@ -56,7 +60,7 @@ impl Lines {
     }
 
     /// Gives the last line, if it does not end with a line feed.
-    pub fn finish<E>(&mut self, mut each: impl FnMut(Line<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn finish<E>(&mut self, mut each: impl FnMut(Line<'_>) -> Result<(), E>) -> Result<(), E> {
         let length = std::mem::take(&mut self.length);
         if length > 0 {
             each(Line { bytes: &self.partial, length })?;

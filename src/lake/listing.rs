@@ -147,7 +147,9 @@ pub async fn totals(
     while let Some(listed) = listing.recv().await {
         if let Listed::Files { hour, folder, files } = listed? {
             let totals = hours.entry(hour).or_insert_with(|| Totals::empty(hour, folder));
-            files.iter().for_each(|file| totals.add(file));
+            for file in &files {
+                totals.add(file);
+            }
         }
     }
     Ok(hours)

@@ -48,7 +48,7 @@ impl Counts {
 pub struct Source {
     /// Its whole key.
     pub key: String,
-    /// S3's ETag, or size and time of a local file.
+    /// S3's `ETag`, or size and time of a local file.
     pub etag: String,
     /// Its bytes, as it lies.
     pub bytes: u64,

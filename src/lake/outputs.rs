@@ -140,7 +140,14 @@ impl Stamp {
     /// What a key says, if it is one of a combined hour.
     pub fn read(key: &str) -> Option<(Kind, Self, Option<Sums>)> {
         // Longer beginnings first: every metadata name also begins as a plain one does.
-        let kinds = [Kind::Metadata, Kind::MetadataParquet, Kind::Parquet, Kind::Csv, Kind::Quarantine, Kind::Manifest];
+        let kinds = [
+            Kind::Metadata,
+            Kind::MetadataParquet,
+            Kind::Parquet,
+            Kind::Csv,
+            Kind::Quarantine,
+            Kind::Manifest,
+        ];
         kinds.into_iter().find_map(|kind| {
             let (folder, start, end) = kind.shape();
             let middle = key.strip_prefix(folder)?.strip_prefix(start)?.strip_suffix(end)?;
@@ -263,7 +270,11 @@ mod tests {
         }
         let sums = Sums { rows: 3702, fingerprint: Fingerprint(0xdead_beef) };
         assert_eq!(Stamp::read(&stamp().manifest_key(&sums)), Some((Kind::Manifest, stamp(), Some(sums))));
-        for key in ["csvs/tweets_x_hc2021123017_s20211231180018.csv", "csvs/notes.csv", "csvs/tweets_1_hc20211230_s1.csv"] {
+        for key in [
+            "csvs/tweets_x_hc2021123017_s20211231180018.csv",
+            "csvs/notes.csv",
+            "csvs/tweets_1_hc20211230_s1.csv",
+        ] {
             assert_eq!(Stamp::read(key), None, "{key}");
         }
     }
@@ -272,7 +283,9 @@ mod tests {
     fn a_fingerprint_is_of_the_files_and_not_of_their_order() {
         let print = |files: &[Entry]| {
             let mut print = Fingerprint::default();
-            files.iter().for_each(|file| print.add(file));
+            for file in files {
+                print.add(file);
+            }
             print
         };
         let (one, two) = (file("a/1", "x"), file("a/2", "y"));
@@ -284,8 +297,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_key_makes_reading_panic(key: String) {
-            drop(Stamp::read(&key));
-            drop(Stamp::read(&format!("csvs/tweets_{key}.csv")));
+            let _ = Stamp::read(&key);
+            let _ = Stamp::read(&format!("csvs/tweets_{key}.csv"));
         }
     }
 }

@@ -102,8 +102,7 @@ impl Gathered {
 
     /// Takes one row in.
     pub(super) fn push(&mut self, row: &Row<'_>, text: &str, file: &str) {
-        for ((column, filling), misfits) in
-            self.columns.iter().zip(&mut self.filling).zip(&mut self.misfits)
+        for ((column, filling), misfits) in self.columns.iter().zip(&mut self.filling).zip(&mut self.misfits)
         {
             let kind = type_of(*column);
             let value = if *column == Column::Text { text } else { row.get(*column) };
@@ -141,7 +140,8 @@ impl Gathered {
     pub(super) fn take(&mut self) -> PolarsResult<DataFrame> {
         let rows = self.rows;
         let file = std::mem::replace(&mut self.file, StringChunkedBuilder::new(FILE_NAME.into(), 0));
-        let mut columns: Vec<Series> = std::mem::take(&mut self.filling).into_iter().map(Filling::finish).collect();
+        let mut columns: Vec<Series> =
+            std::mem::take(&mut self.filling).into_iter().map(Filling::finish).collect();
         columns.push(file.finish().into_series().into_column());
         self.begin();
         DataFrame::new(rows, columns)

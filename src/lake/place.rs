@@ -90,7 +90,7 @@ pub struct Entry {
     pub key: String,
     /// Its size.
     pub bytes: u64,
-    /// What changes when the content does: S3's ETag, or a local file's size and time.
+    /// What changes when the content does: S3's `ETag`, or a local file's size and time.
     pub etag: String,
     /// When it was last written.
     pub modified: Timestamp,
@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn an_address_is_a_folder_or_a_bucket() {
-        let bucket = |bucket: &str, prefix: &str| Address::Bucket { bucket: bucket.into(), prefix: prefix.into() };
+        let bucket =
+            |bucket: &str, prefix: &str| Address::Bucket { bucket: bucket.into(), prefix: prefix.into() };
         for (written, address) in [
             ("lake", Address::Folder("lake".into())),
             ("/data/lake/", Address::Folder("/data/lake/".into())),
@@ -371,7 +372,10 @@ mod tests {
         assert_eq!(names(place.list_all("nothing/").await.expect("a listing")), Vec::<String>::new());
         let mut pages = place.list("a/", Depth::Folder);
         let page = pages.next().await.expect("a listing").expect("a page");
-        assert_eq!((page.folders, names(page.files)), (vec!["a/b/".to_owned()], vec!["a/1".into(), "a/2".into()]));
+        assert_eq!(
+            (page.folders, names(page.files)),
+            (vec!["a/b/".to_owned()], vec!["a/1".into(), "a/2".into()])
+        );
         let mut pages = place.list_after("", Depth::All, Some("a/b/3"));
         assert_eq!(names(pages.next().await.expect("a listing").expect("a page").files), ["ab/4", "c"]);
         assert_eq!(place.get("a/b/3").await.expect("read"), "a/b/3");

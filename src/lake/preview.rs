@@ -125,7 +125,9 @@ fn unpack(first: &[u8], cut: bool) -> (Vec<u8>, Encoding, bool, Option<String>) 
         Err(Enough) => more = true,
         Ok(Err(error)) => fault = Some(error.to_string()),
         // Of a part, the end is never good.
-        Ok(Ok(())) if cut => drop(decoder.finish(&mut each)),
+        Ok(Ok(())) if cut => {
+            let _ = decoder.finish(&mut each);
+        }
         Ok(Ok(())) => match decoder.finish(&mut each) {
             Err(Enough) => more = true,
             Ok(ended) => fault = ended.err().map(|error| error.to_string()),
@@ -145,8 +147,9 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
         return Content::Binary(plain.get(..BINARY).unwrap_or(plain).to_vec());
     }
     let bare = name.trim_end_matches(".gz").trim_end_matches(".zst").trim_end_matches(".bz2");
+    let is_csv = bare.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("csv"));
     let first_line = plain.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if bare.ends_with(".csv") || (first_line.starts_with(b"id,") && !first_line.contains(&b'\t')) {
+    if is_csv || (first_line.starts_with(b"id,") && !first_line.contains(&b'\t')) {
         return table(plain, more);
     }
     let looks_like_records = first_line.contains(&b'\t') || first_line.starts_with(b"{");
@@ -172,7 +175,7 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
     if fed.is_err() {
         *more = true;
     } else if !*more {
-        drop(lines.finish(&mut each));
+        let _ = lines.finish(&mut each);
     }
     if any || looks_like_records {
         Content::Records(records)
@@ -186,7 +189,7 @@ fn is_binary(plain: &[u8]) -> bool {
     let beginning = plain.get(..8192).unwrap_or(plain);
     let lossy = String::from_utf8_lossy(beginning);
     let odd = lossy.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
-    let nuls = beginning.iter().filter(|byte| **byte == 0).count();
+    let nuls = memchr::memchr_iter(0, beginning).count();
     nuls * 100 > beginning.len() || odd * 10 > beginning.len()
 }
 
@@ -248,7 +251,10 @@ mod tests {
             assert_eq!((preview.encoding, preview.more, &preview.fault), (encoding, false, &None));
             assert_eq!(texts(&preview), ["one", "two", ""]);
             let Content::Records(records) = &preview.content else { panic!("records") };
-            assert_eq!(records.last().map(|last| last.fields.clone()), Some(Err("it has 1 fields, not 53".into())));
+            assert_eq!(
+                records.last().map(|last| last.fields.clone()),
+                Some(Err("it has 1 fields, not 53".into()))
+            );
         }
     }
 
@@ -268,7 +274,10 @@ mod tests {
         let table = preview("a.csv", b"id,text\n1,\"a, b\"\n").await;
         assert_eq!(
             table.content,
-            Content::Table { columns: vec!["id".into(), "text".into()], rows: vec![vec!["1".into(), "a, b".into()]] }
+            Content::Table {
+                columns: vec!["id".into(), "text".into()],
+                rows: vec![vec!["1".into(), "a, b".into()]]
+            }
         );
         assert_eq!(preview("notes", b"a\nb").await.content, Content::Text(vec!["a".into(), "b".into()]));
         assert_eq!(preview("empty", b"").await.content, Content::Empty);

@@ -169,7 +169,8 @@ impl ColumnList {
         let [year, month, day] = parts(full.hour);
         let of_hour = [year, month, day, i64::from(full.hour.of_day())];
         for (name, value) in COLUMNS.into_iter().skip(columns.len()).zip(of_hour) {
-            let mut same: PrimitiveChunkedBuilder<Int64Type> = PrimitiveChunkedBuilder::new(name.into(), rows);
+            let mut same: PrimitiveChunkedBuilder<Int64Type> =
+                PrimitiveChunkedBuilder::new(name.into(), rows);
             (0..rows).for_each(|_| same.append_value(value));
             columns.push(same.finish().into_series().into_column());
         }

@@ -12,7 +12,7 @@ use super::times::{self, Time};
 
 /// Why a line is not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
+pub(super) enum Malformed {
     /// It has another number of fields.
     Fields(usize),
     /// It is longer than any record.
@@ -54,31 +54,31 @@ impl fmt::Display for Malformed {
 
 /// A good record, with what was read of it on the way.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     /// Its fields, as they came.
-    pub fields: Fields<'a>,
+    pub(super) fields: Fields<'a>,
     /// Milliseconds since 1970.
-    pub created_at: Option<i64>,
+    pub(super) created_at: Option<i64>,
     /// Milliseconds since 1970.
-    pub user_joined: Option<i64>,
+    pub(super) user_joined: Option<i64>,
 }
 
 impl<'a> Row<'a> {
     /// A field as text. The whole line is UTF-8 and tabs part it, so every field is.
-    pub fn get(&self, column: Column) -> &'a str {
+    pub(super) fn get(&self, column: Column) -> &'a str {
         std::str::from_utf8(self.fields.get(column)).unwrap_or_default()
     }
 }
 
 /// Reads lines. Holds what is needed to read one that is not a plain record.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(super) struct Reader {
     rewritten: Vec<u8>,
 }
 
 impl Reader {
     /// What the line is; `None` if there is nothing in it. With how many fields it has, for the list of raw rows.
-    pub fn read<'a>(&'a mut self, line: Line<'a>) -> Option<(usize, Result<Row<'a>, Malformed>)> {
+    pub(super) fn read<'a>(&'a mut self, line: Line<'a>) -> Option<(usize, Result<Row<'a>, Malformed>)> {
         let bytes = line.bytes;
         if bytes.is_empty() || bytes == b"\r" {
             return None;

@@ -6,7 +6,7 @@ use super::record;
 
 /// What a time field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Time {
+pub(super) enum Time {
     /// Nothing: the field is empty or says `None`.
     Absent,
     /// Milliseconds since 1970.
@@ -16,7 +16,7 @@ pub enum Time {
 }
 
 /// Reads a time: as records write it, as results do, or in ISO 8601.
-pub fn read(field: &[u8]) -> Time {
+pub(super) fn read(field: &[u8]) -> Time {
     if let Some(seconds) = read_usual(field) {
         return Time::At(seconds * 1000);
     }
@@ -33,8 +33,38 @@ pub fn read(field: &[u8]) -> Time {
 /// `Fri Dec 31 19:00:18 +0000 2021`, which nearly every field is, to seconds since 1970.
 fn read_usual(field: &[u8]) -> Option<i64> {
     let field: &[u8; 30] = field.try_into().ok()?;
-    let [_, _, _, b' ', m0, m1, m2, b' ', d0, d1, b' ', h0, h1, b':', i0, i1, b':', s0, s1, b' ', b'+', b'0', b'0', b'0', b'0', b' ', y0, y1, y2, y3] =
-        *field
+    let [
+        _,
+        _,
+        _,
+        b' ',
+        m0,
+        m1,
+        m2,
+        b' ',
+        d0,
+        d1,
+        b' ',
+        h0,
+        h1,
+        b':',
+        i0,
+        i1,
+        b':',
+        s0,
+        s1,
+        b' ',
+        b'+',
+        b'0',
+        b'0',
+        b'0',
+        b'0',
+        b' ',
+        y0,
+        y1,
+        y2,
+        y3,
+    ] = *field
     else {
         return None;
     };
@@ -94,7 +124,7 @@ fn date_of(days: i64) -> (i64, i64, i64) {
 }
 
 /// Writes a time as the predecessor's CSV has it: `2021-12-30 17:35:53+00:00`, with a fraction only if there is one.
-pub fn write(milliseconds: i64, out: &mut Vec<u8>) {
+pub(super) fn write(milliseconds: i64, out: &mut Vec<u8>) {
     let (seconds, fraction) = (milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = date_of(days);

@@ -73,8 +73,12 @@ impl Unwanted {
     }
 
     fn found(&self, automaton: &AhoCorasick, text: &str) -> bool {
+        // Most posts hold none: to know that takes half as long as to know where.
+        if !automaton.is_match(text) {
+            return false;
+        }
         match self.how {
-            WordMatch::Substring => automaton.is_match(text),
+            WordMatch::Substring => true,
             WordMatch::Word => automaton.find_overlapping_iter(text).any(|found| {
                 let (before, word, after) =
                     (text.get(..found.start()), text.get(found.range()), text.get(found.end()..));
@@ -107,8 +111,11 @@ mod tests {
     use super::*;
 
     fn unwanted(how: WordMatch) -> Unwanted {
-        Unwanted::read("# one user's list\ngod\nbin laden\nNFT\nblock-2\n\n  élan  \nstraße\n日本\nwii\nwiiu party\n", how)
-            .expect("words")
+        Unwanted::read(
+            "# one user's list\ngod\nbin laden\nNFT\nblock-2\n\n  élan  \nstraße\n日本\nwii\nwiiu party\n",
+            how,
+        )
+        .expect("words")
     }
 
     #[test]

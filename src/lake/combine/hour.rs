@@ -60,7 +60,13 @@ pub(super) async fn combine(shared: &Arc<Shared>, due: &Due) -> Result<HourDone,
             }
             let keys = |rows: bool| made.keys(&shared.results, rows);
             let (outputs, beside) = (keys(true), keys(false));
-            Ok(HourDone { counts: made.counts, outputs, beside, vanished: made.vanished, damaged: made.damaged() })
+            Ok(HourDone {
+                counts: made.counts,
+                outputs,
+                beside,
+                vanished: made.vanished,
+                damaged: made.damaged(),
+            })
         }
         Err(error) => {
             let keys: Vec<String> = made.outputs.into_iter().map(|(_, key)| key).collect();
@@ -88,7 +94,8 @@ impl Made {
 
     /// The whole keys of the files with rows, or of the others.
     fn keys(&self, results: &Place, rows: bool) -> Vec<String> {
-        let of_kind = self.outputs.iter().filter(|(kind, _)| matches!(kind, Kind::Csv | Kind::Parquet) == rows);
+        let of_kind =
+            self.outputs.iter().filter(|(kind, _)| matches!(kind, Kind::Csv | Kind::Parquet) == rows);
         of_kind.map(|(_, key)| results.full_key(key)).collect()
     }
 
@@ -210,7 +217,7 @@ impl Work {
         let shared = Arc::clone(&self.shared);
         let sources = sources_json(|key| shared.lake.place.full_key(key), &self.files);
         let outputs =
-            Outputs::begin(&shared.results, self.stamp, &shared.wish, shared.group, sources, &self.runtime)?;
+            Outputs::begin(&shared.results, self.stamp, &shared.wish, shared.group, &sources, &self.runtime)?;
         let mut rows = Rows::new(&shared.wish, outputs);
         match self.take_all(&mut rows) {
             Ok(()) => self.finish(rows),
@@ -314,7 +321,15 @@ impl<'w> Rows<'w> {
         self.counts.bytes_in += file.bytes;
         let encoding = "plain";
         let etag = file.etag.clone();
-        self.sources.push(Source { key, etag, bytes: file.bytes, encoding, rows: 0, malformed: 0, damage: None });
+        self.sources.push(Source {
+            key,
+            etag,
+            bytes: file.bytes,
+            encoding,
+            rows: 0,
+            malformed: 0,
+            damage: None,
+        });
         (self.decoder, self.lines, self.file) = (Decoder::default(), Lines::default(), FileState::default());
     }
 
@@ -358,7 +373,12 @@ impl<'w> Rows<'w> {
         self.file.line += 1;
         let Some((fields, row)) = self.reader.read(line) else { return Ok(()) };
         let Some(source) = self.sources.last_mut() else { return Ok(()) };
-        self.outputs.raw(RawRow { length: line.length, index: source.rows, fields, malformed: row.is_err() })?;
+        self.outputs.raw(RawRow {
+            length: line.length,
+            index: source.rows,
+            fields,
+            malformed: row.is_err(),
+        })?;
         source.rows += 1;
         self.counts.rows_in += 1;
         let row = match row {
@@ -392,10 +412,8 @@ impl<'w> Rows<'w> {
 fn append(wish: &Wish, row: &Row<'_>, text: &str, out: &mut String) {
     out.clear();
     out.push_str(text);
-    let parts = [
-        (wish.append_hashtags, Column::TweetTextHashtags),
-        (wish.append_users, Column::TweetTextUsernames),
-    ];
+    let parts =
+        [(wish.append_hashtags, Column::TweetTextHashtags), (wish.append_users, Column::TweetTextUsernames)];
     for (_, column) in parts.into_iter().filter(|(wanted, _)| *wanted) {
         for word in row.get(column).split('|').filter(|word| !word.is_empty() && *word != "None") {
             if !out.is_empty() && !out.ends_with(' ') {

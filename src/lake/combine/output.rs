@@ -90,12 +90,12 @@ impl Write for Bridge {
 impl ParquetSink {
     fn begin(
         place: &Place,
-        key: String,
+        key: &str,
         schema: &Schema,
         notes: Vec<(String, String)>,
         runtime: &Handle,
     ) -> Result<Self, LakeError> {
-        let sink = Arc::new(Mutex::new(Some(Sink::begin(place, key.clone(), runtime)?)));
+        let sink = Arc::new(Mutex::new(Some(Sink::begin(place, key.to_owned(), runtime)?)));
         let writer = ParquetWriter::new(Bridge(Arc::clone(&sink)))
             .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
             .batched(schema);
@@ -103,7 +103,7 @@ impl ParquetSink {
             Ok(writer) => Ok(Self { writer, sink }),
             Err(error) => {
                 abort(&sink);
-                Err(engine(&key, &error))
+                Err(engine(key, &error))
             }
         }
     }
@@ -169,7 +169,7 @@ impl Outputs {
         stamp: Stamp,
         wish: &Wish,
         group: usize,
-        sources: String,
+        sources: &str,
         runtime: &Handle,
     ) -> Result<Self, LakeError> {
         let mut outputs = Self {
@@ -185,7 +185,7 @@ impl Outputs {
         };
         let made = wish.formats.iter().try_for_each(|format| match format {
             Format::Csv => outputs.begin_csv(),
-            Format::Parquet => outputs.begin_parquet(group, sources.clone()),
+            Format::Parquet => outputs.begin_parquet(group, sources),
         });
         match made {
             Ok(()) => Ok(outputs),
@@ -212,17 +212,17 @@ impl Outputs {
         Ok(())
     }
 
-    fn begin_parquet(&mut self, group: usize, sources: String) -> Result<(), LakeError> {
+    fn begin_parquet(&mut self, group: usize, sources: &str) -> Result<(), LakeError> {
         let (gathered, raw) = (Gathered::new(&self.columns), ColumnList::new(self.stamp.hour));
         let schemas = (gathered.schema(), raw.schema());
         let (Ok(schema), Ok(raw_schema)) = schemas else {
             return Err(LakeError::NoColumn("of the results".to_owned()));
         };
-        let notes = vec![("hydrant.sources".to_owned(), sources)];
+        let notes = vec![("hydrant.sources".to_owned(), sources.to_owned())];
         let key = |kind| self.stamp.key(kind);
-        let rows = ParquetSink::begin(&self.results, key(Kind::Parquet), &schema, notes, &self.runtime)?;
+        let rows = ParquetSink::begin(&self.results, &key(Kind::Parquet), &schema, notes, &self.runtime)?;
         let list = key(Kind::MetadataParquet);
-        let list = ParquetSink::begin(&self.results, list, &raw_schema, Vec::new(), &self.runtime);
+        let list = ParquetSink::begin(&self.results, &list, &raw_schema, Vec::new(), &self.runtime);
         match list {
             Ok(list) => self.parquet = Some(ParquetOut { rows, list, gathered, raw, group }),
             Err(error) => {
@@ -278,7 +278,12 @@ impl Outputs {
     }
 
     /// Puts a line away that is no row.
-    pub(super) fn malformed(&mut self, line: Line<'_>, number: u64, why: &Malformed) -> Result<(), LakeError> {
+    pub(super) fn malformed(
+        &mut self,
+        line: Line<'_>,
+        number: u64,
+        why: &Malformed,
+    ) -> Result<(), LakeError> {
         let mut entry = serde_json::json!({ "file": self.key, "line": number, "reason": why.to_string() });
         match std::str::from_utf8(line.bytes) {
             Ok(text) => entry["row"] = text.into(),
@@ -294,7 +299,8 @@ impl Outputs {
 
     /// Notes that the rest of the present file cannot be read.
     pub(super) fn damaged(&mut self, number: u64, why: &str) -> Result<(), LakeError> {
-        let entry = serde_json::json!({ "file": self.key, "line": number, "reason": format!("from here on, {why}") });
+        let entry =
+            serde_json::json!({ "file": self.key, "line": number, "reason": format!("from here on, {why}") });
         self.put_away(&entry)
     }
 

@@ -77,7 +77,8 @@ impl Bucket {
 
     pub(super) async fn delete(&self, keys: &[String]) -> Result<(), LakeError> {
         for some in keys.chunks(DELETED_AT_ONCE) {
-            let named = some.iter().filter_map(|key| ObjectIdentifier::builder().key(self.full(key)).build().ok());
+            let named =
+                some.iter().filter_map(|key| ObjectIdentifier::builder().key(self.full(key)).build().ok());
             let batch = Delete::builder().set_objects(Some(named.collect())).quiet(true).build();
             let batch = batch.map_err(|_| LakeError::BadKey(some.join(", ")))?;
             let request = self.cloud.s3.delete_objects().bucket(&self.name).delete(batch);
@@ -97,7 +98,7 @@ fn size(length: Option<i64>) -> u64 {
     length.and_then(|length| u64::try_from(length).ok()).unwrap_or_default()
 }
 
-/// Without the quotes that ETags are written in.
+/// Without the quotes that `ETags` are written in.
 fn bare(etag: Option<&str>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_owned()
 }

@@ -108,7 +108,8 @@ impl FolderBody {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, LakeError> {
         let Some((file, left)) = self.file.take() else { return Ok(None) };
         let path = self.path.clone();
-        let read = blocking(move || read_piece(file, left).map_err(|source| LakeError::io("read", &path, source)));
+        let read =
+            blocking(move || read_piece(file, left).map_err(|source| LakeError::io("read", &path, source)));
         let (piece, file) = read.await?;
         self.file = file;
         Ok((!piece.is_empty()).then_some(piece))

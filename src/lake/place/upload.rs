@@ -49,7 +49,8 @@ impl Upload {
                 let path = folder::path_of(folder, key)?;
                 let made = tokio::task::spawn_blocking(move || {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    let passing = path.with_file_name(format!(".{name}.{}.part", uuid::Uuid::new_v4().simple()));
+                    let passing =
+                        path.with_file_name(format!(".{name}.{}.part", uuid::Uuid::new_v4().simple()));
                     let make = || {
                         std::fs::create_dir_all(path.parent().unwrap_or(&path))?;
                         File::create_new(&passing)
@@ -146,7 +147,8 @@ impl Parts {
             let answer = bucket.cloud().call(Operation::UploadPart, &target, request).await?;
             let part = CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag);
             // Whatever sums the client sent along, the last call must name again.
-            let part = part.set_checksum_crc32(answer.checksum_crc32).set_checksum_crc32_c(answer.checksum_crc32_c);
+            let part =
+                part.set_checksum_crc32(answer.checksum_crc32).set_checksum_crc32_c(answer.checksum_crc32_c);
             Ok(part.set_checksum_crc64_nvme(answer.checksum_crc64_nvme).build())
         });
         Ok(())
@@ -173,7 +175,8 @@ impl Parts {
         let (target, key) = (self.bucket.target(&self.key), self.bucket.full(&self.key));
         if self.upload_id.is_none() {
             let content = ByteStream::from(std::mem::take(&mut self.waiting));
-            let request = self.bucket.cloud().s3.put_object().bucket(self.bucket.name()).key(key).body(content);
+            let request =
+                self.bucket.cloud().s3.put_object().bucket(self.bucket.name()).key(key).body(content);
             self.bucket.cloud().call(Operation::PutObject, &target, request.send()).await?;
             return Ok(());
         }
@@ -184,7 +187,8 @@ impl Parts {
             self.take_done().await?;
         }
         self.done.sort_by_key(CompletedPart::part_number);
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(std::mem::take(&mut self.done))).build();
+        let parts =
+            CompletedMultipartUpload::builder().set_parts(Some(std::mem::take(&mut self.done))).build();
         let request = self.bucket.cloud().s3.complete_multipart_upload().bucket(self.bucket.name()).key(key);
         let request = request.set_upload_id(self.upload_id.clone()).multipart_upload(parts);
         self.bucket.cloud().call(Operation::CompleteMultipartUpload, &target, request.send()).await?;

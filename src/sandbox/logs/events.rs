@@ -139,7 +139,7 @@ pub(super) fn put(world: &mut World, call: &Call, input: PutLogEvents) -> Answer
     events.truncate(taken.too_new_from);
     events.drain(..taken.expired_to.max(taken.too_old_to).min(events.len()));
     if let (Some(first), Some(last)) = (events.first(), events.last())
-        && i128::from(last.timestamp) - i128::from(first.timestamp) > milliseconds(LONGEST_SPAN).into()
+        && i128::from(last.timestamp) - i128::from(first.timestamp) > i128::from(milliseconds(LONGEST_SPAN))
     {
         return Err(invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",

@@ -25,8 +25,10 @@ async fn an_hour_becomes_one_file_with_the_predecessors_names_and_columns() {
     let csv = given::get(&world, output).await;
     assert_eq!(texts(&csv), ["one", "two, \"quoted\"", "trois é 🚀"]);
     assert_eq!(column(&csv, "created_at"), ["2021-12-30 17:35:53+00:00"; 3]);
-    let files: Vec<String> =
-        [0, 0, 1].iter().map(|number| key(HOUR, *number).rsplit('/').next().expect("a name").to_owned()).collect();
+    let files: Vec<String> = [0, 0, 1]
+        .iter()
+        .map(|number| key(HOUR, *number).rsplit('/').next().expect("a name").to_owned())
+        .collect();
     assert_eq!(column(&csv, "file_name"), files);
     let header = String::from_utf8_lossy(&csv).lines().next().expect("a header").to_owned();
     assert_eq!(
@@ -40,7 +42,8 @@ async fn an_hour_becomes_one_file_with_the_predecessors_names_and_columns() {
     assert_eq!(column(&metadata, "file_number"), ["0", "0", "1"]);
     assert_eq!(column(&metadata, "len_values"), ["53"; 3]);
     let manifest = &given::results(&world, "manifests").await[0];
-    let manifest: serde_json::Value = serde_json::from_slice(&given::get(&world, manifest).await).expect("JSON");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&given::get(&world, manifest).await).expect("JSON");
     assert_eq!(manifest["sources"][1]["key"], key(HOUR, 1));
     assert_eq!((&manifest["sources"][0]["rows"], &manifest["counts"]["rows_out"]), (&2.into(), &3.into()));
     assert!(manifest["sources"][0]["etag"].as_str().is_some_and(|etag| etag.len() == 32));
@@ -56,8 +59,8 @@ async fn parquet_is_typed_and_names_its_sources() {
     assert!(output.ends_with(".parquet"), "{output}");
     let content: bytes::Bytes = std::fs::read(&output).expect("a file").into();
     let columns = ["id", "created_at", "user_followers", "user_verified", "place_id", "text"];
-    let rows =
-        hydrant::lake::combined::parse(content.clone(), &output, &columns.map(ToOwned::to_owned)).expect("rows");
+    let rows = hydrant::lake::combined::parse(content.clone(), &output, &columns.map(ToOwned::to_owned))
+        .expect("rows");
     let types: Vec<String> = rows.columns().iter().map(|column| column.dtype().to_string()).collect();
     assert_eq!(types, ["str", "datetime[ms, UTC]", "i64", "bool", "str", "str"]);
     let cell = |name: &str, row: usize| rows.column(name).expect(name).get(row).expect("a cell").to_string();
@@ -75,7 +78,10 @@ async fn late_files_make_an_hour_stale_and_it_is_combined_again() {
     let first = world.hydrant(&combine).await.expect(0).json();
     assert_eq!(world.hydrant(&combine).await.expect(0).json()["skipped_hours"], 1);
     let hours = world.hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
-    assert_eq!((&hours[0]["hour"], &hours[0]["files"], &hours[0]["stale"]), (&HOUR.into(), &1.into(), &false.into()));
+    assert_eq!(
+        (&hours[0]["hour"], &hours[0]["files"], &hours[0]["stale"]),
+        (&HOUR.into(), &1.into(), &false.into())
+    );
     assert_eq!(hours[0]["prefix"], format!("{PREFIX}2021/12/30/17/"));
     given::put(&world, &key(HOUR, 1), record(2, "late")).await;
     let hours = world.hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
@@ -191,7 +197,8 @@ async fn packed_empty_and_mixed_files_are_one_hour() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(record(1, "gz").as_bytes()).expect("packed");
     given::put(&world, &(key(HOUR, 0) + ".gz"), gzip.finish().expect("packed")).await;
-    given::put(&world, &key(HOUR, 1), zstd::encode_all(record(2, "zst").as_bytes(), 1).expect("packed")).await;
+    given::put(&world, &key(HOUR, 1), zstd::encode_all(record(2, "zst").as_bytes(), 1).expect("packed"))
+        .await;
     given::put(&world, &key(HOUR, 2), "").await;
     let mut json = Vec::new();
     let line = record(3, "json");
@@ -221,12 +228,28 @@ async fn unwanted_words_and_repeated_ids_are_left_out_and_counted() {
         let to = to.to_str().expect("a path");
         let done = local(
             folder.path(),
-            &["combine", "--from", from, "--to", to, "--format", "csv", "--unwanted", "words.txt", "--match", how, "--json"],
+            &[
+                "combine",
+                "--from",
+                from,
+                "--to",
+                to,
+                "--format",
+                "csv",
+                "--unwanted",
+                "words.txt",
+                "--match",
+                how,
+                "--json",
+            ],
         )
         .await
         .expect(0)
         .json();
-        assert_eq!((&done["rows_out"], &done["unwanted"], &done["duplicates"]), (&kept.into(), &unwanted.into(), &1.into()));
+        assert_eq!(
+            (&done["rows_out"], &done["unwanted"], &done["duplicates"]),
+            (&kept.into(), &unwanted.into(), &1.into())
+        );
         assert_eq!(done["rows_in"], 6);
     }
 }
@@ -238,7 +261,18 @@ async fn columns_are_chosen_and_what_was_taken_out_is_appended() {
     let from = folder.path().to_str().expect("a path");
     let done = local(
         folder.path(),
-        &["combine", "--from", from, "--format", "csv", "--columns", "text,id,quote_count", "--append", "hashtags,users", "--json"],
+        &[
+            "combine",
+            "--from",
+            from,
+            "--format",
+            "csv",
+            "--columns",
+            "text,id,quote_count",
+            "--append",
+            "hashtags,users",
+            "--json",
+        ],
     )
     .await
     .expect(0)
@@ -259,7 +293,8 @@ async fn more_files_than_a_page_holds_are_all_combined() {
     let puts = (0..files).map(|number| {
         let url = format!("{}/{}/{}", world.proxy.endpoint(), world.bucket(), key(HOUR, number));
         let body = if number % 7 == 0 { record(number as u64, "text") } else { String::new() };
-        let request = client.put(url).header("authorization", "AWS4-HMAC-SHA256 Credential=A/D/R/s3/aws4_request");
+        let request =
+            client.put(url).header("authorization", "AWS4-HMAC-SHA256 Credential=A/D/R/s3/aws4_request");
         async move { assert!(request.body(body).send().await.expect("an answer").status().is_success()) }
     });
     use futures_util::StreamExt;
@@ -273,9 +308,13 @@ async fn custom_prefixes_and_other_places_are_lakes_too() {
     let world = World::new().await;
     given::bucket(&world).await;
     given::put(&world, "lake/year=2021/month=12/day=30/hour=17/s-3-x", record(1, "text")).await;
-    let prefix = "prefix=lake/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/";
-    let done = world.hydrant(&["combine", "--set", prefix, "--format", "csv", "--json"]).await.expect(0).json();
-    assert!(done["outputs"][0].as_str().is_some_and(|key| key.starts_with("lake/csvs/tweets_1_hc2021123017_s")));
+    let prefix =
+        "prefix=lake/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/hour=!{timestamp:HH}/";
+    let done =
+        world.hydrant(&["combine", "--set", prefix, "--format", "csv", "--json"]).await.expect(0).json();
+    assert!(
+        done["outputs"][0].as_str().is_some_and(|key| key.starts_with("lake/csvs/tweets_1_hc2021123017_s"))
+    );
     given::put(&world, "deep/er/2021/12/30/17/s-1-x", record(1, "text")).await;
     let from = format!("s3://{}/deep/er", world.bucket());
     let hours = world.hydrant(&["lake", "hours", "--from", &from, "--json"]).await.expect(0).json();
@@ -301,8 +340,8 @@ async fn an_hour_larger_than_the_memory_bound_is_combined() {
     .expect(0)
     .json();
     assert!(content.len() > 40_000_000 && done["rows_out"] == 60_000);
-    let parquet = done["outputs"].as_array().expect("keys").iter().filter_map(|key| key.as_str());
-    let parquet = parquet.filter(|key| key.ends_with(".parquet")).last().expect("a file");
+    let mut parquet = done["outputs"].as_array().expect("keys").iter().filter_map(|key| key.as_str());
+    let parquet = parquet.rfind(|key| key.ends_with(".parquet")).expect("a file");
     let content: bytes::Bytes = std::fs::read(parquet).expect("a file").into();
     let rows = hydrant::lake::combined::parse(content, parquet, &["text".to_owned()]).expect("rows");
     assert_eq!(rows.height(), 60_000);

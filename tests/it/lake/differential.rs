@@ -15,10 +15,57 @@ use super::given::{local, write};
 const ROWS: usize = 120_000;
 const FILES: usize = 20;
 const PIECES: &[&str] = &[
-    "telescope", "launch", "Goddard", "god", "crypto", "nebula,", "\"quoted\"", "it's", "日本語", "火星探査機", "🚀", "👨‍👩‍👧‍👦",
-    "🇫🇮", "e\u{301}", "\u{200b}", "\u{a0}", "\u{2028}", "\u{85}", "\u{b}", "\u{c}", "\u{1f}", "שלום", "\u{202e}evil\u{202c}", "İstanbul",
-    "ΣΊΣΥΦΟΣ", "STRASSE", "ẞ", "ﬃ", "a;b", "a\\b", "'", "\"", ",", "", " ", "None", "NaN", "\u{feff}", "\u{1b}[31m", "NFT", "Élan", "rt truth",
-    "&amp;", "z̵̴̡a", "\u{10ffff}", "नीता", "=1+1", "-", "0x1F", "1e5", "True",
+    "telescope",
+    "launch",
+    "Goddard",
+    "god",
+    "crypto",
+    "nebula,",
+    "\"quoted\"",
+    "it's",
+    "日本語",
+    "火星探査機",
+    "🚀",
+    "👨‍👩‍👧‍👦",
+    "🇫🇮",
+    "e\u{301}",
+    "\u{200b}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{85}",
+    "\u{b}",
+    "\u{c}",
+    "\u{1f}",
+    "שלום",
+    "\u{202e}evil\u{202c}",
+    "İstanbul",
+    "ΣΊΣΥΦΟΣ",
+    "STRASSE",
+    "ẞ",
+    "ﬃ",
+    "a;b",
+    "a\\b",
+    "'",
+    "\"",
+    ",",
+    "",
+    " ",
+    "None",
+    "NaN",
+    "\u{feff}",
+    "\u{1b}[31m",
+    "NFT",
+    "Élan",
+    "rt truth",
+    "&amp;",
+    "z̵̴̡a",
+    "\u{10ffff}",
+    "नीता",
+    "=1+1",
+    "-",
+    "0x1F",
+    "1e5",
+    "True",
 ];
 const WORDS: &str = "crypto\ngod\nnft\nσίσυφος\ni̇stanbul\n日本\nélan\n";
 
@@ -28,14 +75,18 @@ fn row(rng: &mut StdRng, id: usize) -> String {
         (0..count).map(|_| *PIECES.choose(rng).expect("pieces")).collect::<Vec<_>>().join(" ")
     };
     let (text, name, location) = (some(25), some(3), some(2));
-    let place = if id % 9 == 0 { "p1\thttps://x/p.json\tcity\tHouston\tHouston, TX\tUS\tUnited States\tPolygon" } else { "\t\t\t\t\t\t\t" };
+    let place = if id.is_multiple_of(9) {
+        "p1\thttps://x/p.json\tcity\tHouston\tHouston, TX\tUS\tUnited States\tPolygon"
+    } else {
+        "\t\t\t\t\t\t\t"
+    };
     let day = 1 + id % 28;
     let at = format!("Wed Dec {day:02} {:02}:{:02}:{:02} +0000 2021", id % 24, id % 60, id % 59);
     format!(
         "{}\tNone\tNone\tNone\tNone\tFalse\t0\t1\t2\t3\tFalse\tTrue\t{at}\t<a href=\"http://x/{id}\" rel=\"nofollow\">Web</a>\tNone\t{}\tWeb App\t{place}\t[[]]\t{{}}\t\t\t\t\t\t\t{name}\tuser_{id}\t{id}\t7\t1\t2\t3\tFalse\tTrue\tFalse\tSat Nov 27 20:38:14 +0000 2010\t{location}\t{}\thttps://t.co/x\tmars|moon\tnasa\t1\t1\t2\t{text}\t\n",
         1_477_000_000_000_000_000 + id,
-        if id % 5 == 0 { "elonmusk" } else { "None" },
-        if id % 3 == 0 { "yes" } else { "no" },
+        if id.is_multiple_of(5) { "elonmusk" } else { "None" },
+        if id.is_multiple_of(3) { "yes" } else { "no" },
     )
 }
 
@@ -76,12 +127,30 @@ async fn every_cell_is_what_pandas_makes_of_it() {
         .status();
     let ours = local(
         folder.path(),
-        &["combine", "--from", "lake", "--to", "ours", "--format", "csv,parquet", "--unwanted", "words.txt", "--match", "substring", "--json"],
+        &[
+            "combine",
+            "--from",
+            "lake",
+            "--to",
+            "ours",
+            "--format",
+            "csv,parquet",
+            "--unwanted",
+            "words.txt",
+            "--match",
+            "substring",
+            "--json",
+        ],
     );
     let (reference, ours) = tokio::join!(reference, ours);
     assert!(reference.expect("python3").success());
     let done = ours.expect(0).json();
-    assert_eq!(done["rows_in"], done["rows_out"].as_u64().unwrap() + done["malformed"].as_u64().unwrap() + done["unwanted"].as_u64().unwrap());
+    assert_eq!(
+        done["rows_in"],
+        done["rows_out"].as_u64().unwrap()
+            + done["malformed"].as_u64().unwrap()
+            + done["unwanted"].as_u64().unwrap()
+    );
     assert!(done["rows_in"].as_u64().unwrap() >= ROWS as u64 && done["malformed"].as_u64().unwrap() > 100);
     let mut compared = 0;
     for key in done["outputs"].as_array().expect("keys").iter().filter_map(|key| key.as_str()) {
@@ -120,12 +189,24 @@ fn same_csv(expected: &[u8], got: &[u8]) -> usize {
 
 /// Typed columns say the same as the text, and `None` or nothing is null.
 fn same_as_parquet(expected: &[u8], got: Vec<u8>) {
-    let names = ["id", "source", "in_reply_to_screen_name", "user_followers", "user_verified", "user_name", "text", "file_name"];
-    let rows = hydrant::lake::combined::parse(got.into(), "parquet", &names.map(ToOwned::to_owned)).expect("rows");
+    let names = [
+        "id",
+        "source",
+        "in_reply_to_screen_name",
+        "user_followers",
+        "user_verified",
+        "user_name",
+        "text",
+        "file_name",
+    ];
+    let rows =
+        hydrant::lake::combined::parse(got.into(), "parquet", &names.map(ToOwned::to_owned)).expect("rows");
     let mut reader = csv::Reader::from_reader(expected);
     let places: Vec<usize> = names
         .iter()
-        .map(|name| reader.headers().expect("a header").iter().position(|header| header == *name).expect("a column"))
+        .map(|name| {
+            reader.headers().expect("a header").iter().position(|header| header == *name).expect("a column")
+        })
         .collect();
     let mut count = 0;
     for (number, record) in reader.records().enumerate() {

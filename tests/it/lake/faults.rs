@@ -27,7 +27,9 @@ async fn an_hour_with_a_file_that_may_not_be_read_is_left_and_the_others_are_don
     given::put(&world, &key(HOUR, 1), record(2, "two")).await;
     given::put(&world, &key(OTHER, 0), record(3, "three")).await;
     let denied = key(HOUR, 1);
-    world.proxy.rule(move |call| if reads(call, &denied) { error(403, "AccessDenied") } else { Verdict::Forward });
+    world
+        .proxy
+        .rule(move |call| if reads(call, &denied) { error(403, "AccessDenied") } else { Verdict::Forward });
     let ran = world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(3);
     assert_eq!((&ran.json()["hours"], &ran.json()["failed"][0]["hour"]), (&1.into(), &HOUR.into()));
     assert!(ran.err.contains("s3:GetObject on s3://") && ran.err.contains("was denied"), "{}", ran.err);
@@ -69,11 +71,18 @@ async fn of_a_torn_file_what_can_be_read_is_combined_and_the_rest_is_said() {
     let ran = world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(3);
     let done = ran.json();
     let rows = texts(&given::get(&world, done["outputs"][0].as_str().expect("a key")).await);
-    assert!(rows.len() > 40 && rows.len() < 60 && rows.last().is_some_and(|text| text == "whole"), "{}", rows.len());
+    assert!(
+        rows.len() > 40 && rows.len() < 60 && rows.last().is_some_and(|text| text == "whole"),
+        "{}",
+        rows.len()
+    );
     assert!(done["damaged"][0].as_str().is_some_and(|why| why.contains("not good gzip")), "{done}");
     let quarantine = given::get(&world, &given::results(&world, "quarantine").await[0]).await;
     assert!(String::from_utf8_lossy(&quarantine).contains("from here on, it is not good gzip"));
-    assert_eq!(world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["skipped_hours"], 1);
+    assert_eq!(
+        world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["skipped_hours"],
+        1
+    );
 }
 
 /// Killed at each of its writes in turn, it leaves whole results or none, and the next run completes them.
@@ -154,7 +163,10 @@ async fn interrupted_it_stops_without_half_outputs_and_goes_on() {
     assert!(ran.err.contains("the same command goes on from here"), "{}", ran.err);
     assert!(given::results(&world, "csvs").await.is_empty());
     world.proxy.no_rule();
-    assert_eq!(world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["rows_out"], 3);
+    assert_eq!(
+        world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["rows_out"],
+        3
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,9 @@ pub async fn keys(world: &World) -> Vec<String> {
     let mut pages = world.aws().s3.list_objects_v2().bucket(world.bucket()).into_paginator().send();
     let mut keys = Vec::new();
     while let Some(page) = pages.next().await {
-        keys.extend(page.expect("a page").contents().iter().filter_map(|object| object.key().map(ToOwned::to_owned)));
+        keys.extend(
+            page.expect("a page").contents().iter().filter_map(|object| object.key().map(ToOwned::to_owned)),
+        );
     }
     keys
 }
