@@ -4,8 +4,16 @@
 //!
 //! With `--keep`, the lake stays in that folder (and is used again if it is there), so that `benches/lake_peers.py`
 //! can be run over the same files.
+//!
+//! Then `hydrant lake hours` lists a million keys from a loopback server that speaks as much of S3 as that takes and
+//! makes up its answers as they are asked for (`--keys 1000000`): what is measured is hydrant.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a program that measures; it fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a program that measures; it fails by panicking"
+)]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -159,6 +167,129 @@ fn run(arguments: &[&str], home: &Path) -> (f64, f64, u64, serde_json::Value) {
     (wall, used() - before, peak, serde_json::from_str(out.lines().last().unwrap()).unwrap())
 }
 
+/// Ten days of hours with files enough for so many keys, as a bucket lists them.
+struct Bucket {
+    keys: usize,
+}
+
+impl Bucket {
+    const HOURS: usize = 240;
+
+    fn of_hour(&self) -> usize {
+        self.keys / Self::HOURS
+    }
+
+    fn key(&self, number: usize) -> String {
+        let (hour, file) = (number / self.of_hour(), number % self.of_hour());
+        let (day, of_day) = (1 + hour / 24, hour % 24);
+        let second = file * 3600 / self.of_hour();
+        format!(
+            "p/2021/12/{day:02}/{of_day:02}/stream-1-2021-12-{day:02}-{of_day:02}-{:02}-{:02}-{file:032x}",
+            second / 60,
+            second % 60
+        )
+    }
+
+    /// The first key that is not before this one.
+    fn from(&self, start: &str) -> usize {
+        let (mut low, mut high) = (0, self.of_hour() * Self::HOURS);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.key(middle).as_str() < start { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// A page, as S3 answers it.
+    fn page(&self, query: &str) -> String {
+        let decoded =
+            |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let parameter = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+        };
+        let prefix = parameter("prefix").unwrap_or_default();
+        let delimited = parameter("delimiter").is_some();
+        let after = parameter("continuation-token").or_else(|| parameter("start-after"));
+        let mut number =
+            after.as_ref().map_or(0, |after| self.from(&format!("{after}\u{1}"))).max(self.from(&prefix));
+        let mut body = String::from("<?xml version=\"1.0\"?><ListBucketResult>");
+        let (mut count, mut last) = (0, String::new());
+        while count < 1000 && number < self.of_hour() * Self::HOURS {
+            let key = self.key(number);
+            let Some(rest) = key.strip_prefix(&prefix) else { break };
+            if let Some((folder, _)) = rest.split_once('/').filter(|_| delimited) {
+                last = format!("{prefix}{folder}/");
+                write!(body, "<CommonPrefixes><Prefix>{last}</Prefix></CommonPrefixes>").unwrap();
+                number = self.from(&format!("{prefix}{folder}0"));
+            } else {
+                write!(
+                    body,
+                    "<Contents><Key>{key}</Key><LastModified>2021-12-31T00:00:00.000Z</LastModified><ETag>&quot;{number:032x}&quot;</ETag><Size>5242880</Size><StorageClass>STANDARD</StorageClass></Contents>"
+                )
+                .unwrap();
+                last = key;
+                number += 1;
+            }
+            count += 1;
+        }
+        let more = number < self.of_hour() * Self::HOURS && self.key(number).starts_with(&prefix);
+        write!(body, "<IsTruncated>{more}</IsTruncated><KeyCount>{count}</KeyCount>").unwrap();
+        if more {
+            write!(body, "<NextContinuationToken>{last}</NextContinuationToken>").unwrap();
+        }
+        body + "</ListBucketResult>"
+    }
+}
+
+/// Serves it, and gives its address.
+fn serve(bucket: Bucket) -> String {
+    use http_body_util::Full;
+    use hyper::body::{Bytes, Incoming};
+    use hyper::{Request, Response};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let bucket = std::sync::Arc::new(bucket);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                let bucket = std::sync::Arc::clone(&bucket);
+                tokio::spawn(async move {
+                    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                        let page = bucket.page(request.uri().query().unwrap_or_default());
+                        async move {
+                            Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from(page))))
+                        }
+                    });
+                    let stream = hyper_util::rt::TokioIo::new(stream);
+                    drop(hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await);
+                });
+            }
+        });
+    });
+    address
+}
+
+fn list(keys: usize, home: &Path) {
+    let endpoint = serve(Bucket { keys });
+    let settings =
+        ["region=us-east-1", "aws_access_key_id=a", "aws_secret_access_key=b", "bucket=lake", "prefix=p/"];
+    let mut arguments = vec!["lake", "hours", "--json", "--endpoint-url", &endpoint];
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    let mut runs: Vec<(f64, f64, u64, serde_json::Value)> = (0..3).map(|_| run(&arguments, home)).collect();
+    runs.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (wall, cpu, peak, hours) = &runs[1];
+    let files: u64 = hours.as_array().unwrap().iter().map(|hour| hour["files"].as_u64().unwrap()).sum();
+    let rate = files as f64 / wall;
+    println!(
+        "listing  {wall:6.2} s wall  {cpu:6.2} s CPU  {:4} MB peak  {rate:.0} keys/s  ({files} keys)",
+        peak / 1000
+    );
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let after = |name: &str| {
@@ -212,4 +343,5 @@ fn main() {
             done["rows_out"]
         );
     }
+    list(number("--keys", 1_000_000), temporary.path());
 }

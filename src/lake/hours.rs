@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp};
 
 use super::LakeError;
@@ -26,8 +26,8 @@ impl Hour {
 
     fn at(year: i16, month: i8, day: i8, hour: i8) -> Option<Self> {
         let date = Date::new(year, month, day).ok()?;
-        let time = date.at(hour, 0, 0, 0);
-        (0..24).contains(&hour).then(|| jiff::tz::TimeZone::UTC.to_timestamp(time).ok().map(Self::of))?
+        let time = Time::new(hour, 0, 0, 0).ok()?;
+        jiff::tz::TimeZone::UTC.to_timestamp(date.to_datetime(time)).ok().map(Self::of)
     }
 
     /// When it begins.
