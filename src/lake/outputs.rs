@@ -203,17 +203,25 @@ impl Run {
 }
 
 impl Combined {
-    /// The newest run that has rows, and what its names say.
+    /// The newest run whose rows are there to be read: one that is complete, if there is one.
     pub fn newest(&self) -> Option<(&Stamp, &Run)> {
-        self.runs.iter().rev().find(|(_, run)| run.rows_key().is_some())
+        let with_rows = || self.runs.iter().rev().filter(|(_, run)| run.rows_key().is_some());
+        with_rows().find(|(_, run)| run.sums.is_some()).or_else(|| with_rows().next())
     }
 
-    /// Whether the newest run is of exactly these sources. Of the predecessor's, only the number of files is known.
+    /// Whether the last run is complete and of exactly these sources. Of the predecessor's, only the number of files is
+    /// known; a run of our own without a manifest was cut off, or is under way.
     pub fn is_of(&self, files: u64, fingerprint: Fingerprint) -> bool {
-        self.newest().is_some_and(|(stamp, run)| match run.sums {
+        self.runs.last_key_value().is_some_and(|(stamp, run)| match run.sums {
             Some(sums) => sums.fingerprint == fingerprint && stamp.files == files,
-            None => stamp.files == files,
+            None => self.is_the_predecessors() && stamp.files == files,
         })
+    }
+
+    fn is_the_predecessors(&self) -> bool {
+        let own = |kind: &Kind| !matches!(kind, Kind::Csv | Kind::Metadata);
+        self.newest().is_some()
+            && !self.runs.values().any(|run| run.sums.is_some() || run.files.keys().any(own))
     }
 }
 
@@ -277,6 +285,26 @@ mod tests {
         ] {
             assert_eq!(Stamp::read(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_does_not_count() {
+        let print = Fingerprint(7);
+        let complete = |rows: bool| Run {
+            files: rows.then(|| (Kind::Csv, "x".to_owned())).into_iter().collect(),
+            sums: Some(Sums { rows: 1, fingerprint: print }),
+        };
+        let without = |kind| Run { files: BTreeMap::from([(kind, "y".to_owned())]), sums: None };
+        let later = Stamp { saved: stamp().saved + 1, ..stamp() };
+        let of = |runs: Vec<(Stamp, Run)>| Combined { runs: runs.into_iter().collect() };
+        assert!(of(vec![(stamp(), complete(true))]).is_of(58, print));
+        assert!(!of(vec![(stamp(), complete(true))]).is_of(59, print));
+        assert!(of(vec![(stamp(), without(Kind::Csv))]).is_of(58, print), "the predecessor's");
+        assert!(!of(vec![(stamp(), without(Kind::Parquet))]).is_of(58, print), "cut off before its manifest");
+        let cut = of(vec![(stamp(), complete(true)), (later, without(Kind::Csv))]);
+        assert!(!cut.is_of(58, print));
+        assert_eq!(cut.newest().map(|(stamp, _)| *stamp), Some(stamp()));
+        assert!(!Combined::default().is_of(0, Fingerprint::default()));
     }
 
     #[test]
