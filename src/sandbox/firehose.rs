@@ -30,18 +30,20 @@ use super::store::{Kept, Table};
 use super::tags::{self, Tag, Tagged, Tags};
 use super::world::World;
 use buffer::Buffer;
-pub(crate) use delivery::tick;
+pub(crate) use delivery::{sweep_leftovers, tick};
 use destination::{Configuration, Destination};
 
 /// What Firehose holds.
 #[derive(Debug)]
 pub(crate) struct State {
     streams: Table<Stream>,
+    /// Buffers that no row names any more. Their files are removed when that is on disk.
+    emptied: Vec<Buffer>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { streams: Table::new("firehose_streams") }
+        Self { streams: Table::new("firehose_streams"), emptied: Vec::new() }
     }
 }
 

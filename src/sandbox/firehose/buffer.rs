@@ -4,6 +4,7 @@
 //! The file is written and synced before the row that counts its bytes; so what the row counts is there, and what is
 //! behind it was never acknowledged and is cut off by the next write.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -62,8 +63,23 @@ impl Buffer {
         Ok(bytes)
     }
 
-    /// Removes the file. One that is left behind by a crash is swept at the next start.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Removes the file, which no row on disk may name any more. One that is left behind by a crash is swept at the
+    /// next start.
     pub(super) fn discard(&self, folder: &Path) {
         drop(std::fs::remove_file(self.path(folder)));
+    }
+}
+
+/// Removes all files but those that are named.
+pub(super) fn sweep(folder: &Path, named: &HashSet<&str>) {
+    let Ok(files) = folder.join("firehose").read_dir() else { return };
+    for file in files.flatten() {
+        if !file.file_name().to_str().is_some_and(|name| named.contains(name)) {
+            drop(std::fs::remove_file(file.path()));
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::buffer::Buffer;
+use super::buffer::{self, Buffer};
 use super::{Status, Stream, time_pattern};
 use crate::sandbox::iam::{self, Assumer};
 use crate::sandbox::s3::{self, Delivery};
@@ -17,8 +17,19 @@ use crate::sandbox::{ids, logs};
 const PAUSE: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_hours(24);
 
+/// Removes the files of buffers that no row names: what a crash left. To be called before anything is put.
+pub(crate) fn sweep_leftovers(world: &World) {
+    let buffers =
+        world.firehose.streams.iter().flat_map(|(_, stream)| stream.waiting.iter().chain(&stream.open));
+    buffer::sweep(&world.folder, &buffers.map(Buffer::file).collect());
+}
+
 /// Delivers what is due, and forgets streams that are gone.
 pub(crate) fn tick(world: &mut World, now: Timestamp) {
+    // Whoever has the world now has it after what was delivered last is on disk.
+    for buffer in std::mem::take(&mut world.firehose.emptied) {
+        buffer.discard(&world.folder);
+    }
     for key in due(world, now) {
         seal_if_old(world, &key, now);
         while let Some(buffer) = next_due(world, &key, now) {
@@ -83,14 +94,14 @@ fn deliver_or_wait(world: &mut World, key: &str, mut buffer: Buffer, now: Timest
         None => return,
     };
     let Some(failure) = failure else {
-        buffer.discard(&world.folder);
+        world.firehose.emptied.push(buffer);
         return;
     };
     log(world, key, &failure, now);
     buffer.tries += 1;
     if world.pace.after(buffer.opened, PATIENCE) <= now {
         tracing::warn!(stream = key, bytes = buffer.bytes, "dropped: it could not be delivered for a day");
-        buffer.discard(&world.folder);
+        world.firehose.emptied.push(buffer);
         return;
     }
     buffer.next_try = Some(world.pace.after(now, PAUSE));
