@@ -182,6 +182,25 @@ pub(crate) fn tagged(world: &World, place: &Place) -> Vec<Tagged> {
         .collect()
 }
 
+/// Changes the tags of a bucket of a place.
+pub(crate) fn change_tags(
+    world: &mut World,
+    place: &Place,
+    bucket: &str,
+    change: impl FnOnce(&mut Tags),
+) -> Result<(), &'static str> {
+    let is_of_place = |row: &&mut Bucket| row.account == place.account && row.region == place.region;
+    let row = world.s3.buckets.get_mut(bucket).filter(is_of_place);
+    let row = row.ok_or("The bucket does not exist in this Region")?;
+    let mut tags = row.tags.clone();
+    change(&mut tags);
+    if tags.len() > tagging::MOST_OF_A_BUCKET {
+        return Err("A bucket can have at most 50 tags");
+    }
+    row.tags = tags;
+    Ok(())
+}
+
 /// Whether there is a bucket of that name.
 pub(crate) fn is_there(world: &World, bucket: &str) -> bool {
     world.s3.buckets.contains(bucket)

@@ -14,7 +14,7 @@ use super::paging::{page, read_token};
 use super::refusal::Refusal;
 use super::tags::{Tagged, Tags, list};
 use super::world::World;
-use super::{ec2, firehose, logs, s3, sagemaker, server};
+use super::{ec2, firehose, iam, logs, s3, sagemaker, server};
 
 operations! {
     GetResources => get_resources;
@@ -283,7 +283,9 @@ fn tag_resources(world: &mut World, call: &Call, input: TagResources) -> Answer 
     if input.tags.keys().any(|key| key.to_lowercase().starts_with("aws:")) {
         return Err(invalid("Tag keys starting with 'aws:' are reserved for internal use"));
     }
-    each(world, call, &input.resource_arn_list, |arn| arn.tagging(&input.tags))
+    let own = |arn: &Arn<'_>| arn.tagging(&input.tags);
+    let bucket = |tags: &mut Tags| tags.extend(input.tags.clone());
+    each(world, call, &input.resource_arn_list, own, bucket)
 }
 
 #[derive(Debug, Deserialize)]
@@ -298,7 +300,9 @@ fn untag_resources(world: &mut World, call: &Call, input: UntagResources) -> Ans
     if !(1..=50).contains(&input.tag_keys.len()) {
         return Err(invalid("A request must have from 1 to 50 tag keys"));
     }
-    each(world, call, &input.resource_arn_list, |arn| arn.untagging(&input.tag_keys))
+    let own = |arn: &Arn<'_>| arn.untagging(&input.tag_keys);
+    let bucket = |tags: &mut Tags| tags.retain(|key, _| !input.tag_keys.contains(key));
+    each(world, call, &input.resource_arn_list, own, bucket)
 }
 
 /// A service's own operation that sets or takes tags.
@@ -356,8 +360,14 @@ impl Arn<'_> {
 }
 
 /// Does something to each resource, and tells which of them it failed for. The caller needs the services' own
-/// permissions too, as at AWS.
-fn each(world: &mut World, call: &Call, arns: &[String], own: impl Fn(&Arn<'_>) -> Option<Own>) -> Answer {
+/// permissions too, as at AWS. S3 has no operation of its own that changes some of a bucket's tags.
+fn each(
+    world: &mut World,
+    call: &Call,
+    arns: &[String],
+    own: impl Fn(&Arn<'_>) -> Option<Own>,
+    bucket: impl Fn(&mut Tags),
+) -> Answer {
     if !(1..=20).contains(&arns.len()) {
         return Err(invalid("A request must have from 1 to 20 ARNs"));
     }
@@ -366,10 +376,18 @@ fn each(world: &mut World, call: &Call, arns: &[String], own: impl Fn(&Arn<'_>) 
     }
     let mut failed = Map::new();
     for text in arns {
-        let arn = Arn::read(text).filter(|arn| {
+        let arn = Arn::read(text);
+        let named = arn.as_ref().filter(|arn| arn.service == "s3").map(|arn| arn.thing.to_owned());
+        let here = arn.filter(|arn| {
             [arn.region, arn.account] == [call.place.region.as_str(), call.place.account.as_str()]
         });
-        let done = match arn.and_then(|arn| own(&arn)) {
+        let done = match here.and_then(|arn| own(&arn)) {
+            _ if named.is_some() => {
+                let may = iam::authorize(world, &call.caller, "s3:PutBucketTagging", text, call.now);
+                may.map_err(|_| iam::denial(call, "s3:PutBucketTagging", text)).and_then(|()| {
+                    s3::change_tags(world, &call.place, &named.unwrap_or_default(), &bucket).map_err(invalid)
+                })
+            }
             Some(own) => {
                 let inner =
                     Call { service: own.service, operation: own.operation.to_owned(), ..call.clone() };

@@ -237,3 +237,32 @@ def _(c):
     expect(c, {arn}, **by(key))
     c.logs.delete_log_group(logGroupName=arn.rsplit(":", 1)[1])
     expect(c, set(), **by(key))
+
+
+@check(
+    "tagging",
+    "a bucket is tagged and untagged like everything else",
+    aws="API Reference, TagResources: applies tags to the resources of the list, existing tags stay; FailedResourcesMap "
+    "tells those that failed",
+)
+def _(c):
+    name = bucket(c)
+    arn = f"arn:aws:s3:::{name}"
+    c.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "a", "Value": "1"}]})
+    c.same(c.tagging.tag_resources(ResourceARNList=[arn], Tags={"b": "2"})["FailedResourcesMap"], {})
+    there = c.s3.get_bucket_tagging(Bucket=name)["TagSet"]
+    c.same({tag["Key"]: tag["Value"] for tag in there}, {"a": "1", "b": "2"})
+    c.tagging.untag_resources(ResourceARNList=[arn], TagKeys=["a"])
+    c.same(c.s3.get_bucket_tagging(Bucket=name)["TagSet"], [{"Key": "b", "Value": "2"}])
+
+
+@check(
+    "tagging",
+    "what cannot be tagged is named",
+    moto=DIFFERS,
+    aws="API Reference, TagResources: FailedResourcesMap maps the ARNs that failed to an error code and message",
+)
+def _(c):
+    missing = f"arn:aws:s3:::{c.name('bucket')}"
+    failed = c.tagging.tag_resources(ResourceARNList=[missing], Tags={"b": "2"})["FailedResourcesMap"]
+    c.same(list(failed), [missing])
