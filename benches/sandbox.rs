@@ -1,7 +1,7 @@
 //! What the sandbox costs: `cargo bench --bench sandbox`.
 //!
 //! From process start to its line and to its first answer (median of 15); memory when idle, with 10,000 objects and
-//! after a restart with them; puts a second from one client. The same puts go to the emulator whose endpoint is in
+//! after a restart with them; puts and listed keys a second from one client. The same puts go to the emulator whose endpoint is in
 //! `PEER_ENDPOINT`, if there is one.
 
 use std::io::{BufRead, BufReader};
@@ -117,6 +117,13 @@ async fn main() {
         .expect("a page");
     let (days, took) = (page.common_prefixes().len(), began.elapsed().as_secs_f64() * 1e3);
     println!("{days} common prefixes over them    {took:>8.1} ms");
+    let (began, mut keys) = (Instant::now(), 0_u32);
+    let mut pages = s3.list_objects_v2().bucket("bench").into_paginator().send();
+    while let Some(page) = pages.next().await {
+        keys += u32::try_from(page.expect("a page").contents().len()).expect("a page is small");
+    }
+    let rate = f64::from(keys) / began.elapsed().as_secs_f64();
+    println!("keys listed, one client          {rate:>8.0} /s");
     drop(served);
 
     let starts = (0..STARTS).map(|_| Served::start(&home).line_after).collect();
