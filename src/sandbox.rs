@@ -62,7 +62,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use clock::Pace;
 pub use fault::{AnyFault, Fault, Kind};
-pub use feed::{Dialect, XFault};
+pub use feed::{Dialect, FeedFault};
 use server::Rooms;
 use store::StoreError;
 use world::Shared;
@@ -182,8 +182,9 @@ impl Sandbox {
         let folder = prepare(&options)?;
         let no_port = |port| move |source| SandboxError::Port { port, source };
         let shared = Arc::new(Shared::open(&folder, options.pace)?);
-        let (faults, x_faults) = AnyFault::part(options.faults);
+        let (faults, feed_faults) = AnyFault::part(options.faults);
         shared.with(|world| world.faults.set(faults))?;
+        shared.look(firehose::sweep_leftovers);
         let stop = CancellationToken::new();
         // Whatever fails from here on ends what was started before.
         let ending = stop.clone().drop_guard();
@@ -194,7 +195,7 @@ impl Sandbox {
             rate: options.feed_rate,
             dialect: options.dialect,
             seed: options.seed,
-            faults: x_faults,
+            faults: feed_faults,
         };
         let feed = feed::start(feed, options.pace, stop.clone()).map_err(no_port(0))?;
         let host = host::Options { port: options.ssh_port, endpoint: address };

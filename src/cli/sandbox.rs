@@ -18,7 +18,7 @@ use crate::stack::graph::Kind;
 /// Run an embedded cloud on this machine: no account, no money
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Faults: throttle, deny, error, partial, slow, skew, lost-bucket, stuck-delete, cut-ssh; of X's side x-stall, x-disconnect, x-cut, x-garbage, x-repeat, x-split, x-credits, x-auth, x-cap, x-unavailable.\n\nExamples:\n  hydrant sandbox --serve --pace 100\n  hydrant sandbox --serve --fault throttle:firehose=30% --fault slow:s3=500ms"
+    after_help = "Faults: throttle, deny, error, partial, slow, skew, lost-bucket, stuck-delete, cut-ssh; of X's side x-stall, x-quiet, x-burst, x-split, x-garbage, x-repeat, x-late, x-strange, x-gzip, x-overlap, x-dialect, x-disconnect, x-hang, x-exception, x-close, x-truncate, x-cut, x-reset, x-auth, x-credits, x-cap, x-forbidden, x-usage, x-limit, x-unavailable, x-empty, x-page, x-redirect, x-slow, x-silent, x-rules-half, x-backfill; of Jetstream's jet-stall, jet-slow, jet-repeat, jet-disorder, jet-garbage, jet-cut, jet-close, jet-error, jet-refuse, jet-silent. The feed's are written NAME[:KIND][@POSTS][=TIMES]: x-cut@5=1 cuts one connection within its sixth post.\n\nExamples:\n  hydrant sandbox --serve --pace 100\n  hydrant sandbox --serve --fault throttle:firehose=30% --fault slow:s3=500ms"
 )]
 pub(super) struct SandboxCommand {
     /// Print one JSON line that says where it is, and serve without a console

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::feed::XFault;
+use super::feed::FeedFault;
 
 /// The kinds of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl FromStr for Fault {
             format!(
                 "{kind} is no fault: there are {} and {}",
                 Kind::ALL.map(Kind::name).join(", "),
-                XFault::NAMES.join(", ")
+                FeedFault::NAMES.join(", ")
             )
         })?;
         let (service, operation) = match place {
@@ -125,7 +125,8 @@ impl FromStr for Fault {
     }
 }
 
-fn time(text: &str) -> Option<Duration> {
+/// A time as it is written: `500ms`, `2s` or `20m`.
+pub(super) fn time(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let number = number.parse().ok()?;
@@ -135,6 +136,11 @@ fn time(text: &str) -> Option<Duration> {
         "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
         _ => None,
     }
+}
+
+/// As [`time`] reads it.
+pub(super) fn written_time(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
 }
 
 impl fmt::Display for Fault {
@@ -149,31 +155,31 @@ impl fmt::Display for Fault {
         match self.amount {
             amount if amount == self.kind.usual() => Ok(()),
             Amount::Share(share) => write!(f, "={share}%"),
-            Amount::Time(time) => write!(f, "={}ms", time.as_millis()),
+            Amount::Time(time) => write!(f, "={}", written_time(time)),
         }
     }
 }
 
-/// A fault of the cloud, or of X's side.
+/// A fault of the cloud, or of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyFault {
     /// Of the cloud.
     Cloud(Fault),
-    /// Of X's side.
-    X(XFault),
+    /// Of X's or Jetstream's side.
+    Feed(FeedFault),
 }
 
 impl AnyFault {
-    /// The cloud's and X's, apart.
-    pub(crate) fn part(faults: impl IntoIterator<Item = Self>) -> (Vec<Fault>, Vec<XFault>) {
-        let (mut cloud, mut x) = (Vec::new(), Vec::new());
+    /// The cloud's and the feed's, apart.
+    pub(crate) fn part(faults: impl IntoIterator<Item = Self>) -> (Vec<Fault>, Vec<FeedFault>) {
+        let (mut cloud, mut feed) = (Vec::new(), Vec::new());
         for fault in faults {
             match fault {
                 Self::Cloud(fault) => cloud.push(fault),
-                Self::X(fault) => x.push(fault),
+                Self::Feed(fault) => feed.push(fault),
             }
         }
-        (cloud, x)
+        (cloud, feed)
     }
 }
 
@@ -181,7 +187,11 @@ impl FromStr for AnyFault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("x-") { text.parse().map(Self::X) } else { text.parse().map(Self::Cloud) }
+        if text.starts_with("x-") || text.starts_with("jet-") {
+            text.parse().map(Self::Feed)
+        } else {
+            text.parse().map(Self::Cloud)
+        }
     }
 }
 

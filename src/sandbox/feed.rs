@@ -7,32 +7,45 @@
 //! x_wire               a post as X's API v2 writes it, in both of its dialects
 //! rules                the rule language of the filtered stream
 //! x_account, x_rules   what X keeps of an app: tokens, rules, connections, limits, usage
-//! x_api, x_oauth,      X's server: who may call, tokens, calls that are answered with a document,
-//! x_calls, x_stream    and its one stream
-//! x_fault              what goes wrong on X's side on purpose
-//! bluesky, jetstream   what happens on Bluesky, and its server
+//! x_api, x_oauth,      X's server: who may call, tokens, calls that are answered with a document, how it says no,
+//! x_calls, x_refused,  and its one stream with the way of its lines to the reader
+//! x_stream, x_lines
+//! x_mangle             lines that are not as they should be
+//! bluesky, jetstream,  what happens on Bluesky, and its server: what a client asked for, and one connection
+//! jetstream_asked,     and the dictionary that its messages are compressed with
+//! dictionary
+//! fault                what goes wrong on purpose, on either side: every switch, with what it does
+//! sent                 what was given out, for tests that compare it with what arrived
 //! record, backfill     posts in a lake's records, and a lake of some days made at once
 //! ```
+//!
+//! What was sent is asked of the control door: `GET /_hydrant/feed/sent` (see `control`).
 //!
 //! Every post, person and page in it is made up.
 
 mod backfill;
 mod bluesky;
+mod dictionary;
+mod fault;
 mod hostile;
 mod jetstream;
+mod jetstream_asked;
 mod people;
 mod places;
 mod posts;
 mod record;
 mod rules;
+mod sent;
 mod text;
 mod tongues;
 mod words;
 mod x_account;
 mod x_api;
 mod x_calls;
-mod x_fault;
+mod x_lines;
+mod x_mangle;
 mod x_oauth;
+mod x_refused;
 mod x_rules;
 mod x_stream;
 mod x_wire;
@@ -42,14 +55,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use fault::Switches;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use backfill::{Backfill, USUAL_POSTS};
+pub use fault::FeedFault;
 pub(crate) use posts::Feed;
 use posts::snowflake;
-pub use x_fault::XFault;
 
 use super::clock::Pace;
 use super::store::StoreError;
@@ -84,8 +99,8 @@ pub(crate) struct Options {
     pub(crate) rate: u32,
     pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
-    /// What goes wrong on X's side from the beginning.
-    pub(crate) faults: Vec<XFault>,
+    /// What goes wrong from the beginning.
+    pub(crate) faults: Vec<FeedFault>,
 }
 
 /// The most posts a second.
@@ -98,25 +113,36 @@ impl Default for Options {
 }
 
 /// A feed whose servers answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Running {
     /// Where X's API is: `http://127.0.0.1:PORT`.
     pub(crate) x_api_url: String,
     /// Where Jetstream is: `ws://127.0.0.1:PORT`, with `/subscribe` and `/xrpc/…` below it.
     pub(crate) jetstream_url: String,
     x: Arc<x_api::Api>,
+    jetstream: Arc<jetstream::Server>,
+    switches: Arc<Switches>,
     feed: Arc<Feed>,
 }
 
 impl Running {
     /// From now on there are these faults, for streams that are open too.
-    pub(crate) fn set_faults(&self, faults: Vec<XFault>) {
-        self.x.set_faults(faults);
+    pub(crate) fn set_faults(&self, faults: Vec<FeedFault>) {
+        self.switches.set(faults);
     }
 
     /// The faults that are on.
-    pub(crate) fn faults(&self) -> Vec<XFault> {
-        self.x.faults()
+    pub(crate) fn faults(&self) -> Vec<FeedFault> {
+        self.switches.list()
+    }
+
+    /// What either server gave out, the posts from the `from`-th on. Jetstream's are made again to be named: that takes
+    /// its time.
+    pub(crate) fn sent(&self, from: u64) -> Value {
+        json!({
+            "x": self.x.sent.told(from, |id| json!(id.to_string())),
+            "jetstream": self.jetstream.sent.told(from, |seq| bluesky::name(&self.feed, seq)),
+        })
     }
 
     /// Fills a bucket with the records of past hours, an hour at a time so that nobody waits long; gives back how many
@@ -137,9 +163,10 @@ impl Running {
         Ok(Ok((objects, records)))
     }
 
-    /// X's side forgets its rules, connections, limits and usage. Open streams end.
+    /// X's side forgets its rules, connections, limits and usage; both forget what they sent. X's open streams end.
     pub(crate) fn reset(&self) {
         self.x.reset();
+        self.jetstream.sent.reset();
     }
 }
 
@@ -153,15 +180,19 @@ pub(crate) fn start(options: Options, pace: Pace, stop: CancellationToken) -> io
     let feed = Arc::new(Feed::new(options.seed, options.rate));
     let x_listener = listen()?;
     let jetstream_listener = listen()?;
-    let x = Arc::new(x_api::Api::new(Arc::clone(&feed), options.dialect, pace, options.faults));
+    let switches = Arc::new(Switches::new(options.faults));
+    let x = Arc::new(x_api::Api::new(Arc::clone(&feed), options.dialect, pace, Arc::clone(&switches)));
+    let jetstream = Arc::new(jetstream::Server::new(Arc::clone(&feed), Arc::clone(&switches)));
     let running = Running {
         x_api_url: format!("http://{}", x_listener.local_addr()?),
         jetstream_url: format!("ws://{}", jetstream_listener.local_addr()?),
         x: Arc::clone(&x),
-        feed: Arc::clone(&feed),
+        jetstream: Arc::clone(&jetstream),
+        switches,
+        feed,
     };
     tokio::spawn(x_api::serve(x_listener, x, stop.clone()));
-    tokio::spawn(jetstream::serve(jetstream_listener, feed, stop));
+    tokio::spawn(jetstream::serve(jetstream_listener, jetstream, stop));
     Ok(running)
 }
 

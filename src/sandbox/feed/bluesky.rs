@@ -59,6 +59,24 @@ pub(super) const fn number_of(seq: u64) -> u64 {
     seq / PLACES
 }
 
+/// The first sequence number of a post's events.
+pub(super) const fn first_of(number: u64) -> u64 {
+    number * PLACES
+}
+
+/// The event with a sequence number, as tests compare it: what was done to which record.
+pub(super) fn name(feed: &Feed, seq: u64) -> Value {
+    let event = events(feed, number_of(seq)).into_iter().find(|event| event.seq == seq);
+    let Some(Event { did, what, time_us, .. }) = event else { return Value::Null };
+    let (operation, record) = match what {
+        What::Create { collection, rkey, .. } => ("create", format!("{did}/{collection}/{rkey}")),
+        What::Delete { collection, rkey } => ("delete", format!("{did}/{collection}/{rkey}")),
+        What::Identity { .. } => ("identity", did),
+        What::Account { .. } => ("account", did),
+    };
+    json!({ "seq": seq, "time_us": time_us, "operation": operation, "record": record })
+}
+
 /// What happens at a post's number.
 pub(super) fn events(feed: &Feed, number: u64) -> Vec<Event> {
     let post = feed.post(number);
@@ -216,7 +234,7 @@ impl Event {
             .map_or_else(|_| String::new(), |time| time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string());
         let mut payload = json!({
             "$type": format!("network.bsky.jetstream.subscribeEvents#{}", self.what.kind()),
-            "seq": self.seq, "did": self.did, "time": time,
+            "seq": self.seq, "did": self.did, "time": time, "witnessedAt": time,
         });
         let mut put = |name: &str, value: Value| payload[name] = value;
         match &self.what {
@@ -234,12 +252,13 @@ impl Event {
                 put("collection", json!(collection));
                 put("rkey", json!(rkey));
             }
-            What::Identity { handle } => put("handle", json!(handle)),
+            // Both wrap the event of the network itself.
+            What::Identity { handle } => put(
+                "identity",
+                json!({ "did": self.did, "handle": handle, "seq": self.seq, "time": iso(moment(self.time_us)) }),
+            ),
             What::Account { active } => {
-                put("active", json!(active));
-                if !active {
-                    put("status", json!("deactivated"));
-                }
+                put("account", account(&self.did, *active, self.seq, &iso(moment(self.time_us))));
             }
         }
         json!({ "$type": "message", "payload": payload })

@@ -2,43 +2,61 @@
 //!
 //! Nothing is kept: an event is made when it is sent, so a replay of hours costs no memory, and a slow reader only
 //! holds up itself, until it is dropped.
+//!
+//! In version 1, `compress=true` brings zstd frames that need no dictionary: a client that has Jetstream's reads them as
+//! well. Version 2 compresses with a dictionary of this server's, which clients get by
+//! `/xrpc/network.bsky.jetstream.getZstdDictionary`.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::bluesky::{self, Event};
+use super::bluesky;
+use super::dictionary;
+use super::fault::{FeedFault, Switches, What};
+use super::jetstream_asked::{Asked, Compressed, Query, Start, Version};
 use super::posts::Feed;
+use super::sent::{Completes, Sent};
 
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// A reader that takes nothing for so long is dropped.
 const SEND_LIMIT: Duration = Duration::from_secs(30);
+/// A client hears at least a ping so often.
+const PINGS: Duration = Duration::from_secs(30);
 const LOOKS: Duration = Duration::from_millis(50);
 /// Posts between two looks at what the client says.
 const AT_ONCE: u64 = 64;
-/// How far back a cursor can lead: 36 hours.
-const LOOKBACK_US: i64 = 36 * 3600 * 1_000_000;
-const MOST_COLLECTIONS: usize = 100;
-const MOST_DIDS: usize = 10_000;
-/// From here on, version 2 takes a cursor for microseconds since 1970.
-const CURSOR_IS_TIME: u64 = 1_000_000_000_000_000;
+
+/// Bluesky's side of the feed.
+#[derive(Debug)]
+pub(super) struct Server {
+    feed: Arc<Feed>,
+    switches: Arc<Switches>,
+    pub(super) sent: Sent,
+}
+
+impl Server {
+    pub(super) fn new(feed: Arc<Feed>, switches: Arc<Switches>) -> Self {
+        Self { feed, switches, sent: Sent::default() }
+    }
+}
 
 /// Serves until asked to stop. Every connection ends with it.
-pub(crate) async fn serve(listener: TcpListener, feed: Arc<Feed>, stop: CancellationToken) {
+pub(super) async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -49,11 +67,11 @@ pub(crate) async fn serve(listener: TcpListener, feed: Arc<Feed>, stop: Cancella
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (feed, stop) = (Arc::clone(&feed), stop.clone());
+        let (server, stop) = (Arc::clone(&server), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 // A client that goes away in the middle is its own affair.
-                ended = converse(&feed, stream) => drop(ended),
+                ended = converse(&server, stream) => drop(ended),
                 () = stop.cancelled() => {}
             }
         });
@@ -62,25 +80,38 @@ pub(crate) async fn serve(listener: TcpListener, feed: Arc<Feed>, stop: Cancella
 
 type Socket = WebSocketStream<TcpStream>;
 
-async fn converse(feed: &Feed, stream: TcpStream) -> Result<(), Error> {
+async fn converse(server: &Server, stream: TcpStream) -> Result<(), Error> {
+    if server.switches.strike(|fault| (fault.what == What::JetSilent).then_some(())).is_some() {
+        // Nothing is read either: the client goes away, or the server.
+        std::future::pending::<()>().await;
+    }
+    if dictionary::is_asked_for(&stream).await? {
+        return Ok(dictionary::answer(stream).await?);
+    }
     let mut asked = None;
-    let door = Door { asked: &mut asked };
+    let door = Door { server, asked: &mut asked };
     let accepting = tokio_tungstenite::accept_hdr_async(stream, door);
     let Ok(accepted) = tokio::time::timeout(HANDSHAKE_LIMIT, accepting).await else { return Ok(()) };
     let mut socket = accepted?;
-    let Some(asked) = asked else { return Ok(()) };
-    if let Some(refusal) = &asked.refusal {
-        return close(&mut socket, CloseCode::Unsupported, refusal).await;
+    let Some((asked, from)) = asked else { return Ok(()) };
+    server.sent.connected();
+    if let Some(notice) = from.notice {
+        let payload = json!({ "$type": "network.bsky.jetstream.subscribeEvents#info", "name": notice });
+        let frame = json!({ "$type": "message", "payload": payload });
+        let message = packed(asked.compressed, frame.to_string());
+        send(&mut socket, message).await?;
     }
-    let now = Timestamp::now();
-    match asked.begin(feed, now) {
-        Ok(from) => give(feed, &mut socket, asked, from).await,
-        Err(error) => {
-            let frame = json!({ "$type": "error", "error": error, "message": error.message() });
-            send(&mut socket, Message::text(frame.to_string())).await?;
-            close(&mut socket, CloseCode::Policy, error.message()).await
-        }
-    }
+    Giving::new(server, socket, asked, from).run().await
+}
+
+/// A message, compressed if that was asked for.
+fn packed(compressed: Option<Compressed>, text: String) -> Message {
+    let frame = match compressed {
+        None => return Message::text(text),
+        Some(Compressed::Plainly) => zstd::bulk::compress(text.as_bytes(), 1),
+        Some(Compressed::With(_)) => dictionary::compress(text.as_bytes()),
+    };
+    Message::binary(frame.expect("memory takes what is compressed"))
 }
 
 async fn send(socket: &mut Socket, message: Message) -> Result<(), Error> {
@@ -96,320 +127,258 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: &str) -> Result<(),
     Ok(())
 }
 
-/// Gives events from a cursor on: as fast as they are taken up to now, then as they happen.
-async fn give(feed: &Feed, socket: &mut Socket, mut asked: Asked, from: Start) -> Result<(), Error> {
-    let mut next = from.number;
-    let mut looks = tokio::time::interval(LOOKS);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = looks.tick() => {}
-            said = socket.next() => {
-                match said.transpose()? {
-                    None | Some(Message::Close(_)) => return Ok(()),
-                    Some(said) => if let ControlFlow::Break(reason) = asked.hear(&said) {
-                        return close(socket, CloseCode::Policy, &reason).await;
+/// One client that gets events from a cursor on: as fast as they are taken up to now, then as they happen.
+struct Giving<'a> {
+    server: &'a Server,
+    socket: Socket,
+    asked: Asked,
+    from: Start,
+    next: u64,
+    /// How many events were sent.
+    events: u64,
+    /// How many useless messages were sent.
+    rubbish: usize,
+    last_sent: Instant,
+    last_event: Instant,
+    /// Fallen silent for good.
+    silent: bool,
+    /// The event that comes after the next three.
+    disordered: Option<(Message, u64, u8)>,
+}
+
+/// The end of a subscription.
+enum End {
+    Cut,
+    Close,
+    Error(String),
+}
+
+impl<'a> Giving<'a> {
+    fn new(server: &'a Server, socket: Socket, asked: Asked, from: Start) -> Self {
+        let now = Instant::now();
+        Self {
+            server,
+            socket,
+            asked,
+            next: from.number,
+            from,
+            events: 0,
+            rubbish: 0,
+            last_sent: now,
+            last_event: now,
+            silent: false,
+            disordered: None,
+        }
+    }
+
+    async fn run(mut self) -> Result<(), Error> {
+        let mut looks = tokio::time::interval(LOOKS);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ready = VecDeque::new();
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {}
+                said = self.socket.next() => {
+                    match said.transpose()? {
+                        None | Some(Message::Close(_)) => return Ok(()),
+                        Some(said) => if let ControlFlow::Break(reason) = self.asked.hear(&said) {
+                            return close(&mut self.socket, CloseCode::Policy, &reason).await;
+                        }
                     }
+                    continue;
                 }
+            }
+            if self.asked.waits_for_hello {
                 continue;
             }
+            let faults = self.server.switches.list();
+            if self.is_silent(&faults) {
+                continue;
+            }
+            let behind = self.make(&mut ready);
+            if let Some(end) = self.give(&mut ready, &faults).await? {
+                return self.end(end).await;
+            }
+            if self.last_sent.elapsed() >= PINGS {
+                self.message(Message::Ping(Bytes::new())).await?;
+            }
+            let sending = self.socket.flush();
+            tokio::time::timeout(SEND_LIMIT, sending).await.unwrap_or(Err(Error::ConnectionClosed))?;
+            if behind && ready.is_empty() {
+                looks.reset_immediately();
+            }
         }
-        if asked.waits_for_hello {
-            continue;
-        }
+    }
+
+    /// A silence that lasts as long as its fault is on, or for good.
+    fn is_silent(&self, faults: &[FeedFault]) -> bool {
+        let stalls = |fault: &FeedFault| {
+            fault.what == What::JetStall && fault.times.is_none() && self.events >= fault.after
+        };
+        self.silent || faults.iter().any(stalls)
+    }
+
+    /// Makes the events that are due, unless some wait yet. Whether there are more.
+    fn make(&mut self, ready: &mut VecDeque<(Message, u64)>) -> bool {
+        let feed = &self.server.feed;
         let due = feed.number_at(Timestamp::now());
-        let upto = due.min(next + AT_ONCE);
-        let behind = upto < due;
-        for number in next..upto {
-            for event in bluesky::events(feed, number).iter().filter(|event| from.reaches(event)) {
-                if let Some(text) = asked.written(event) {
-                    let message = Message::text(text);
-                    tokio::time::timeout(SEND_LIMIT, socket.feed(message))
-                        .await
-                        .unwrap_or(Err(Error::ConnectionClosed))?;
+        if !ready.is_empty() || self.next >= due {
+            return self.next < due;
+        }
+        let upto = due.min(self.next + AT_ONCE);
+        for number in self.next..upto {
+            for event in bluesky::events(feed, number).iter().filter(|event| self.from.reaches(event)) {
+                if let Some(text) = self.asked.written(event) {
+                    ready.push_back((packed(self.asked.compressed, text), event.seq));
                 }
             }
         }
-        next = next.max(upto);
-        tokio::time::timeout(SEND_LIMIT, socket.flush()).await.unwrap_or(Err(Error::ConnectionClosed))?;
-        if behind {
-            looks.reset_immediately();
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
-}
-
-/// Where a subscription begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Start {
-    number: u64,
-    seq: u64,
-    time_us: i64,
-}
-
-impl Start {
-    const fn reaches(&self, event: &Event) -> bool {
-        event.seq >= self.seq && event.time_us >= self.time_us
+        self.next = upto;
+        upto < due
     }
 
-    /// At a moment.
-    fn at(feed: &Feed, us: i64) -> Self {
-        // An event is some microseconds younger than its post.
-        Self { number: feed.number_at_us(us.saturating_sub(4)), seq: 0, time_us: us }
-    }
-}
-
-/// What is wrong with a cursor; only version 2 says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-enum BadCursor {
-    FutureCursor,
-    CursorTooOld,
-}
-
-impl BadCursor {
-    const fn message(self) -> &'static str {
-        match self {
-            Self::FutureCursor => "the cursor is ahead of the newest event",
-            Self::CursorTooOld => "the cursor is older than the lookback window",
-        }
-    }
-}
-
-/// What a client subscribed to.
-#[derive(Debug)]
-struct Asked {
-    version: Version,
-    collections: Vec<String>,
-    dids: Vec<String>,
-    /// Of version 2: `commit`, `identity`, `account`; empty means all.
-    kinds: Vec<String>,
-    /// 0 means no limit.
-    largest: usize,
-    cursor: Option<u64>,
-    waits_for_hello: bool,
-    /// Why the subscription ends before it begins.
-    refusal: Option<String>,
-}
-
-impl Asked {
-    fn v1(query: &Query) -> Result<Self, String> {
-        query.only(&[
-            "wantedCollections",
-            "wantedDids",
-            "cursor",
-            "maxMessageSizeBytes",
-            "compress",
-            "requireHello",
-        ])?;
-        let compress = query.one("compress") == Some("true");
-        let asked = Self {
-            version: Version::One,
-            collections: query.all("wantedCollections"),
-            dids: query.all("wantedDids"),
-            kinds: Vec::new(),
-            largest: query
-                .number("maxMessageSizeBytes")?
-                .and_then(|largest| usize::try_from(largest).ok())
-                .unwrap_or(0),
-            cursor: query.number("cursor")?,
-            waits_for_hello: query.one("requireHello") == Some("true"),
-            refusal: compress.then(|| "compress=true is not carried here: subscribe without it".to_owned()),
-        };
-        asked.checked()
-    }
-
-    fn v2(query: &Query) -> Result<Self, String> {
-        query.only(&["collections", "dids", "kinds", "cursor"])?;
-        let kinds = query.all("kinds");
-        if let Some(kind) =
-            kinds.iter().find(|kind| !["commit", "identity", "account"].contains(&kind.as_str()))
-        {
-            return Err(format!("invalid kind: {kind}"));
-        }
-        let asked = Self {
-            version: Version::Two,
-            collections: query.all("collections"),
-            dids: query.all("dids"),
-            kinds,
-            largest: 0,
-            cursor: query.number("cursor")?,
-            waits_for_hello: false,
-            refusal: None,
-        };
-        asked.checked()
-    }
-
-    fn checked(self) -> Result<Self, String> {
-        check_filters(&self.collections, &self.dids)?;
-        Ok(self)
-    }
-
-    /// Where to begin. Version 1 takes any cursor; what is too old begins as early as can be.
-    fn begin(&self, feed: &Feed, now: Timestamp) -> Result<Start, BadCursor> {
-        let now_us = now.as_microsecond();
-        let earliest = now_us - LOOKBACK_US;
-        let Some(cursor) = self.cursor else { return Ok(Start::at(feed, now_us)) };
-        if self.version == Version::One || cursor >= CURSOR_IS_TIME {
-            let us = i64::try_from(cursor).unwrap_or(i64::MAX);
-            return match self.version {
-                Version::One => Ok(Start::at(feed, us.clamp(earliest, now_us))),
-                Version::Two if us > now_us => Err(BadCursor::FutureCursor),
-                Version::Two if us < earliest => Err(BadCursor::CursorTooOld),
-                Version::Two => Ok(Start::at(feed, us)),
-            };
-        }
-        let number = bluesky::number_of(cursor);
-        if number > feed.number_at(now) {
-            return Err(BadCursor::FutureCursor);
-        }
-        if number < feed.number_at_us(earliest) {
-            return Err(BadCursor::CursorTooOld);
-        }
-        Ok(Start { number, seq: cursor, time_us: i64::MIN })
-    }
-
-    /// The event as a message, if the client wants it.
-    fn written(&self, event: &Event) -> Option<String> {
-        let in_list =
-            |list: &[String], name: &str| list.is_empty() || list.iter().any(|wanted| wanted == name);
-        // Whatever the collections, accounts and identities are told of.
-        let wanted = in_list(&self.dids, &event.did)
-            && in_list(&self.kinds, event.what.kind())
-            && event.what.collection().is_none_or(|collection| self.wants(collection));
-        if !wanted {
-            return None;
-        }
-        let text = match self.version {
-            Version::One => event.v1(),
-            Version::Two => event.v2(),
-        }
-        .to_string();
-        (self.largest == 0 || text.len() <= self.largest).then_some(text)
-    }
-
-    fn wants(&self, collection: &str) -> bool {
-        self.collections.is_empty()
-            || self.collections.iter().any(|wanted| match wanted.strip_suffix(".*") {
-                Some(prefix) => collection.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.')),
-                None => wanted == collection,
-            })
-    }
-
-    /// Takes what a client says: in version 1, it may change what it subscribed to.
-    fn hear(&mut self, said: &Message) -> ControlFlow<String> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields)]
-        struct Options {
-            #[serde(default)]
-            wanted_collections: Vec<String>,
-            #[serde(default)]
-            wanted_dids: Vec<String>,
-            #[serde(default)]
-            max_message_size_bytes: usize,
-        }
-        #[derive(Deserialize)]
-        #[serde(tag = "type", content = "payload", rename_all = "snake_case")]
-        enum Said {
-            OptionsUpdate(Options),
-        }
-        let Message::Text(text) = said else { return ControlFlow::Continue(()) };
-        if self.version == Version::Two {
-            return ControlFlow::Break("this endpoint takes no messages".to_owned());
-        }
-        match serde_json::from_str(text.as_str()) {
-            Ok(Said::OptionsUpdate(options)) => {
-                if let Err(reason) = check_filters(&options.wanted_collections, &options.wanted_dids) {
-                    return ControlFlow::Break(reason);
-                }
-                self.collections = options.wanted_collections;
-                self.dids = options.wanted_dids;
-                self.largest = options.max_message_size_bytes;
-                self.waits_for_hello = false;
-                ControlFlow::Continue(())
+    /// Sends what is ready, as faults let it.
+    async fn give(
+        &mut self,
+        ready: &mut VecDeque<(Message, u64)>,
+        faults: &[FeedFault],
+    ) -> Result<Option<End>, Error> {
+        let has = |what: &What| faults.iter().any(|fault| fault.what == *what);
+        let pause = faults.iter().find_map(|fault| match fault.what {
+            What::JetSlow(pause) => Some(pause),
+            _ => None,
+        });
+        loop {
+            if let Some(end) = self.struck() {
+                return Ok(Some(end));
             }
-            Err(_) => ControlFlow::Break("the message is no options_update".to_owned()),
+            if self.is_silent(faults) || pause.is_some_and(|pause| self.last_event.elapsed() < pause) {
+                return Ok(None);
+            }
+            let Some((message, seq)) = ready.pop_front() else { return Ok(None) };
+            self.last_event = Instant::now();
+            if has(&What::JetDisorder) && self.disordered.is_none() {
+                self.disordered = Some((message, seq, 3));
+                continue;
+            }
+            if has(&What::JetRepeat) {
+                self.event(message.clone(), seq).await?;
+            }
+            self.event(message, seq).await?;
+            if let Some((message, seq, left)) = self.disordered.take() {
+                if left > 1 {
+                    self.disordered = Some((message, seq, left - 1));
+                } else {
+                    self.event(message, seq).await?;
+                }
+            }
+            if has(&What::JetGarbage) && self.events.is_multiple_of(3) {
+                let message = rubbish(self.rubbish);
+                self.rubbish += 1;
+                self.message(message).await?;
+                self.server.sent.add(&Completes { useless: 1, ..Completes::default() });
+            }
         }
+    }
+
+    /// Lets a fault strike that ends the subscription, or its events.
+    fn struck(&mut self) -> Option<End> {
+        let events = self.events;
+        let what = self.server.switches.strike(|fault| {
+            let lasts = fault.what == What::JetStall && fault.times.is_none();
+            let strikes = fault.what.ends_jetstream() && !lasts && events >= fault.after;
+            strikes.then(|| fault.what.clone())
+        })?;
+        match what {
+            What::JetStall => {
+                self.silent = true;
+                None
+            }
+            What::JetCut => Some(End::Cut),
+            What::JetError(name) => Some(End::Error(name)),
+            _ => Some(End::Close),
+        }
+    }
+
+    async fn end(mut self, end: End) -> Result<(), Error> {
+        let sending = self.socket.flush();
+        tokio::time::timeout(SEND_LIMIT, sending).await.unwrap_or(Err(Error::ConnectionClosed))?;
+        match end {
+            End::Cut => Ok(()),
+            End::Close => close(&mut self.socket, CloseCode::Away, "the server restarts").await,
+            End::Error(name) => {
+                // Version 1 knows no error messages: it only closes.
+                if self.asked.version == Version::Two {
+                    let frame = json!({ "$type": "error", "error": name, "message": "on purpose" });
+                    send(&mut self.socket, Message::text(frame.to_string())).await?;
+                }
+                close(&mut self.socket, CloseCode::Policy, &name).await
+            }
+        }
+    }
+
+    async fn event(&mut self, message: Message, seq: u64) -> Result<(), Error> {
+        self.message(message).await?;
+        self.events += 1;
+        self.server.sent.add(&Completes { posts: vec![seq], ..Completes::default() });
+        Ok(())
+    }
+
+    async fn message(&mut self, message: Message) -> Result<(), Error> {
+        self.last_sent = Instant::now();
+        tokio::time::timeout(SEND_LIMIT, self.socket.feed(message))
+            .await
+            .unwrap_or(Err(Error::ConnectionClosed))
     }
 }
 
-fn check_filters(collections: &[String], dids: &[String]) -> Result<(), String> {
-    if collections.len() > MOST_COLLECTIONS {
-        return Err(format!("too many wanted collections: {} > {MOST_COLLECTIONS}", collections.len()));
-    }
-    if dids.len() > MOST_DIDS {
-        return Err(format!("too many wanted DIDs: {} > {MOST_DIDS}", dids.len()));
-    }
-    let is_name = |name: &str| {
-        name.split('.').count() >= 2
-            && name.split('.').all(|part| {
-                !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            })
-    };
-    if let Some(bad) = collections.iter().find(|name| !is_name(name.strip_suffix(".*").unwrap_or(name))) {
-        return Err(format!("invalid collection: {bad}"));
-    }
-    if let Some(bad) = dids.iter().find(|did| !did.starts_with("did:")) {
-        return Err(format!("invalid DID: {bad}"));
-    }
-    Ok(())
-}
-
-/// A query whose names may come more than once.
-struct Query(HashMap<String, Vec<String>>);
-
-impl Query {
-    fn of(text: &str) -> Self {
-        let mut pairs: HashMap<String, Vec<String>> = HashMap::new();
-        let read = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.entry(read(name)).or_default().push(read(value));
-        }
-        Self(pairs)
-    }
-
-    fn only(&self, known: &[&str]) -> Result<(), String> {
-        let unknown = self.0.keys().filter(|name| !known.contains(&name.as_str())).min();
-        unknown.map_or(Ok(()), |name| {
-            tracing::warn!(parameter = name, "unknown to the sandbox's Jetstream");
-            Err(format!("unknown parameter: {name}"))
-        })
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.0.get(name).into_iter().flatten().filter(|value| !value.is_empty()).cloned().collect()
-    }
-
-    fn one(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.last().map(String::as_str)
-    }
-
-    fn number(&self, name: &str) -> Result<Option<u64>, String> {
-        let Some(value) = self.one(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-        value.parse().map(Some).map_err(|_| format!("invalid {name}: {value}"))
-    }
+/// Messages that are no events, one after another.
+fn rubbish(which: usize) -> Message {
+    const TEXTS: [&str; 6] = [
+        "{}",
+        "null",
+        "{\"kind\":\"commit\"",
+        "{\"did\":\"did:plc:nobody\",\"time_us\":1,\"kind\":\"something-new\",\"something-new\":{}}",
+        "{\"did\":7,\"time_us\":\"late\",\"kind\":\"commit\",\"commit\":{\"operation\":\"create\"}}",
+        "<html>",
+    ];
+    TEXTS
+        .get(which % (TEXTS.len() + 1))
+        .map_or_else(|| Message::binary(vec![0xff, 0, 0x28, 0xb5]), |text| Message::text(*text))
 }
 
 /// Reads what is asked for while the websocket opens; what cannot be is answered over HTTP.
 struct Door<'a> {
-    asked: &'a mut Option<Asked>,
+    server: &'a Server,
+    asked: &'a mut Option<(Asked, Start)>,
 }
 
 impl Callback for Door<'_> {
     fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        let refusing = self.server.switches.strike(|fault| match fault.what {
+            What::JetRefuse(status) => StatusCode::from_u16(status).ok(),
+            _ => None,
+        });
+        if let Some(status) = refusing {
+            self.server.sent.refused(status.as_u16());
+            return Err(refused(status, "Unavailable", "on purpose"));
+        }
         let query = Query::of(request.uri().query().unwrap_or_default());
         let asked = match request.uri().path() {
             "/subscribe" => Asked::v1(&query),
             "/xrpc/network.bsky.jetstream.subscribeEvents" => Asked::v2(&query),
             _ => return Err(refused(StatusCode::NOT_FOUND, "NotFound", "there is no such thing here")),
         };
-        *self.asked =
-            Some(asked.map_err(|message| refused(StatusCode::BAD_REQUEST, "InvalidRequest", &message))?);
+        let bad = |error: &str, message: &str| refused(StatusCode::BAD_REQUEST, error, message);
+        let asked = asked.map_err(|message| bad("InvalidRequest", &message))?;
+        let current = dictionary::id();
+        if matches!(asked.compressed, Some(Compressed::With(id)) if id != current) {
+            return Err(bad("UnknownZstdDictionary", &format!("the current dictionary is {current}")));
+        }
+        let from = asked.begin(&self.server.feed, Timestamp::now()).map_err(|old| {
+            bad("CursorTooOld", &format!("the earliest sequence number is {}", old.earliest))
+        })?;
+        *self.asked = Some((asked, from));
         Ok(response)
     }
 }
@@ -439,6 +408,12 @@ mod tests {
         while messages.len() < count {
             match socket.next().await.expect("more").expect("a message") {
                 Message::Text(text) => messages.push(serde_json::from_str(text.as_str()).expect("JSON")),
+                Message::Binary(frame) => {
+                    let mut reader =
+                        zstd::bulk::Decompressor::with_dictionary(dictionary::BYTES).expect("a dictionary");
+                    let text = reader.decompress(&frame, 1 << 20).expect("a zstd frame");
+                    messages.push(serde_json::from_slice(&text).expect("JSON"));
+                }
                 Message::Close(frame) => {
                     let frame = frame.expect("a reason");
                     messages.push(json!({ "code": u16::from(frame.code), "reason": frame.reason.as_str() }));
@@ -485,31 +460,118 @@ mod tests {
         let first = subscribe(&format!("{path}&cursor={some_time_ago}"), 5).await;
         let seq = first[3]["payload"]["seq"].as_u64().expect("a number");
         assert_eq!(subscribe(&format!("{path}&cursor={seq}"), 1).await[0], first[3]);
-        assert_eq!(subscribe(&format!("{path}&cursor=1"), 1).await[0]["error"], "CursorTooOld");
-        assert_eq!(subscribe(&format!("{path}&cursor=999999999999999"), 1).await[0]["error"], "FutureCursor");
+        let ahead = subscribe(&format!("{path}&cursor=999999999999999"), 2).await;
+        assert_eq!(ahead[0]["payload"]["name"], "FutureCursor");
+        assert!(ahead[1]["payload"]["commit"].is_null() && ahead[1]["payload"]["record"].is_object());
+        let long_ago = subscribe(&format!("{path}&cursor=1600000000000000"), 1).await;
+        assert_eq!(long_ago[0]["payload"]["name"], "OutdatedCursor");
+    }
+
+    /// The messages of a subscription under a fault up to its end, or to so many; and what was sent.
+    async fn under(fault: &str, most: usize) -> (Vec<Message>, Value) {
+        let stop = CancellationToken::new();
+        let faults = vec![fault.parse().expect("a fault")];
+        let feed = start(Options { rate: 500, faults, ..Options::default() }, Pace::default(), stop.clone())
+            .expect("a feed");
+        let some_time_ago = Timestamp::now().as_microsecond() - 60_000_000;
+        let url = format!("{}/subscribe?cursor={some_time_ago}", feed.jetstream_url);
+        let mut messages = Vec::new();
+        if let Ok((mut socket, _)) = tokio_tungstenite::connect_async(url).await {
+            while messages.len() < most
+                && let Ok(Some(Ok(message))) =
+                    tokio::time::timeout(Duration::from_secs(2), socket.next()).await
+            {
+                messages.push(message);
+            }
+        }
+        let sent = feed.sent(0)["jetstream"].clone();
+        stop.cancel();
+        (messages, sent)
+    }
+
+    fn seqs(messages: &[Message]) -> Vec<i64> {
+        let time = |message: &Message| {
+            let event: Value = serde_json::from_str(message.to_text().ok()?).ok()?;
+            event["time_us"].as_i64().filter(|_| event["did"].is_string())
+        };
+        messages.iter().filter_map(time).filter(|time| *time > 1).collect()
     }
 
     #[tokio::test]
-    async fn compression_is_refused_with_a_reason() {
-        let closed = subscribe("/subscribe?compress=true", 1).await;
-        assert_eq!(closed[0]["code"], 1003);
-        assert!(closed[0]["reason"].as_str().expect("a reason").contains("compress"));
+    async fn a_subscription_ends_as_it_is_told_to() {
+        let (messages, sent) = under("jet-cut@7", 1000).await;
+        assert_eq!((messages.len(), &sent["sent"]), (7, &json!(7)));
+        let (messages, _) = under("jet-close@5", 1000).await;
+        assert_eq!(messages.len(), 6);
+        assert!(
+            matches!(messages.last(), Some(Message::Close(Some(frame))) if frame.code == CloseCode::Away)
+        );
+        let (messages, _) = under("jet-error", 1000).await;
+        assert!(
+            matches!(messages.last(), Some(Message::Close(Some(frame))) if frame.reason == "ConsumerTooSlow")
+        );
+        let (messages, sent) = under("jet-stall@9=1", 1000).await;
+        assert_eq!((messages.len(), &sent["connects"]), (9, &json!(1)));
+        let (messages, sent) = under("jet-refuse:502", 1000).await;
+        assert_eq!((messages.len(), &sent["refused"]["502"]), (0, &json!(1)));
     }
 
-    #[test]
-    fn what_cannot_be_asked_for_is_refused() {
-        for query in [
-            "wantedCollections=nonsense",
-            "wantedDids=me",
-            "cursor=yesterday",
-            "collections=app.bsky.feed.post",
-        ] {
-            assert!(Asked::v1(&Query::of(query)).is_err(), "{query}");
+    #[tokio::test]
+    async fn events_come_as_faults_bring_them_and_are_listed_as_they_came() {
+        let (messages, sent) = under("jet-repeat", 40).await;
+        let times = seqs(&messages);
+        assert!(times.chunks(2).all(|pair| pair.first() == pair.last()));
+        let listed = sent["posts"].as_array().expect("a list");
+        let listed: Vec<i64> = listed.iter().filter_map(|event| event["time_us"].as_i64()).collect();
+        assert!(listed.starts_with(&times) && listed.len() >= 40);
+        let times = seqs(&under("jet-disorder", 40).await.0);
+        assert!(!times.is_sorted());
+        let (messages, sent) = under("jet-garbage", 60).await;
+        assert!(seqs(&messages).len() < 50 && sent["useless"].as_u64() >= Some(10));
+        let (messages, _) = under("jet-slow:300ms", 3).await;
+        assert_eq!(messages.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_compressed_comes_compressed() {
+        let an_hour_ago = Timestamp::now().as_microsecond() - 3_600_000_000;
+        let path = format!("/subscribe?wantedCollections=app.bsky.feed.post&cursor={an_hour_ago}");
+        let plain = subscribe(&path, 20).await;
+        assert_eq!(plain, subscribe(&format!("{path}&compress=true"), 20).await);
+        let path = format!("/xrpc/network.bsky.jetstream.subscribeEvents?kinds=commit&cursor={an_hour_ago}");
+        let plain = subscribe(&path, 20).await;
+        let id = dictionary::id();
+        assert_eq!(plain, subscribe(&format!("{path}&zstdDictionary={id}"), 20).await);
+    }
+
+    #[tokio::test]
+    async fn the_dictionary_is_there_to_fetch_and_others_are_unknown() {
+        let stop = CancellationToken::new();
+        let feed = start(Options::default(), Pace::default(), stop.clone()).expect("a feed");
+        let base = feed.jetstream_url.replace("ws://", "http://");
+        let get = async |path: &str| {
+            let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+            let answer = client.get(format!("{base}{path}")).send().await.expect("an answer");
+            (answer.status().as_u16(), answer.bytes().await.expect("a body"))
+        };
+        let path = "/xrpc/network.bsky.jetstream.getZstdDictionary";
+        let (status, dictionary) = get(path).await;
+        assert_eq!(
+            (status, &dictionary[4..8]),
+            (200, &u32::try_from(dictionary::id()).expect("32 bits").to_le_bytes()[..])
+        );
+        assert_eq!(get(&format!("{path}?id={}", dictionary::id())).await, (200, dictionary));
+        let (status, refused) = get(&format!("{path}?id=7")).await;
+        assert!(status == 404 && String::from_utf8_lossy(&refused).contains("DictionaryNotFound"));
+        let subscription = "/xrpc/network.bsky.jetstream.subscribeEvents";
+        for (query, error) in [("zstdDictionary=7", "UnknownZstdDictionary"), ("cursor=1", "CursorTooOld")] {
+            let url = format!("{}{subscription}?{query}", feed.jetstream_url);
+            let Err(Error::Http(refused)) = tokio_tungstenite::connect_async(url).await else {
+                panic!("{query} is refused")
+            };
+            let body = refused.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            assert!(refused.status() == 400 && body.contains(error), "{body}");
         }
-        for query in ["wantedCollections=app.bsky.feed.post", "kinds=like", "zstdDictionary=1"] {
-            assert!(Asked::v2(&Query::of(query)).is_err(), "{query}");
-        }
-        let asked = Asked::v1(&Query::of("wantedCollections=app.bsky.*")).expect("a prefix");
-        assert!(asked.wants("app.bsky.feed.post") && !asked.wants("app.bskyx.feed"));
+        stop.cancel();
     }
 }

@@ -192,6 +192,11 @@ const REMEMBERED: usize = 100;
 const NOTICES: Duration = Duration::from_secs(5);
 
 impl Connections {
+    /// Whether there never was one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Opens one, unless there is one.
     pub(super) fn open(&mut self, client_ip: String, now: Timestamp) -> Option<Opened> {
         if self.all.iter().any(|connection| connection.is_active(now)) {

@@ -1,9 +1,11 @@
-//! X's API v2, as far as the filtered stream needs it: who may call, what is refused and how, and where calls go.
+//! X's API v2, as far as the filtered stream needs it: who may call, and where calls go.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,22 +13,24 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::fault::{Switches, What};
 use super::posts::Feed;
-use super::x_account::{Account, Allowance, BadToken, Limit, Opened};
+use super::sent::Sent;
+use super::x_account::{Account, BadToken, Limit};
 use super::x_calls::Call;
-use super::x_fault::XFault;
 use super::x_oauth::oauth2;
+use super::x_refused::{LimitTold, Refused, elsewhere, hidden, trouble};
+use super::x_stream::Granted;
 use super::x_wire::Asked;
 use super::{Dialect, x_stream};
 use crate::sandbox::clock::Pace;
@@ -45,35 +49,45 @@ pub(crate) struct Api {
     pub(super) feed: Arc<Feed>,
     pub(super) dialect: Dialect,
     pub(super) pace: Pace,
+    pub(super) switches: Arc<Switches>,
+    pub(super) sent: Arc<Sent>,
     account: Mutex<Account>,
-    faults: watch::Sender<Vec<XFault>>,
 }
 
 impl Api {
-    pub(super) fn new(feed: Arc<Feed>, dialect: Dialect, pace: Pace, faults: Vec<XFault>) -> Self {
-        Self { feed, dialect, pace, account: Mutex::default(), faults: watch::Sender::new(faults) }
+    pub(super) fn new(feed: Arc<Feed>, dialect: Dialect, pace: Pace, switches: Arc<Switches>) -> Self {
+        Self { feed, dialect, pace, switches, sent: Arc::default(), account: Mutex::default() }
     }
 
     pub(super) fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_faults(&self, faults: Vec<XFault>) {
-        self.faults.send_replace(faults);
-    }
-
-    pub(super) fn faults(&self) -> Vec<XFault> {
-        self.faults.borrow().clone()
-    }
-
-    pub(super) fn watch_faults(&self) -> watch::Receiver<Vec<XFault>> {
-        self.faults.subscribe()
-    }
-
     pub(super) fn reset(&self) {
         let mut account = self.account();
         account.connections.kill(|_| true, Timestamp::now());
         *account = Account::default();
+        self.sent.reset();
+    }
+}
+
+/// A connection of a client's, to be ended otherwise than in good order.
+#[derive(Debug, Clone)]
+pub(super) struct Socket {
+    close: CancellationToken,
+    reset: Arc<AtomicBool>,
+}
+
+impl Socket {
+    /// Drops it.
+    pub(super) fn close(&self) {
+        self.close.cancel();
+    }
+
+    /// Drops it so that the client's next read fails.
+    pub(super) fn reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+        self.close.cancel();
     }
 }
 
@@ -91,71 +105,31 @@ pub(crate) async fn serve(listener: TcpListener, api: Arc<Api>, stop: Cancellati
         };
         drop(stream.set_nodelay(true));
         let api = Arc::clone(&api);
-        // Cancelled when this one connection is to be dropped.
-        let socket = stop.child_token();
-        tokio::spawn(async move {
-            let own = socket.clone();
-            let service = service_fn(move |request| {
-                let (api, socket) = (Arc::clone(&api), own.clone());
-                async move { Ok::<_, Infallible>(answer(&api, request, client, socket).await) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_LIMIT)
-                .serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                ended = connection => drop(ended),
-                () = socket.cancelled() => {}
-            }
-        });
+        let socket = Socket { close: stop.child_token(), reset: Arc::default() };
+        tokio::spawn(converse(api, stream, client, socket));
     }
 }
 
-/// A refusal: a status and X's document.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) status: StatusCode,
-    pub(super) document: Value,
-    pub(super) allowance: Option<Allowance>,
-}
-
-impl Refused {
-    pub(super) fn new(status: StatusCode, document: Value) -> Self {
-        Self { status, document, allowance: None }
+async fn converse(api: Arc<Api>, stream: TcpStream, client: SocketAddr, socket: Socket) {
+    // What is kept here is closed last, so that how it is closed can be said when the connection is over.
+    let twin = stream.as_fd().try_clone_to_owned();
+    let own = socket.clone();
+    let service = service_fn(move |request| {
+        let (api, socket) = (Arc::clone(&api), own.clone());
+        async move { Ok::<_, Infallible>(answer(&api, request, client, socket).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        ended = connection => drop(ended),
+        () = socket.close.cancelled() => {}
     }
-
-    pub(super) fn plain(status: StatusCode) -> Self {
-        let title = status.canonical_reason().unwrap_or_default();
-        Self::new(
-            status,
-            json!({ "title": title, "detail": title, "type": "about:blank", "status": status.as_u16() }),
-        )
-    }
-
-    /// X's 400: a parameter is wrong.
-    pub(super) fn parameter(name: &str, value: &str, message: &str) -> Self {
-        let parameters = json!({ name: [value] });
-        Self::invalid(&json!([{ "parameters": parameters, "message": message }]))
-    }
-
-    pub(super) fn invalid(errors: &Value) -> Self {
-        let document = json!({
-            "errors": errors,
-            "title": "Invalid Request",
-            "detail": "One or more parameters to your request was invalid.",
-            "type": "https://api.twitter.com/2/problems/invalid-request",
-        });
-        Self::new(StatusCode::BAD_REQUEST, document)
-    }
-
-    fn connection(status: StatusCode, issue: &str, detail: &str) -> Self {
-        let document = json!({
-            "title": "ConnectionException",
-            "detail": detail,
-            "connection_issue": issue,
-            "type": "https://api.twitter.com/2/problems/streaming-connection",
-        });
-        Self::new(status, document)
+    if socket.reset.load(Ordering::Relaxed)
+        && let Ok(twin) = twin.and_then(|twin| TcpStream::from_std(twin.into()))
+    {
+        drop(twin.set_zero_linger());
     }
 }
 
@@ -166,30 +140,55 @@ async fn answer(
     api: &Arc<Api>,
     request: Request<Incoming>,
     client: SocketAddr,
-    socket: CancellationToken,
+    socket: Socket,
 ) -> Response<Body> {
-    if api.faults().contains(&XFault::Unavailable) {
-        return page();
+    let late = api.switches.strike(|fault| match fault.what {
+        What::Slow(late) => Some(late),
+        _ => None,
+    });
+    if let Some(late) = late {
+        tokio::time::sleep(late).await;
     }
+    let hides = api.switches.strike(|fault| fault.what.hides_x().then(|| fault.what.clone()));
+    let response = match hides {
+        Some(what) => {
+            let elsewhere = elsewhere(&request);
+            hidden(&what, elsewhere).await
+        }
+        None => answer_as_x(api, request, client, socket).await,
+    };
+    if !response.status().is_success() {
+        api.sent.refused(response.status().as_u16());
+    }
+    response
+}
+
+async fn answer_as_x(
+    api: &Arc<Api>,
+    request: Request<Incoming>,
+    client: SocketAddr,
+    socket: Socket,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().trim_end_matches('/').to_owned();
     if path == "/2/tweets/search/stream" && parts.method == Method::GET {
         return match connect(api, &parts, client) {
-            Ok((opened, asked, allowance)) => {
-                let mut response = Response::new(x_stream::begin(api, opened, asked, socket));
-                finish(&mut response, Some(allowance));
+            Ok((granted, limit)) => {
+                let compressed = granted.gzip.is_some();
+                let mut response = Response::new(x_stream::begin(api, granted, socket));
+                finish(&mut response, Some(limit));
+                if compressed {
+                    response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                }
                 response
             }
-            Err(refused) => document(refused.status, &refused.document, refused.allowance),
+            Err(refused) => document(refused.status, &refused.document, refused.limit),
         };
     }
     let collected = tokio::time::timeout(BODY_LIMIT, Limited::new(body, LARGEST_REQUEST).collect()).await;
     let Ok(Ok(body)) = collected.map(|body| body.map(http_body_util::Collected::to_bytes)) else {
-        return document(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            &Refused::plain(StatusCode::PAYLOAD_TOO_LARGE).document,
-            None,
-        );
+        let refused = Refused::plain(StatusCode::PAYLOAD_TOO_LARGE);
+        return document(refused.status, &refused.document, None);
     };
     if path.starts_with("/oauth2/") {
         let (status, answered) = match oauth2(api, &parts, &path, &body) {
@@ -200,41 +199,32 @@ async fn answer(
     }
     let call = match Call::of(api, &parts, &path, body) {
         Ok(call) => call,
-        Err(refused) => return document(refused.status, &refused.document, refused.allowance),
+        Err(refused) => return document(refused.status, &refused.document, refused.limit),
     };
     match call.run(api) {
-        Ok((status, answered)) => document(status, &answered, Some(call.allowance)),
-        Err(refused) => {
-            document(refused.status, &refused.document, refused.allowance.or(Some(call.allowance)))
-        }
+        Ok((status, answered)) => document(status, &answered, Some(call.limit)),
+        Err(refused) => document(refused.status, &refused.document, refused.limit.or(Some(call.limit))),
     }
 }
 
-fn document(status: StatusCode, document: &Value, allowance: Option<Allowance>) -> Response<Body> {
+fn document(status: StatusCode, document: &Value, limit: Option<LimitTold>) -> Response<Body> {
     let body = Full::new(Bytes::from(document.to_string())).map_err(|never| match never {});
     let mut response = Response::new(body.boxed());
     *response.status_mut() = status;
-    finish(&mut response, allowance);
+    finish(&mut response, limit);
     response
 }
 
-fn finish(response: &mut Response<Body>, allowance: Option<Allowance>) {
+fn finish(response: &mut Response<Body>, limit: Option<LimitTold>) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    if let Some(allowance) = allowance {
-        headers.insert("x-rate-limit-limit", allowance.limit.into());
-        headers.insert("x-rate-limit-remaining", allowance.remaining.into());
-        headers.insert("x-rate-limit-reset", allowance.reset.into());
+    if let Some(LimitTold { limit, remaining, reset }) = limit {
+        headers.insert("x-rate-limit-limit", limit.into());
+        headers.insert("x-rate-limit-remaining", remaining.into());
+        if let Some(reset) = reset.and_then(|reset| reset.parse().ok()) {
+            headers.insert("x-rate-limit-reset", reset);
+        }
     }
-}
-
-/// What stands in front of X answers with a page when X does not.
-fn page() -> Response<Body> {
-    let page = "<!DOCTYPE html>\n<html><head><title>Service Unavailable</title></head><body>Try again.</body></html>\n";
-    let mut response = Response::new(Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    response
 }
 
 pub(super) fn unescaped(text: &str) -> String {
@@ -253,10 +243,6 @@ pub(super) fn pairs(text: &str) -> HashMap<String, String> {
 /// A client must bring a good bearer token, and nothing may be wrong with its account.
 pub(super) fn admit(api: &Api, parts: &Parts) -> Result<(), Refused> {
     let unauthorized = || Refused::plain(StatusCode::UNAUTHORIZED);
-    let faults = api.faults();
-    if faults.contains(&XFault::Auth) {
-        return Err(unauthorized());
-    }
     let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).unwrap_or_default();
     let (scheme, token) = header.split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") {
@@ -264,46 +250,20 @@ pub(super) fn admit(api: &Api, parts: &Parts) -> Result<(), Refused> {
     }
     api.account().tokens.check(token.trim()).map_err(|bad| match bad {
         BadToken::Unknown => unauthorized(),
-        BadToken::Invalidated => {
-            let error = json!({ "code": 89, "message": "Invalid or expired token." });
-            Refused::new(StatusCode::UNAUTHORIZED, json!({ "errors": [error] }))
-        }
+        BadToken::Invalidated => Refused::invalid_token(),
     })?;
-    if faults.contains(&XFault::Credits) {
-        let document = json!({
-            "account_id": 1_650_000_000_000_000_001_u64,
-            "title": "CreditsDepleted",
-            "detail": "Your enrolled account does not have any credits to fulfill this request.",
-            "type": "https://api.twitter.com/2/problems/credits",
-        });
-        return Err(Refused::new(StatusCode::PAYMENT_REQUIRED, document));
-    }
-    if faults.contains(&XFault::Cap) {
-        let next_month = Timestamp::now()
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date()
-            .last_of_month()
-            .tomorrow()
-            .map_or_else(|_| String::new(), |date| date.to_string());
-        let document = json!({
-            "account_id": 1_650_000_000_000_000_001_u64,
-            "title": "SpendCapReached",
-            "detail": "Your enrolled account has reached its billing cycle spend cap.",
-            "reset_date": next_month,
-            "type": "https://api.twitter.com/2/problems/credits",
-        });
-        return Err(Refused::new(StatusCode::FORBIDDEN, document));
-    }
-    Ok(())
+    let refusing = api.switches.strike(|fault| fault.what.refuses().then(|| fault.what.clone()));
+    refusing.map_or(Ok(()), |what| Err(trouble(&what, Timestamp::now())))
 }
 
 /// Counts a call, or refuses it because there were too many.
-pub(super) fn count(api: &Api, limit: Limit) -> Result<Allowance, Refused> {
+pub(super) fn count(api: &Api, limit: Limit) -> Result<LimitTold, Refused> {
     let allowance = api.account().limits.take(limit, Timestamp::now(), api.pace);
+    let told = LimitTold::from(allowance);
     if allowance.allowed {
-        return Ok(allowance);
+        return Ok(told);
     }
-    Err(Refused { allowance: Some(allowance), ..Refused::plain(StatusCode::TOO_MANY_REQUESTS) })
+    Err(Refused { limit: Some(told), ..Refused::plain(StatusCode::TOO_MANY_REQUESTS) })
 }
 
 /// Refuses parameters that the call does not have.
@@ -321,10 +281,16 @@ pub(super) fn only(query: &HashMap<String, String>, known: &[&str]) -> Result<()
 }
 
 /// `GET /2/tweets/search/stream`, up to where the stream begins.
-fn connect(api: &Api, parts: &Parts, client: SocketAddr) -> Result<(Opened, Asked, Allowance), Refused> {
+fn connect(api: &Api, parts: &Parts, client: SocketAddr) -> Result<(Granted, LimitTold), Refused> {
     admit(api, parts)?;
-    let allowance = count(api, Limit::Connect)?;
-    let with = |refused: Refused| Refused { allowance: Some(allowance), ..refused };
+    let limit = count(api, Limit::Connect)?;
+    match grant(api, parts, client) {
+        Ok(granted) => Ok((granted, limit)),
+        Err(refused) => Err(Refused { limit: Some(limit), ..refused }),
+    }
+}
+
+fn grant(api: &Api, parts: &Parts, client: SocketAddr) -> Result<Granted, Refused> {
     let query = pairs(parts.uri.query().unwrap_or_default());
     only(
         &query,
@@ -339,25 +305,53 @@ fn connect(api: &Api, parts: &Parts, client: SocketAddr) -> Result<(Opened, Aske
             "media.fields",
             "poll.fields",
         ],
-    )
-    .map_err(with)?;
+    )?;
+    let faults = api.switches.list();
+    let has_backfill = faults.iter().any(|fault| fault.what == What::Backfill);
     for name in ["backfill_minutes", "start_time", "end_time"] {
-        if let Some(value) = query.get(name).filter(|value| *value != "0") {
+        let granted = has_backfill && name == "backfill_minutes";
+        if let Some(value) = query.get(name).filter(|value| *value != "0" && !granted) {
             let message = format!("The `{name}` query parameter is not available to your access level");
-            return Err(with(Refused::parameter(name, value, &message)));
+            return Err(Refused::parameter(name, value, &message));
         }
     }
-    let now = Timestamp::now();
+    let backfill = match query.get("backfill_minutes") {
+        None => 0,
+        Some(minutes) => minutes.parse().ok().filter(|minutes| *minutes <= 5).ok_or_else(|| {
+            let message =
+                format!("The `backfill_minutes` query parameter value [{minutes}] is not between 0 and 5");
+            Refused::parameter("backfill_minutes", minutes, &message)
+        })?,
+    };
     let mut account = api.account();
     if account.rules.len() == 0 {
         let detail = "Your client app is not configured with the appropriate stream rules for this request.";
-        return Err(with(Refused::connection(StatusCode::CONFLICT, "RuleConfigurationIssue", detail)));
+        return Err(Refused::connection(StatusCode::CONFLICT, "RuleConfigurationIssue", detail));
     }
-    let Some(opened) = account.connections.open(client.ip().to_string(), now) else {
+    let is_first = account.connections.is_empty();
+    let Some(opened) = account.connections.open(client.ip().to_string(), Timestamp::now()) else {
         let detail = "This stream is currently at the maximum allowed connection limit.";
-        return Err(with(Refused::connection(StatusCode::TOO_MANY_REQUESTS, "TooManyConnections", detail)));
+        return Err(Refused::connection(StatusCode::TOO_MANY_REQUESTS, "TooManyConnections", detail));
     };
-    Ok((opened, Asked::of(&query), allowance))
+    drop(account);
+    let overlap = api
+        .switches
+        .strike(|fault| match fault.what {
+            What::Overlap(past) if !is_first => Some(past),
+            _ => None,
+        })
+        .unwrap_or_default();
+    let past = overlap.max(Duration::from_mins(backfill));
+    let takes_gzip = parts
+        .headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|accepted| accepted.to_str().ok())
+        .is_some_and(|accepted| accepted.to_ascii_lowercase().contains("gzip"));
+    let gzip = faults.iter().find_map(|fault| match fault.what {
+        What::Gzip { held } if takes_gzip => Some(held),
+        _ => None,
+    });
+    Ok(Granted { opened, asked: Asked::of(&query), past, gzip })
 }
 
 #[cfg(test)]

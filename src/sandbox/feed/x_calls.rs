@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::x_account::{APP, Allowance, Limit, MONTHLY_CAP, PROJECT};
-use super::x_api::{Answer, Api, Refused, admit, count, only, pairs};
+use super::fault::What as Fault;
+use super::x_account::{APP, Limit, MONTHLY_CAP, PROJECT};
+use super::x_api::{Answer, Api, admit, count, only, pairs};
+use super::x_refused::{LimitTold, Refused};
 use super::x_rules::{MOST, TooMany, Wanted};
 use crate::sandbox::clock::iso;
 
@@ -19,7 +21,7 @@ pub(super) struct Call {
     what: What,
     query: HashMap<String, String>,
     body: Bytes,
-    pub(super) allowance: Allowance,
+    pub(super) limit: LimitTold,
 }
 
 enum What {
@@ -65,10 +67,10 @@ impl Call {
             }
         };
         admit(api, parts)?;
-        let allowance = count(api, limit)?;
+        let limit = count(api, limit)?;
         let query = pairs(parts.uri.query().unwrap_or_default());
-        only(&query, known).map_err(|refused| Refused { allowance: Some(allowance), ..refused })?;
-        Ok(Self { what, query, body, allowance })
+        only(&query, known).map_err(|refused| Refused { limit: Some(limit.clone()), ..refused })?;
+        Ok(Self { what, query, body, limit })
     }
 
     /// Does it.
@@ -202,8 +204,17 @@ impl Call {
     }
 
     fn add_rules(&self, api: &Api, wanted: &[Wanted], now: Timestamp) -> Answer {
-        let added =
-            api.account().rules.add(wanted, self.is_set("dry_run"), now, api.pace).map_err(|TooMany| {
+        let half = api.switches.strike(|fault| (fault.what == Fault::RulesHalf).then_some(())).is_some();
+        let is_left = |index: usize| half && index % 2 == 1;
+        let taken: Vec<Wanted> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_left(*index))
+            .map(|(_, rule)| rule.clone())
+            .collect();
+        let left = wanted.iter().enumerate().filter(|(index, _)| is_left(*index)).map(|(_, rule)| rule);
+        let mut added =
+            api.account().rules.add(&taken, self.is_set("dry_run"), now, api.pace).map_err(|TooMany| {
                 let document = json!({
                     "title": "RulesCapExceeded",
                     "detail": format!("Your client app may have at most {MOST} rules."),
@@ -211,6 +222,14 @@ impl Call {
                 });
                 Refused::new(StatusCode::UNPROCESSABLE_ENTITY, document)
             })?;
+        added.errors.extend(left.map(|rule| {
+            json!({
+                "value": rule.value,
+                "title": "Internal Error",
+                "detail": "Something went wrong with this rule.",
+                "type": "about:blank",
+            })
+        }));
         let (created, failed) = (added.created.len(), added.errors.len());
         let status = match (created, added.invalid) {
             (0, 0) => StatusCode::OK,

@@ -9,17 +9,16 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::x_api::{Answer, Api, Refused, pairs, unescaped};
-use super::x_fault::XFault;
+use super::x_api::{Answer, Api, pairs, unescaped};
+use super::x_refused::Refused;
 
 /// `POST /oauth2/token` and `/oauth2/invalidate_token`: a key and a secret for a bearer token.
 pub(super) fn oauth2(api: &Api, parts: &Parts, path: &str, body: &[u8]) -> Answer {
     if parts.method != Method::POST {
         return Err(Refused::plain(StatusCode::NOT_FOUND));
     }
-    let (key, secret) = basic(parts)
-        .filter(|(key, secret)| !api.faults().contains(&XFault::Auth) && is_good(key) && is_good(secret))
-        .ok_or_else(|| {
+    let (key, secret) =
+        basic(parts).filter(|(key, secret)| is_good(key) && is_good(secret)).ok_or_else(|| {
             let error = json!({
                 "code": 99,
                 "message": "Unable to verify your credentials",

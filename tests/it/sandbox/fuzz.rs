@@ -83,15 +83,48 @@ fn templates() -> Vec<Vec<u8>> {
     .into()
 }
 
-/// Sends bytes and waits for the answer's head, or for the end.
+/// Sends bytes, closes that side, and waits for the answer's head, or for the end.
 async fn send(port: u16, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
     drop(stream.write_all(bytes).await);
     drop(stream.shutdown().await);
+    head(stream).await
+}
+
+/// Sends a whole request and waits for the answer's head.
+async fn ask(port: u16, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    stream.write_all(request).await.expect("sent");
+    head(stream).await
+}
+
+async fn head(mut stream: TcpStream) -> String {
     let mut answer = vec![0; 512];
-    let read = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read(&mut answer)).await;
+    let read = tokio::time::timeout(std::time::Duration::from_secs(60), stream.read(&mut answer)).await;
     let read = read.expect("an answer or an end").unwrap_or(0);
     String::from_utf8_lossy(&answer[..read]).into_owned()
+}
+
+/// A request with something wrong in it.
+fn broken(template: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    let mut broken = template.to_vec();
+    match numbers.below(4) {
+        0 => broken.truncate(numbers.below(template.len())),
+        1 => {
+            let at = numbers.below(template.len());
+            broken[at] = numbers.next().to_le_bytes()[0];
+        }
+        2 => {
+            let (at, count) = (numbers.below(template.len()), numbers.below(40));
+            let noise = numbers.bytes(count);
+            broken.splice(at..at, noise);
+        }
+        _ => {
+            let (from, to) = (numbers.below(template.len()), numbers.below(template.len()));
+            broken.drain(from.min(to)..from.max(to));
+        }
+    }
+    broken
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,23 +136,7 @@ async fn broken_requests_are_answered_and_harm_nothing() {
         let whole = send(port, &template).await;
         assert!(whole.starts_with("HTTP/1.1 "), "{whole:?}");
         for _ in 0..40 {
-            let mut broken = template.clone();
-            match numbers.below(4) {
-                0 => broken.truncate(numbers.below(template.len())),
-                1 => {
-                    let at = numbers.below(template.len());
-                    broken[at] = numbers.next().to_le_bytes()[0];
-                }
-                2 => {
-                    let (at, count) = (numbers.below(template.len()), numbers.below(40));
-                    let noise = numbers.bytes(count);
-                    broken.splice(at..at, noise);
-                }
-                _ => {
-                    let (from, to) = (numbers.below(template.len()), numbers.below(template.len()));
-                    broken.drain(from.min(to)..from.max(to));
-                }
-            }
+            let broken = broken(&template, &mut numbers);
             let answer = send(port, &broken).await;
             assert!(!answer.starts_with("HTTP/1.1 500"), "{}\n{answer}", String::from_utf8_lossy(&broken));
         }
@@ -134,4 +151,52 @@ async fn broken_requests_are_answered_and_harm_nothing() {
     s3.list_buckets().send().await.expect("it answers");
     let beside: Vec<_> = std::fs::read_dir(sandbox.folder.path()).expect("there").collect();
     assert_eq!(beside.len(), 1);
+}
+
+/// The port of an address of the sandbox's line.
+fn port_of(sandbox: &Sandbox, address: &str) -> u16 {
+    let address = sandbox.serving.line[address].as_str().expect("an address");
+    address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_requests_to_the_feeds_servers_harm_nothing() {
+    let sandbox = Sandbox::new(&[]).await;
+    let x = [
+        "POST /oauth2/token HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Basic a2V5OnNlY3JldA==\r\ncontent-length: 29\r\nconnection: close\r\n\r\ngrant_type=client_credentials",
+        "POST /2/tweets/search/stream/rules HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer A%2FB\r\ncontent-length: 47\r\nconnection: close\r\n\r\n{\"add\":[{\"value\":\"(a OR \\\"b\\\") -c\",\"tag\":\"t\"}]}",
+        "GET /2/tweets/search/stream?tweet.fields=a,b&expansions=%ff HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer A\r\nconnection: close\r\n\r\n",
+        "DELETE /2/connections/all HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n",
+    ];
+    let jetstream = [
+        "GET /subscribe?wantedCollections=app.bsky.feed.post&cursor=1 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x01\x02",
+        "GET /xrpc/network.bsky.jetstream.getZstdDictionary?id=7 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n",
+    ];
+    let mut numbers = Numbers(20_261_126);
+    for (port, templates) in
+        [(port_of(&sandbox, "x_api_url"), &x[..]), (port_of(&sandbox, "jetstream_url"), &jetstream[..])]
+    {
+        for template in templates {
+            let whole = ask(port, template.as_bytes()).await;
+            assert!(whole.starts_with("HTTP/1.1 "), "{whole:?}");
+            for _ in 0..30 {
+                let broken = broken(template.as_bytes(), &mut numbers);
+                let answer = send(port, &broken).await;
+                assert!(
+                    !answer.starts_with("HTTP/1.1 500"),
+                    "{}\n{answer}",
+                    String::from_utf8_lossy(&broken)
+                );
+            }
+        }
+        let count = numbers.below(3000);
+        let noise = numbers.bytes(count);
+        send(port, &noise).await;
+    }
+    // Both answer as before.
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let sent = client.get(format!("{}/_hydrant/feed/sent", sandbox.serving.endpoint())).send().await;
+    let sent = sent.expect("an answer").text().await.expect("text");
+    let sent: serde_json::Value = serde_json::from_str(&sent).expect("JSON");
+    assert!(sent["x"]["connects"].is_u64() && sent["jetstream"]["posts"].is_array(), "{sent}");
 }

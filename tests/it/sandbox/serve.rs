@@ -162,3 +162,19 @@ async fn a_wrong_fault_or_pace_is_wrong_usage() {
         run(hydrant).await.expect(2);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feeds_faults_are_switched_like_the_clouds_and_wrong_ones_are_named() {
+    let sandbox = Sandbox::new(&["--fault", "x-cut@5=1", "--fault", "jet-slow:50ms"]).await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let faults = format!("{}/_hydrant/faults", sandbox.serving.endpoint());
+    let on = client.get(&faults).send().await.expect("an answer").text().await.expect("text");
+    assert_eq!(on.trim(), r#"["x-cut@5=1","jet-slow:50ms"]"#);
+    sandbox.faults(&["throttle:s3=10%", "x-limit:far", "jet-refuse:502=3"]).await;
+    let on = client.get(&faults).send().await.expect("an answer").text().await.expect("text");
+    assert_eq!(on.trim(), r#"["throttle:s3=10%","x-limit:far","jet-refuse:502=3"]"#);
+    let wrong = client.put(&faults).header("x-hydrant-control", "1").body(r#"["x-flood"]"#).send().await;
+    let wrong = wrong.expect("an answer");
+    assert_eq!(wrong.status(), 400);
+    assert!(wrong.text().await.expect("text").contains("x-flood is no fault of the feed"));
+}

@@ -25,6 +25,11 @@ const LONG: Duration = Duration::from_mins(1);
 const MOST_POSTS: &str = "the OR a OR is OR so OR not OR that OR from:nobody";
 
 impl Client {
+    /// What was given out.
+    fn sent(&self) -> Value {
+        self.feed.sent(0)["x"].clone()
+    }
+
     async fn new(rate: u32) -> Self {
         let stop = CancellationToken::new();
         let options = Options { rate, ..Options::default() };
@@ -75,7 +80,7 @@ impl Client {
         self.post(RULES, json!({ "add": [{ "value": MOST_POSTS, "tag": "most" }] })).await;
         let response = self.send(Method::GET, &format!("{STREAM}?{query}"), None).await;
         assert_eq!(response.status(), 200);
-        Lines { response, read: Vec::new(), chunks: 0 }
+        Lines { response, read: Vec::new(), chunks: 0, ended_well: false }
     }
 
     fn fault(&self, fault: &str) {
@@ -94,16 +99,25 @@ struct Lines {
     response: Response,
     read: Vec<u8>,
     chunks: usize,
+    /// Whether the body came to its end, rather than breaking off.
+    ended_well: bool,
 }
 
 impl Lines {
     /// The next line without its end; `None` when the stream is over, however it ended.
     async fn next(&mut self) -> Option<Vec<u8>> {
+        self.line().await.map(|mut line| {
+            assert_eq!(line.pop(), Some(b'\r'));
+            line
+        })
+    }
+
+    /// The next line up to its `\n`.
+    async fn line(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
                 let mut line: Vec<u8> = self.read.drain(..=end).collect();
                 line.pop();
-                assert_eq!(line.pop(), Some(b'\r'));
                 return Some(line);
             }
             match timeout(LONG, self.response.chunk()).await.expect("in time") {
@@ -111,9 +125,24 @@ impl Lines {
                     self.chunks += 1;
                     self.read.extend_from_slice(&chunk);
                 }
-                Ok(None) | Err(_) => return None,
+                Ok(None) => {
+                    self.ended_well = true;
+                    return None;
+                }
+                Err(_) => return None,
             }
         }
+    }
+
+    /// The ids of all posts to the end, which of them came broken or strange or not.
+    async fn ids(&mut self) -> Vec<String> {
+        let mut ids = Vec::new();
+        while let Some(line) = self.line().await {
+            let post: Option<Value> = serde_json::from_slice(&line).ok();
+            let id = post.map(|post| post["data"]["id"].clone()).unwrap_or_default();
+            ids.extend(id.as_str().map(str::to_owned).or_else(|| id.as_u64().map(|id| id.to_string())));
+        }
+        ids
     }
 
     async fn post(&mut self) -> Value {
@@ -125,12 +154,13 @@ impl Lines {
         }
     }
 
+    /// The last line, which may have no end.
     async fn last(mut self) -> Option<Value> {
         let mut last = None;
-        while let Some(line) = self.next().await {
+        while let Some(line) = self.line().await {
             last = serde_json::from_slice(&line).ok().or(last);
         }
-        last
+        serde_json::from_slice(&self.read).ok().or(last)
     }
 }
 
@@ -243,17 +273,197 @@ async fn the_account_s_troubles_are_told_as_x_tells_them() {
 }
 
 #[tokio::test]
+async fn calls_are_refused_in_every_way_that_x_has() {
+    let client = Client::new(20).await;
+    let call = async |fault: &str| {
+        client.fault(fault);
+        let response = client.send(Method::GET, RULES, None).await;
+        let told = |name: &str| response.headers().get(name).map(|value| value.to_str().map(str::to_owned));
+        let reset = told("x-rate-limit-reset").map(|reset| reset.expect("ASCII"));
+        let status = response.status().as_u16();
+        (status, reset, response.text().await.expect("a body"))
+    };
+    let now = jiff::Timestamp::now().as_second();
+    assert!(call("x-auth:v1").await.2.contains("\"code\":89"));
+    assert!(call("x-forbidden").await.2.contains("client-not-enrolled"));
+    assert!(call("x-usage").await.2.contains("UsageCapExceeded"));
+    let in_seconds = |reset: Option<String>| reset.and_then(|at| at.parse::<i64>().ok()).map(|at| at - now);
+    assert!(matches!(in_seconds(call("x-limit:9s").await.1), Some(9..=70)));
+    assert!(in_seconds(call("x-limit:past").await.1).is_some_and(|reset| reset < -60));
+    assert!(in_seconds(call("x-limit:far").await.1).is_some_and(|reset| reset > 86_400));
+    assert_eq!(call("x-limit:nonsense").await.1.as_deref(), Some("soon"));
+    assert_eq!(call("x-limit:missing").await.1, None);
+    assert_eq!(
+        (call("x-unavailable:502").await.0, call("x-empty:520").await),
+        (502, (520, None, String::new()))
+    );
+    let (status, _, page) = call("x-page").await;
+    assert!(status == 200 && page.contains("<html>"));
+    // Followed to another name, the token stays behind.
+    assert_eq!(call("x-redirect=1").await.0, 401);
+    client.fault("x-auth=1");
+    assert_eq!((client.get(RULES).await.0, client.get(RULES).await.0), (401, 200));
+    client.fault("x-silent");
+    let waiting = client.http.get(format!("{}{RULES}", client.feed.x_api_url)).send();
+    assert!(timeout(Duration::from_millis(300), waiting).await.is_err());
+    assert_eq!(client.sent()["refused"]["429"], 6);
+}
+
+#[tokio::test]
+async fn of_the_rules_of_one_call_some_can_be_left_out() {
+    let client = Client::new(20).await;
+    client.fault("x-rules-half=1");
+    let add = json!({ "add": [{ "value": "mars" }, { "value": "venus" }, { "value": "saturn" }] });
+    let (status, answered) = client.post(RULES, add.clone()).await;
+    let summary = &answered["meta"]["summary"];
+    assert_eq!((status, &summary["created"], &summary["not_created"]), (201, &json!(2), &json!(1)));
+    assert_eq!(answered["errors"][0]["value"], "venus");
+    assert_eq!(client.post(RULES, add).await.1["meta"]["summary"]["created"], 1);
+}
+
+#[tokio::test]
 async fn a_stream_ends_as_it_is_told_to() {
     let client = Client::new(200).await;
     client.fault("x-disconnect:UpstreamOperationalDisconnect");
     let mut lines = client.stream("").await;
     assert!(lines.post().await["data"].is_object());
     assert_eq!(lines.post().await["errors"][0]["disconnect_type"], "UpstreamOperationalDisconnect");
-    assert_eq!(lines.next().await, None);
-    client.fault("x-cut");
+    assert!(lines.next().await.is_none() && lines.ended_well);
+    for (fault, ends_well) in [("x-cut", false), ("x-reset@2", false), ("x-truncate", true)] {
+        client.fault(fault);
+        let mut lines = client.stream("").await;
+        let whole = lines.ids().await.len();
+        assert_eq!(
+            (whole, lines.ended_well),
+            (if fault == "x-reset@2" { 2 } else { 4 }, ends_well),
+            "{fault}"
+        );
+        assert!(!lines.read.is_empty(), "the last line is cut");
+    }
+    client.fault("x-close@3");
     let mut lines = client.stream("").await;
-    while lines.next().await.is_some() {}
-    assert!(!lines.read.is_empty(), "the last line is cut");
+    assert_eq!((lines.ids().await.len(), lines.read.len(), lines.ended_well), (3, 0, true));
+    client.fault("x-exception:ProvisioningSubscription");
+    let last = client.stream("").await.last().await.expect("a last line");
+    assert_eq!(
+        (&last["connection_issue"], &last["errors"]),
+        (&json!("ProvisioningSubscription"), &Value::Null)
+    );
+    client.fault("x-hang:SlowReader=1");
+    let mut lines = client.stream("").await;
+    assert!(lines.post().await["data"].is_object());
+    assert_eq!(lines.post().await["errors"][0]["disconnect_type"], "SlowReader");
+    assert!(
+        timeout(Duration::from_millis(300), lines.line()).await.is_err(),
+        "the stream is open and silent"
+    );
+    assert_eq!(client.sent()["connects"], 7);
+}
+
+#[tokio::test]
+async fn a_silent_stream_is_silent_and_a_quiet_one_keeps_alive() {
+    let client = Client::new(200).await;
+    client.fault("x-quiet:50ms@2");
+    let mut lines = client.stream("").await;
+    let (first, second) = (lines.post().await, lines.post().await);
+    assert_ne!(first["data"]["id"], second["data"]["id"]);
+    for _ in 0..3 {
+        assert_eq!(lines.next().await.as_deref(), Some(&b""[..]));
+    }
+    client.fault("x-stall");
+    // What was on its way may come yet.
+    while timeout(Duration::from_millis(300), lines.line()).await.is_ok() {}
+    client.feed.set_faults(Vec::new());
+    assert!(lines.post().await["data"].is_object());
+    client.fault("x-burst:700ms");
+    let mut longest = Duration::ZERO;
+    while longest < Duration::from_millis(400) {
+        let begun = std::time::Instant::now();
+        lines.post().await;
+        longest = longest.max(begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_whole_is_what_arrived() {
+    let client = Client::new(400).await;
+    for fault in
+        ["x-split", "x-garbage", "x-repeat", "x-late:100ms", "x-strange", "x-split:lf", "x-dialect:mixed"]
+    {
+        client.feed.reset();
+        client.feed.set_faults(vec![fault.parse().expect("a fault"), "x-cut@40=1".parse().expect("a fault")]);
+        let arrived = client.stream("tweet.fields=public_metrics&expansions=author_id").await.ids().await;
+        let sent = client.sent();
+        let sent: Vec<&str> =
+            sent["posts"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let arrived: Vec<&str> = arrived.iter().map(String::as_str).filter(|id| sent.contains(id)).collect();
+        assert_eq!(arrived, sent, "{fault}");
+        assert!(sent.len() >= 35, "{fault}: {}", sent.len());
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_stream_can_be_read_as_it_comes_unless_it_is_held() {
+    let client = Client::new(200).await;
+    let stream = async |fault: &str| {
+        client.fault(fault);
+        client.post(RULES, json!({ "add": [{ "value": MOST_POSTS }] })).await;
+        let request = client
+            .http
+            .get(format!("{}{STREAM}", client.feed.x_api_url))
+            .header("accept-encoding", "gzip")
+            .bearer_auth(&client.token);
+        let response = timeout(LONG, request.send()).await.expect("in time").expect("an answer");
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        response
+    };
+    let mut response = stream("x-gzip").await;
+    let mut plain = flate2::write::GzDecoder::new(Vec::new());
+    while !plain.get_ref().ends_with(b"\r\n") {
+        let chunk = timeout(LONG, response.chunk()).await.expect("in time").expect("a chunk").expect("more");
+        std::io::Write::write_all(&mut plain, &chunk).expect("gzip");
+        std::io::Write::flush(&mut plain).expect("gzip");
+    }
+    drop(response);
+    client.send(Method::DELETE, "/2/connections/all", None).await;
+    client.feed.reset();
+    client
+        .feed
+        .set_faults(vec!["x-gzip:held".parse().expect("a fault"), "x-close@45".parse().expect("a fault")]);
+    client.post(RULES, json!({ "add": [{ "value": MOST_POSTS }] })).await;
+    let request = client
+        .http
+        .get(format!("{}{STREAM}", client.feed.x_api_url))
+        .header("accept-encoding", "gzip")
+        .bearer_auth(&client.token);
+    let whole = timeout(LONG, async { request.send().await.expect("an answer").bytes().await.expect("all") });
+    let whole = whole.await.expect("in time");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&whole[..]), &mut text).expect("gzip");
+    assert_eq!((text.lines().count(), &client.sent()["sent"]), (45, &json!(45)));
+}
+
+#[tokio::test]
+async fn a_connection_after_another_may_begin_with_some_of_the_past() {
+    let client = Client::new(100).await;
+    client.feed.set_faults(vec![
+        "x-overlap:60s".parse().expect("a fault"),
+        "x-close@30=1".parse().expect("a fault"),
+    ]);
+    let first = client.stream("").await.ids().await;
+    let mut lines = client.stream("").await;
+    let (mut again, last) = (Vec::new(), first.last().expect("a post"));
+    while !again.contains(last) {
+        again.push(lines.post().await["data"]["id"].as_str().expect("an id").to_owned());
+    }
+    assert!(first.iter().rev().take(10).all(|id| again.contains(id)));
+    drop(lines);
+    client.send(Method::DELETE, "/2/connections/all", None).await;
+    client.fault("x-backfill");
+    let mut lines = client.stream("backfill_minutes=2&tweet.fields=created_at").await;
+    let at = lines.post().await["data"]["created_at"].as_str().expect("a time").parse::<jiff::Timestamp>();
+    let ago = jiff::Timestamp::now().duration_since(at.expect("a time")).as_secs();
+    assert!(ago >= 100, "{ago}");
 }
 
 #[tokio::test]
