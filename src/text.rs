@@ -32,6 +32,8 @@ pub fn sanitise(text: &str) -> String {
             | '\u{e0000}'..='\u{e007f}' => {
                 write!(safe, "<U+{:04X}>", u32::from(character)).expect("a String takes every text");
             }
+            // Terminals disagree about how wide what is before a variation selector becomes: without it, they agree.
+            '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {}
             plain => safe.push(plain),
         }
     }
@@ -107,6 +109,7 @@ mod tests {
             ("\u{9b}31m", "<U+009B>31m"),
             ("safe\u{202e}txt.exe", "safe<U+202E>txt.exe"),
             ("zero\u{200b}width", "zero<U+200B>width"),
+            ("love \u{2764}\u{fe0f}!", "love \u{2764}!"),
         ] {
             assert_eq!(sanitise(foreign), safe);
         }

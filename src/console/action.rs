@@ -109,6 +109,7 @@ actions! {
     Previous "previous" ["N"] "previous" "To the one found before" Habit, None;
     Sort "sort" ["s"] "sort" "Sort by the next column" Habit, None;
     SortBackwards "sort.backwards" ["o"] "reverse" "Reverse the order" Habit, None;
+    Wrap "wrap" ["w"] "wrap" "Wrap long lines, or scroll them sideways" Habit, None;
     Mark "mark" ["space"] "mark" "Mark what is chosen, or take the mark away" Habit, None;
     Copy "copy" ["y"] "copy" "Copy the address of what is chosen" Habit, None;
 
@@ -223,6 +224,12 @@ impl Keymap {
     pub fn action(&self, pane: Pane, key: Key) -> Option<Action> {
         let at = |scope| self.bound.get(&(scope, key)).copied();
         at(Scope::Pane(pane)).or_else(|| at(Habit)).or_else(|| at(Everywhere))
+    }
+
+    /// What a key does while something lies on top, where a pane's own actions mean nothing.
+    pub fn on_top(&self, key: Key) -> Option<Action> {
+        let at = |scope| self.bound.get(&(scope, key)).copied();
+        at(Habit).or_else(|| at(Everywhere))
     }
 
     /// The key that is shown for an action; `None` if it was taken from it.

@@ -1,6 +1,8 @@
 //! The console's state, and what happens to it: events in, effects out. No network, no disk, no clock, no terminal:
 //! the same events make the same state, whoever sends them.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::action::{Action, Danger, Keymap, Scope};
@@ -132,6 +134,10 @@ pub struct App {
     pub panes: Panes,
     /// What lies on top, the topmost last.
     pub overlays: Vec<Overlay>,
+    /// What runs, in case it has to be asked again.
+    asked: BTreeMap<Slot, Job>,
+    /// What failed because nobody was signed in any more: it goes on when somebody is.
+    waiting: BTreeMap<Slot, Job>,
 }
 
 /// How long a notice is shown.
@@ -156,7 +162,13 @@ impl App {
             notice: None,
             problems: Vec::new(),
         };
-        Self { desk, panes: Panes::default(), overlays: Vec::new() }
+        Self {
+            desk,
+            panes: Panes::default(),
+            overlays: Vec::new(),
+            asked: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        }
     }
 
     /// Something happened, at this moment.
@@ -247,6 +259,10 @@ impl App {
 
     fn start(&mut self, job: Job) -> Vec<Effect> {
         self.desk.tasks.begin(&job, self.desk.now);
+        self.waiting.remove(&job.slot());
+        if !matches!(job.slot().manner(), Manner::Runs { .. }) {
+            self.asked.insert(job.slot(), job.clone());
+        }
         vec![Effect::Start(job)]
     }
 
@@ -261,13 +277,14 @@ impl App {
     }
 
     fn press(&mut self, key: Key) -> Vec<Effect> {
-        let action = self.desk.keymap.action(self.desk.pane, key);
-        if action == Some(Action::QuitNow) {
+        if self.desk.keymap.on_top(key) == Some(Action::QuitNow) {
             return self.quit();
         }
         if let Some(overlay) = self.overlays.pop() {
+            let action = self.desk.keymap.on_top(key);
             return self.press_overlay(overlay, key, action);
         }
+        let action = self.desk.keymap.action(self.desk.pane, key);
         let (pane, desk) = self.seen();
         if pane.is_typing() {
             let asks = pane.key(key, desk);
@@ -484,7 +501,10 @@ impl App {
         };
         self.desk.tasks.end(slot, state, self.desk.now);
         match result {
-            Ok(outcome) => self.came_to(outcome),
+            Ok(outcome) => {
+                self.asked.remove(&slot);
+                self.came_to(outcome)
+            }
             Err(trouble) => self.failed(slot, trouble),
         }
     }
@@ -493,11 +513,19 @@ impl App {
         match outcome {
             Outcome::Connected(identity) => {
                 self.desk.session = Session::Connected(identity);
+                let waiting = std::mem::take(&mut self.waiting);
                 let asks: Vec<Ask> = Pane::ALL
                     .into_iter()
                     .flat_map(|pane| self.panes.get_mut(pane).signed_in(&self.desk))
                     .collect();
-                self.grant(asks)
+                let mut effects = self.grant(asks);
+                for (slot, job) in waiting {
+                    // A pane that asks again by itself has asked already.
+                    if !self.desk.tasks.runs(slot) {
+                        effects.extend(self.start(job));
+                    }
+                }
+                effects
             }
             Outcome::Wrote(path) => {
                 self.say(format!("wrote {}: edit it and start hydrant again", path.display()));
@@ -512,6 +540,11 @@ impl App {
 
     fn failed(&mut self, slot: Slot, trouble: Trouble) -> Vec<Effect> {
         let asks = self.panes.failed(slot, &trouble, &self.desk);
+        if let Some(job) = self.asked.remove(&slot).filter(|_| trouble.remedy == Remedy::SignIn)
+            && slot != Slot::Connect
+        {
+            self.waiting.insert(slot, job);
+        }
         if slot == Slot::Connect || trouble.remedy == Remedy::SignIn {
             self.desk.session = Session::Failed(trouble.clone());
         }

@@ -110,30 +110,70 @@ fn tabs(app: &App, canvas: &mut Canvas<'_>) {
     }
 }
 
-/// What the footer shows of a pane beside its own actions.
-const COMMON: [Action; 5] = [Action::Refresh, Action::Copy, Action::Keys, Action::Palette, Action::Quit];
+/// What the footer shows of a pane beside its own actions, and what gives way first where there is no room.
+const COMMON: [Action; 4] = [Action::Refresh, Action::Keys, Action::Palette, Action::Quit];
+const GIVES_WAY: [Action; 8] = [
+    Action::SortBackwards,
+    Action::Wrap,
+    Action::Mark,
+    Action::Copy,
+    Action::Sort,
+    Action::Refresh,
+    Action::Palette,
+    Action::Quit,
+];
+
+/// The actions whose keys work right now and are worth a hint. `n` and `N` are said where something was found.
+fn hints(app: &App) -> Vec<Action> {
+    let pane = app.panes.get(app.desk.pane);
+    let is_own = |action: &Action| match action.spec().scope {
+        Scope::Pane(pane) => pane == app.desk.pane,
+        Scope::Habit => pane.habits().contains(action) && is_reachable(app, *action),
+        Scope::Everywhere => false,
+    };
+    let quiet = [Action::Next, Action::Previous];
+    let own = Action::ALL.iter().copied().filter(is_own).filter(|action| !quiet.contains(action));
+    own.chain(COMMON).collect()
+}
+
+/// Whether the key that is shown for a habit does it here: a pane may use it for something of its own.
+fn is_reachable(app: &App, action: Action) -> bool {
+    let key = app.desk.keymap.shown(action);
+    key.is_some_and(|key| app.desk.keymap.action(app.desk.pane, key) == Some(action))
+}
 
 fn footer(app: &App, canvas: &mut Canvas<'_>) {
     let row = canvas.height() - 1;
-    let own = Action::ALL.iter().copied().filter(|action| action.spec().scope == Scope::Pane(app.desk.pane));
-    let mut x = 1;
+    if app.overlays.is_empty() && app.panes.get(app.desk.pane).is_typing() {
+        let keys =
+            [("enter", Role::Key), (" keep   ", Role::Text), ("esc", Role::Key), (" clear", Role::Text)];
+        canvas.line(1, row, &keys);
+        return;
+    }
     let message = message(app, canvas);
-    for action in own.chain(COMMON) {
-        // What has to be said needs the room more than keys that are the same everywhere.
-        let spare = message.is_some() && COMMON.contains(&action) && action != Action::Keys;
-        if spare || (action == Action::Copy && !app.panes.get(app.desk.pane).habits().contains(&action)) {
-            continue;
+    let key = |action: Action| app.desk.keymap.shown(action).map(|key| key.to_string());
+    let wide = |action: &Action| {
+        key(*action)
+            .map_or(0, |key| crate::text::width(&key) + 1 + crate::text::width(action.spec().short) + 3)
+    };
+    let mut hints = hints(app);
+    // What has to be said needs the room more than keys that are the same everywhere.
+    let width = usize::from(canvas.width());
+    let room = if message.is_some() { width / 2 } else { width };
+    for spare in GIVES_WAY {
+        if hints.iter().map(wide).sum::<usize>() <= room {
+            break;
         }
-        let Some(key) = app.desk.keymap.shown(action) else { continue };
+        hints.retain(|action| *action != spare);
+    }
+    let mut x = 1;
+    for action in hints {
+        let Some(key) = key(action) else { continue };
         let spec = action.spec();
         let hindered = app.hindrance(action).is_some();
         let role = if hindered { Role::Faint } else { role_of(spec.danger) };
         let words = if hindered { Role::Faint } else { Role::Text };
-        x = canvas.line(
-            x,
-            row,
-            &[(&key.to_string(), role), (" ", Role::Text), (spec.short, words), ("   ", Role::Text)],
-        );
+        x = canvas.line(x, row, &[(&key, role), (" ", Role::Text), (spec.short, words), ("   ", Role::Text)]);
     }
     let Some((text, role)) = message else { return };
     let width = canvas.width();

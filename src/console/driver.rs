@@ -344,6 +344,10 @@ mod tests {
     use crate::settings::Sources;
 
     fn driver(folder: &Path) -> Driver {
+        Driver::new(rooms(folder))
+    }
+
+    fn rooms(folder: &Path) -> Rooms {
         let flags = [
             ("region", "us-east-1"),
             // A port that is taken by nobody: the call fails at once.
@@ -355,7 +359,7 @@ mod tests {
         let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
         let folders =
             Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };
-        Driver::new(Rooms { settings, folders, readonly: false })
+        Rooms { settings, folders, readonly: false }
     }
 
     #[tokio::test]
@@ -370,6 +374,38 @@ mod tests {
         assert!(!driver.runs(Slot::Settings));
         let silence = tokio::time::timeout(std::time::Duration::from_millis(50), driver.next()).await;
         assert!(silence.is_err(), "{silence:?}");
+    }
+
+    #[tokio::test]
+    async fn a_read_only_run_does_only_what_is_on_its_list() {
+        use crate::console::effect::stack::{Job as StackJob, Slot as StackSlot};
+        use crate::stack::plan::Plan;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut driver = Driver::new(Rooms { readonly: true, ..rooms(folder.path()) });
+        let plan = Plan { steps: Vec::new() };
+        let changes = [StackJob::Up(plan.clone()), StackJob::Down { plan, delete_data: true }];
+        for job in changes {
+            driver.start(job.into());
+            assert!(driver.must_end().is_empty(), "it was started");
+            let Event::Ended(Slot::Stack(StackSlot::Run), result) = driver.next().await else {
+                panic!("it is refused")
+            };
+            let trouble = result.expect_err("it is refused");
+            assert!(trouble.sentence.contains("read-only"), "{trouble:?}");
+        }
+        driver.start(StackJob::Survey.into());
+        assert!(driver.runs(StackSlot::Survey.into()));
+    }
+
+    #[tokio::test]
+    async fn what_loads_is_dropped_where_it_is_when_it_is_cancelled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut driver = driver(folder.path());
+        driver.start(Job::Connect);
+        driver.cancel(Slot::Connect);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), driver.next()).await;
+        let Ok(Event::Ended(Slot::Connect, result)) = ended else { panic!("it ends: {ended:?}") };
+        assert_eq!(result.expect_err("it was cancelled").remedy, Remedy::Cancelled);
     }
 
     #[tokio::test]

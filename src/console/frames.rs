@@ -69,4 +69,34 @@ mod tests {
         let later = start + Duration::from_secs(1);
         assert_eq!(frames.due(later), Some(later));
     }
+
+    /// Plays a second in which a feed brings five thousand items and so many keys are pressed; gives back how many
+    /// frames were drawn, and the longest that a key waited for its frame.
+    fn a_second_of(keys: u32) -> (u32, Duration) {
+        let start = Instant::now();
+        let mut frames = Frames::default();
+        let (mut drawn, mut longest, mut pressed) = (0, Duration::ZERO, None);
+        for step in 0..5_000_u32 {
+            let now = start + Duration::from_micros(200) * step;
+            frames.want_for_feed();
+            if keys > 0 && step % (5_000 / keys) == 0 {
+                frames.want();
+                pressed.get_or_insert(now);
+            }
+            if frames.due(now).is_some_and(|due| due <= now) {
+                frames.drawn(now);
+                drawn += 1;
+                longest = pressed.take().map_or(longest, |pressed| longest.max(now - pressed));
+            }
+        }
+        (drawn, longest)
+    }
+
+    #[test]
+    fn five_thousand_items_a_second_are_thirty_frames_and_keys_stay_instant() {
+        assert!(a_second_of(0).0 <= 30);
+        let (drawn, longest) = a_second_of(100);
+        assert!(drawn <= 60, "{drawn}");
+        assert!(longest <= SHORTEST + Duration::from_micros(200), "{longest:?}");
+    }
 }

@@ -8,11 +8,13 @@ use super::action::{Action, Danger, Scope};
 use super::app::App;
 use super::canvas::Canvas;
 use super::effect::{Slot, Trouble};
+use super::event::Size;
 use super::key::Key;
 use super::pane::Pane;
 use super::tasks::State;
 use super::theme::Role;
 use super::widget::dialog::{Answer, Confirm, Dialog};
+use super::widget::filter::Filter;
 use super::widget::input::Input;
 use super::widget::table::TableState;
 use super::widget::text_view::{self, TextState};
@@ -24,10 +26,10 @@ pub struct Overlay(What);
 
 #[derive(Debug, Clone)]
 enum What {
-    Keys(TextState),
+    Keys(Reading),
     Palette { input: Input, rows: TableState },
     Tasks(TableState),
-    Text { title: String, text: String, view: TextState },
+    Text { title: String, text: String, reading: Reading },
     Told(Dialog),
     Question { pane: Pane, name: &'static str, dialog: Dialog },
     Quit(Dialog),
@@ -65,7 +67,10 @@ const WIDEST: u16 = 96;
 impl Overlay {
     /// The keys of this pane and of all.
     pub fn keys() -> Self {
-        Self(What::Keys(TextState { wrap: false, ..TextState::default() }))
+        Self(What::Keys(Reading {
+            view: TextState { wrap: false, ..TextState::default() },
+            ..Reading::default()
+        }))
     }
 
     /// Every action by its name.
@@ -90,7 +95,7 @@ impl Overlay {
 
     /// A text to read.
     pub fn text(title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self(What::Text { title: title.into(), text: text.into(), view: TextState::default() })
+        Self(What::Text { title: title.into(), text: text.into(), reading: Reading::default() })
     }
 
     /// Something to read that asks nothing.
@@ -141,7 +146,8 @@ impl Overlay {
         match &mut self.0 {
             What::Palette { input, .. } => input.paste(text),
             What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => dialog.paste(text),
-            What::Keys(_) | What::Tasks(_) | What::Text { .. } => {}
+            What::Keys(reading) | What::Text { reading, .. } => reading.paste(text),
+            What::Tasks(_) => {}
         }
     }
 
@@ -150,8 +156,8 @@ impl Overlay {
         let seen = usize::from(app.desk.size.height.saturating_sub(8)).max(1);
         match &mut self.0 {
             What::Palette { input, rows } => press_palette(app, input, rows, key, action),
-            What::Keys(view) => read(view, text_view::lines(&keys_text(app), view, 200).len(), seen, action),
-            What::Text { text, view, .. } => read(view, text_view::lines(text, view, 80).len(), seen, action),
+            What::Keys(reading) => reading.press(&keys_text(app), app.desk.size, key, action),
+            What::Text { text, reading, .. } => reading.press(text, app.desk.size, key, action),
             What::Tasks(rows) => press_tasks(app, rows, seen, action),
             What::Told(dialog) => match dialog.press(key, action) {
                 Answer::Open | Answer::Toggled(_) => Turn::Stays,
@@ -175,14 +181,14 @@ impl Overlay {
     /// Draws it over the pane.
     pub fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
         match &self.0 {
-            What::Keys(view) => {
-                let mut inside = window(canvas, "Keys", 86, canvas.height());
-                text_view::draw(&mut inside, &keys_text(app), view);
+            What::Keys(reading) => {
+                let text = keys_text(app);
+                reading.draw("Keys", &text, &mut window(canvas, "Keys", 86, canvas.height()));
             }
-            What::Text { title, text, view } => {
-                let height = u16::try_from(text.len() / 70 + 8).unwrap_or(u16::MAX);
-                let mut inside = window(canvas, title, 84, height);
-                text_view::draw(&mut inside, text, view);
+            What::Text { title, text, reading } => {
+                let lines = text.lines().map(|line| line.len() / 70 + 1).sum::<usize>();
+                let height = u16::try_from(lines + 6).unwrap_or(u16::MAX);
+                reading.draw(title, text, &mut window(canvas, title, WIDEST, height));
             }
             What::Palette { input, rows } => draw_palette(app, canvas, input, rows),
             What::Tasks(rows) => draw_tasks(app, canvas, rows),
@@ -191,14 +197,71 @@ impl Overlay {
     }
 }
 
-fn read(view: &mut TextState, lines: usize, seen: usize, action: Option<Action>) -> Turn {
-    match action {
-        Some(Action::Back | Action::Quit | Action::Open | Action::Keys | Action::Problem) => Turn::Closes,
-        Some(action) => {
-            view.act(action, lines, seen);
-            Turn::Stays
+/// A text that is being read: moved in, searched, wrapped or scrolled sideways.
+#[derive(Debug, Clone, Default)]
+struct Reading {
+    view: TextState,
+    filter: Filter,
+}
+
+/// Rows of a window that are not its text: its frame, and the hints with an empty row above them.
+const AROUND: u16 = 4;
+
+impl Reading {
+    fn press(&mut self, text: &str, size: Size, key: Key, action: Option<Action>) -> Turn {
+        let width = usize::from(size.width.min(WIDEST).saturating_sub(6));
+        let seen = usize::from(size.height.saturating_sub(AROUND + 4)).max(1);
+        let lines = text_view::lines(text, &self.view, width);
+        if self.filter.is_typing() {
+            self.filter.key(key);
+            self.view.search = self.filter.text();
+            self.view.find_here(&lines);
+        } else {
+            match action {
+                Some(Action::Back) if !self.view.search.is_empty() => {
+                    self.filter.clear();
+                    self.view.search.clear();
+                }
+                Some(Action::Back | Action::Quit | Action::Open | Action::Keys | Action::Problem) => {
+                    return Turn::Closes;
+                }
+                Some(Action::Wrap) => self.view.toggle_wrap(),
+                Some(Action::Filter) => self.filter.open(),
+                Some(Action::Next) => self.view.find_next(&lines),
+                Some(Action::Previous) => self.view.find_previous(&lines),
+                Some(action) => drop(self.view.act(action, lines.len(), seen)),
+                None => {}
+            }
         }
-        None => Turn::Stays,
+        self.view.top = self.view.top.min(lines.len().saturating_sub(1));
+        Turn::Stays
+    }
+
+    fn paste(&mut self, text: &str) {
+        if self.filter.is_typing() {
+            self.filter.paste(text);
+            self.view.search = self.filter.text();
+        }
+    }
+
+    fn draw(&self, title: &str, text: &str, inside: &mut Canvas<'_>) {
+        let (width, height) = (inside.width(), inside.height());
+        text_view::draw(&mut inside.part(0, 0, width, height.saturating_sub(2)), text, &self.view);
+        let last = height.saturating_sub(1);
+        if self.filter.is_typing() || !self.filter.is_empty() {
+            return self.filter.draw(inside, last, "enter keeps   n N next   esc clears");
+        }
+        let wrap = if self.view.wrap { " scroll sideways   " } else { " wrap lines   " };
+        let mut hints = vec![
+            ("esc", Role::Key),
+            (" close   ", Role::Faint),
+            ("/", Role::Key),
+            (" search   ", Role::Faint),
+        ];
+        if title != "Keys" {
+            hints.extend([("w", Role::Key), (wrap, Role::Faint)]);
+        }
+        inside.line(0, last, &hints);
     }
 }
 

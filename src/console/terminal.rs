@@ -135,5 +135,9 @@ pub fn run(program: &super::effect::Program) -> std::io::Result<()> {
 /// Stops this process until the shell brings it back.
 pub fn stop_until_continued() -> std::io::Result<()> {
     use rustix::process::{Signal, getpid, kill_process};
-    kill_process(getpid(), Signal::TSTP).map_err(Into::into)
+    kill_process(getpid(), Signal::TSTP)?;
+    // Another thread may take the signal, and this one run on for a moment: the terminal must not be taken again before
+    // the process has stopped.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    Ok(())
 }

@@ -4,3 +4,4 @@ mod given;
 mod pictures;
 mod promises;
 mod properties;
+mod sources;

@@ -8,25 +8,58 @@ use crate::console::action::Action;
 use crate::console::app::{App, Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::Trouble;
+use crate::console::event::Size;
 use crate::console::theme::{Role, Signs};
 use crate::console::widget::bars;
 
 /// What the pane holds.
 #[derive(Debug, Default)]
-pub struct FlowPane {}
+pub struct FlowPane {
+    /// The station where the operator is, by its place in the drawing.
+    pub chosen: usize,
+}
 
 impl PaneState for FlowPane {
-    fn act(&mut self, action: Action, _desk: &Desk) -> Option<Vec<Ask>> {
-        let of = |pane| Ask::Of(pane, Action::Refresh);
-        (action == Action::Refresh)
-            .then(|| Pane::ALL.into_iter().filter(|pane| *pane != Pane::Flow).map(of).collect())
+    fn habits(&self) -> &'static [Action] {
+        &[Action::Open]
+    }
+
+    fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
+        let last = Place::ALL.len() - 1;
+        let row = usize::from(Layout::of(desk.area()).per_row);
+        let there = match action {
+            Action::Left => self.chosen.saturating_sub(1),
+            Action::Right => self.chosen + 1,
+            Action::Up if self.chosen >= row => self.chosen - row,
+            Action::Down if self.chosen + row <= last => self.chosen + row,
+            Action::First => 0,
+            Action::Last => last,
+            Action::Open => return Some(vec![Ask::Go(Place::ALL.get(self.chosen)?.pane())]),
+            Action::Refresh => return Some(refresh_all()),
+            _ => return None,
+        };
+        self.chosen = there.min(last);
+        Some(Vec::new())
+    }
+
+    fn click(&mut self, x: u16, y: u16, desk: &Desk) -> Vec<Ask> {
+        let Some(station) = Layout::of(desk.area()).at(x, y) else { return Vec::new() };
+        if self.chosen == station {
+            return Place::ALL.get(station).map(|place| Ask::Go(place.pane())).into_iter().collect();
+        }
+        self.chosen = station;
+        Vec::new()
     }
 
     fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
-        draw(app, canvas);
+        draw(self, app, canvas);
     }
 }
 
+fn refresh_all() -> Vec<Ask> {
+    let of = |pane| Ask::Of(pane, Action::Refresh);
+    Pane::ALL.into_iter().filter(|pane| *pane != Pane::Flow).map(of).collect()
+}
 /// A place in the pipeline, from source to words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -58,6 +91,16 @@ impl Place {
             Self::Lake => "Lake",
             Self::Combined => "Combined",
             Self::Topics => "Topics",
+        }
+    }
+
+    /// The pane whose business it is.
+    pub const fn pane(self) -> Pane {
+        match self {
+            Self::Source | Self::Streamer => Pane::Stream,
+            Self::Firehose => Pane::Stack,
+            Self::Lake | Self::Combined => Pane::Lake,
+            Self::Topics => Pane::Topics,
         }
     }
 }
@@ -158,26 +201,61 @@ pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
 /// Cells of a station's box.
 const BOX: u16 = 13;
 const HIGH: u16 = 5;
+/// Stations of the drawing.
+const STATIONS: u16 = 6;
 
-fn draw(app: &App, canvas: &mut Canvas<'_>) {
-    let stations = Place::ALL.map(|place| (place, station(app, place)));
-    let (width, height) = (canvas.width(), canvas.height());
-    let count = u16::try_from(stations.len()).unwrap_or(1);
-    // One row of boxes where there is room for pipes between them, else two.
-    let per_row = if width >= count * (BOX + 3) { count } else { count / 2 };
-    let step = width / per_row;
-    let rows = count.div_ceil(per_row);
-    let gap = if height > 20 { 2 } else { 1 };
-    for (index, (place, station)) in (0..count).zip(&stations) {
-        let (column, row) = (index % per_row, index / per_row);
-        let (x, y) = (column * step, 1 + row * (HIGH + gap));
-        let wide = (step - 3).min(26);
-        station_box(&mut canvas.part(x, y, wide, HIGH), *place, station);
-        if index + 1 < count {
-            pipe(canvas, x + wide, y + 2, step.saturating_sub(wide), station);
+/// Where the stations stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    /// Stations in a row.
+    per_row: u16,
+    /// Cells from one station to the next.
+    step: u16,
+    /// Rows from one row of stations to the next.
+    high: u16,
+    /// Cells of a station.
+    wide: u16,
+}
+
+impl Layout {
+    fn of(area: Size) -> Self {
+        // One row of boxes where there is room for pipes between them, else two.
+        let per_row = if area.width >= STATIONS * (BOX + 3) { STATIONS } else { STATIONS / 2 };
+        let step = area.width / per_row;
+        Self {
+            per_row,
+            step,
+            high: HIGH + if area.height > 20 { 2 } else { 1 },
+            wide: step.saturating_sub(3).min(26),
         }
     }
-    let below = 2 + rows * (HIGH + gap);
+
+    fn place(self, station: u16) -> (u16, u16) {
+        (station % self.per_row * self.step, 1 + station / self.per_row * self.high)
+    }
+
+    fn at(self, x: u16, y: u16) -> Option<usize> {
+        let holds = |station: &u16| {
+            let (left, top) = self.place(*station);
+            (left..left + self.wide).contains(&x) && (top..top + HIGH).contains(&y)
+        };
+        (0..STATIONS).find(holds).map(usize::from)
+    }
+}
+
+fn draw(pane: &FlowPane, app: &App, canvas: &mut Canvas<'_>) {
+    let (width, height) = (canvas.width(), canvas.height());
+    let layout = Layout::of(Size { width, height });
+    for (index, place) in (0..STATIONS).zip(Place::ALL) {
+        let station = station(app, place);
+        let (x, y) = layout.place(index);
+        let chosen = pane.chosen == usize::from(index);
+        station_box(&mut canvas.part(x, y, layout.wide, HIGH), place, &station, chosen);
+        if index + 1 < STATIONS {
+            pipe(canvas, x + layout.wide, y + 2, layout.step.saturating_sub(layout.wide), &station);
+        }
+    }
+    let below = 2 + STATIONS / layout.per_row * layout.high;
     needs(app, &mut canvas.part(1, below, width.saturating_sub(2), height.saturating_sub(below)));
 }
 
@@ -192,10 +270,15 @@ fn sign(signs: &Signs, state: State) -> (&'static str, Role) {
     }
 }
 
-fn station_box(canvas: &mut Canvas<'_>, place: Place, station: &Station) {
+fn station_box(canvas: &mut Canvas<'_>, place: Place, station: &Station, chosen: bool) {
     let (sign, role) = sign(&canvas.signs(), station.state);
     let known = station.state != State::Unknown;
-    canvas.frame("", if station.state == State::Failed { Role::Bad } else { Role::Faint });
+    let frame = match (chosen, station.state) {
+        (true, _) => Role::Accent,
+        (false, State::Failed) => Role::Bad,
+        _ => Role::Faint,
+    };
+    canvas.frame("", frame);
     let width = canvas.width();
     canvas.line(
         2,

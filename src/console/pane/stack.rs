@@ -15,10 +15,11 @@ use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
 use crate::console::effect::stack::{Item, Job, Outcome, Ran, Slot, Surveyed};
 use crate::console::effect::{Slot as AnySlot, Trouble};
-use crate::console::event::Size;
+use crate::console::key::Key;
 use crate::console::overlay::Overlay;
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Dialog};
+use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
 use crate::progress::Report;
 use crate::stack::graph::Kind;
@@ -36,6 +37,8 @@ pub struct StackPane {
     asked: Option<Timestamp>,
     /// Where the operator is.
     pub table: TableState,
+    /// What of it is shown.
+    pub filter: Filter,
     /// What was told, the newest last.
     events: VecDeque<(Timestamp, Report)>,
     /// What the run told last about each kind, while there is one.
@@ -85,7 +88,16 @@ impl StackPane {
     /// The resources in the order of the table.
     pub fn rows(&self) -> Vec<&ResourceStatus> {
         let Some((_, surveyed)) = &self.last else { return Vec::new() };
-        let mut rows: Vec<&ResourceStatus> = surveyed.status.resources.iter().collect();
+        let shown = |resource: &&ResourceStatus| {
+            let id = resource.id.as_deref().unwrap_or_default();
+            self.filter.matches([
+                resource.kind.name(),
+                &resource.name,
+                id,
+                drawing::state_word(resource.state),
+            ])
+        };
+        let mut rows: Vec<&ResourceStatus> = surveyed.status.resources.iter().filter(shown).collect();
         match self.table.sort {
             None => rows.sort_by_key(|resource| order(resource.kind)),
             Some((column, backwards)) => {
@@ -94,6 +106,7 @@ impl StackPane {
                     1 => resource.kind.to_string(),
                     2 => resource.name.clone(),
                     3 => resource.id.clone().unwrap_or_default(),
+                    4 => drawing::cost_class(resource.kind).to_owned(),
                     _ => resource.detail.clone(),
                 });
                 if backwards {
@@ -107,6 +120,43 @@ impl StackPane {
     /// The resource that is chosen.
     pub fn chosen(&self) -> Option<&ResourceStatus> {
         self.rows().get(self.table.chosen).copied()
+    }
+
+    fn settle(&mut self) {
+        let rows = self.rows().len();
+        self.table.settle(rows);
+    }
+
+    /// Everything that is known of the chosen resource, as a text.
+    fn whole(&self) -> Option<String> {
+        let chosen = self.chosen()?;
+        let (_, surveyed) = self.last.as_ref()?;
+        let mut lines = vec![
+            format!("kind   {}", chosen.kind),
+            format!("state  {}", drawing::state_word(chosen.state)),
+            format!("id     {}", chosen.id.as_deref().unwrap_or("none")),
+            format!("ARN    {}", chosen.arn.as_deref().unwrap_or("none")),
+            format!("cost   {}", drawing::cost_class(chosen.kind)),
+        ];
+        if !chosen.detail.is_empty() {
+            lines.extend([String::new(), chosen.detail.clone()]);
+        }
+        let properties = surveyed.properties.get(&chosen.kind).map(Vec::as_slice).unwrap_or_default();
+        if !properties.is_empty() {
+            lines.extend([String::new(), "Properties".to_owned()]);
+        }
+        for property in properties {
+            lines.push(format!("  {}: {}", property.name, property.there.as_deref().unwrap_or("not set")));
+            lines.extend(property.wanted.as_ref().map(|wanted| format!("    should be {wanted}")));
+        }
+        let told: Vec<_> =
+            self.events.iter().filter(|(_, report)| report.kind == chosen.kind.name()).collect();
+        if !told.is_empty() {
+            lines.extend([String::new(), "Events, UTC".to_owned()]);
+        }
+        lines
+            .extend(told.iter().map(|(at, report)| format!("  {} {}", at.strftime("%H:%M:%S"), report.text)));
+        Some(lines.join("\n"))
     }
 
     fn resource(&self, kind: Kind) -> Option<&ResourceStatus> {
@@ -127,7 +177,7 @@ fn order(kind: Kind) -> usize {
 
 impl PaneState for StackPane {
     fn habits(&self) -> &'static [Action] {
-        &[Action::Sort, Action::SortBackwards, Action::Copy]
+        &[Action::Open, Action::Filter, Action::Sort, Action::SortBackwards, Action::Copy]
     }
 
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
@@ -135,6 +185,12 @@ impl PaneState for StackPane {
             Action::Refresh if desk.identity().is_some() => return Some(self.survey(desk)),
             Action::Create => return Some(vec![Ask::start(Job::PlanUp)]),
             Action::TearDown => return Some(self.plan_anew(false)),
+            Action::Open => {
+                let (title, text) = (self.chosen()?.name.clone(), self.whole()?);
+                return Some(vec![Ask::open(Overlay::text(title, text))]);
+            }
+            Action::Filter => self.filter.open(),
+            Action::Back if self.filter.clear() => self.settle(),
             Action::Sort => self.table.sort_next(drawing::COLUMNS.len()),
             Action::SortBackwards => self.table.reverse(),
             _ => {
@@ -147,26 +203,35 @@ impl PaneState for StackPane {
 
     fn hindrance(&self, action: Action, desk: &Desk) -> Option<String> {
         if !matches!(action, Action::Create | Action::TearDown) {
-            return None;
+            let nothing = self.last.is_none() && action != Action::Refresh;
+            return nothing.then(|| "the stack was not read yet".to_owned());
         }
         let busy = || desk.tasks.runs(Slot::Run).then(|| "a run is under way: `t` shows it".to_owned());
         desk.not_signed_in().or_else(busy)
     }
 
     fn click(&mut self, x: u16, y: u16, desk: &Desk) -> Vec<Ask> {
-        // Above the first row stand the summary, an empty row and the head.
-        let (head, first) = (2, 3);
-        if y == head {
-            self.table.sort_next(drawing::COLUMNS.len());
-        }
-        let Size { width, .. } = desk.area();
-        if let Some(row) = y.checked_sub(first).filter(|_| x < drawing::table_width(width)) {
-            let row = self.table.top(drawing::seen(desk.area())) + usize::from(row);
-            if row < self.rows().len() {
-                self.table.chosen = row;
-            }
+        let rows = self.rows().len();
+        if let Some(y) = y.checked_sub(drawing::TABLE) {
+            self.table.click(x, y, &drawing::COLUMNS, rows, drawing::table_area(desk.area()));
         }
         Vec::new()
+    }
+
+    fn is_typing(&self) -> bool {
+        self.filter.is_typing()
+    }
+
+    fn key(&mut self, key: Key, _desk: &Desk) -> Vec<Ask> {
+        if self.filter.key(key) {
+            self.settle();
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.filter.paste(text);
+        self.settle();
     }
 
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {

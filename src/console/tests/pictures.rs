@@ -176,6 +176,38 @@ fn overlays() {
 }
 
 #[test]
+fn what_is_filtered_and_read_whole() {
+    take("stack_filtered", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Drifted);
+        given.press("2 /");
+        given.type_text("log");
+        given
+    });
+    take("stack_whole", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Drifted);
+        given.press("2 enter /");
+        given.type_text("access");
+        given.press("enter");
+        given
+    });
+    take("quit", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Absent);
+        given.press("2 c");
+        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+        given.press("enter q");
+        given
+    });
+    take("proof_gone", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        let after = Some(surveyed(StackState::Absent));
+        let ran = Ran { after, failures: Vec::new(), interrupted: false, proof: Some(Proof::Gone) };
+        given.press("2");
+        given.came(Slot::Run, Outcome::Ran(ran));
+        given
+    });
+}
+
+#[test]
 fn first_run_and_panes_to_come() {
     take("welcome", |width, height| {
         let checks =
@@ -201,6 +233,19 @@ fn without_colours_and_in_ascii() {
             let mut given = Given::with_stack(width, height, StackState::Partial);
             given.app.desk.look = look(depth, &signs);
             given.press("2 j");
+            given
+        });
+        take(&format!("plan_down_{name}"), |width, height| {
+            let mut given = Given::with_stack(width, height, StackState::Ready);
+            given.app.desk.look = look(depth, &signs);
+            given.press("2 D");
+            given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+            given
+        });
+        take(&format!("palette_{name}"), |width, height| {
+            let mut given = Given::with_stack(width, height, StackState::Ready);
+            given.app.desk.look = look(depth, &signs);
+            given.press(":");
             given
         });
         take(&format!("flow_{name}"), |width, height| {

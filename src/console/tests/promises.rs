@@ -1,9 +1,10 @@
-use super::given::{Given, plan, plan_down, started, starts, surveyed, trouble};
-use crate::console::app::{Missing, Session};
+use super::given::{Given, lines, plan, plan_down, started, starts, surveyed, trouble};
+use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
-use crate::console::event::{Event, Mouse};
+use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
+use crate::console::theme::Role;
 use crate::progress::{Phase, Report};
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
@@ -241,7 +242,9 @@ fn tabs_and_rows_are_chosen_by_the_mouse() {
     given.happen(Event::Mouse(Mouse::Wheel { x: 20, y: 9, by: -2 }));
     assert_eq!(given.app.panes.stack.table.chosen, 1);
     given.happen(Event::Mouse(Mouse::Click { x: 20, y: 5 }));
-    assert_eq!(given.app.panes.stack.table.sort, Some((0, false)));
+    assert_eq!(given.app.panes.stack.table.sort, Some((1, false)));
+    given.happen(Event::Mouse(Mouse::Click { x: 20, y: 5 }));
+    assert_eq!(given.app.panes.stack.table.sort, Some((1, true)));
 }
 
 #[test]
@@ -250,4 +253,90 @@ fn copying_gives_the_address_of_what_is_chosen() {
     given.press("2");
     let effects = given.press("y");
     assert!(matches!(&effects[..], [Effect::Copy(text)] if text.starts_with("arn:aws:")), "{effects:?}");
+}
+
+#[test]
+fn what_failed_for_want_of_credentials_goes_on_after_signing_in_again() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.failed(Slot::Plan, trouble(Remedy::SignIn));
+    assert_eq!(started(&given.press("r")), [AnySlot::Connect]);
+    let effects = given.signed_in();
+    assert!(starts(&effects, |job| matches!(job, Job::PlanUp)), "{effects:?}");
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    // A run is not begun again by itself: it was cut off, and its plan may be another by now.
+    given.press("enter");
+    given.failed(Slot::Run, trouble(Remedy::SignIn));
+    given.press("r");
+    assert!(!starts(&given.signed_in(), |job| matches!(job, Job::Up(_))));
+}
+
+#[test]
+fn a_filter_takes_every_key_and_hides_what_does_not_hold_it() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 /");
+    given.type_text("roleq");
+    assert!(given.shows("0 of 10"));
+    given.press("backspace enter");
+    assert!(given.shows("2 of 10") && given.shows("firehose-role") && !given.shows("log-stream-of"));
+    given.press("j");
+    assert_eq!(given.app.panes.stack.chosen().map(|chosen| chosen.kind.name()), Some("instance-role"));
+    given.press("esc");
+    assert!(given.shows("log-stream-of"));
+}
+
+#[test]
+fn the_chosen_resource_opens_whole_and_its_text_is_searched() {
+    let mut given = Given::with_stack(100, 30, StackState::Drifted);
+    given.press("2 enter");
+    assert!(given.shows("should be blocked"));
+    given.press("/");
+    given.type_text("encr");
+    given.press("enter");
+    let first = lines(&given.screen()).iter().position(|line| line.contains("encryption: AES256"));
+    given.press("esc esc");
+    assert!(given.app.overlays.is_empty() && first.is_some());
+}
+
+#[test]
+fn a_station_is_chosen_by_arrows_or_a_click_and_opens_its_pane() {
+    let mut given = Given::with_stack(120, 30, StackState::Ready);
+    given.press("l l enter");
+    assert_eq!(given.app.desk.pane, Pane::Stack);
+    given.press("1");
+    given.happen(Event::Mouse(Mouse::Click { x: 110, y: 6 }));
+    assert_eq!(given.app.panes.flow.chosen, 5);
+    given.happen(Event::Mouse(Mouse::Click { x: 110, y: 6 }));
+    assert_eq!(given.app.desk.pane, Pane::Topics);
+}
+
+#[test]
+fn habits_that_mean_nothing_here_say_so() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    assert!(given.press("s").is_empty());
+    assert!(given.shows("nothing to sort here"));
+}
+
+#[test]
+fn production_is_named_in_the_colour_of_danger() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.app.desk.target = Target { words: "aws".to_owned(), real: true };
+    let screen = given.screen();
+    let x = lines(&screen)[0].find(" aws").expect("the target is named");
+    let x = lines(&screen)[0][..x].chars().count() + 1;
+    let cell = &screen[(u16::try_from(x).expect("small"), 0)];
+    let bad = given.app.desk.look.theme.style(Role::Bad);
+    assert_eq!(cell.style().fg, bad.fg);
+}
+
+#[test]
+fn resizing_keeps_the_choice() {
+    let mut given = Given::with_stack(120, 40, StackState::Ready);
+    given.press("2 j j j j");
+    let chosen = given.app.panes.stack.chosen().map(|resource| resource.kind);
+    for (width, height) in [(80, 24), (10, 3), (250, 80), (80, 24)] {
+        given.happen(Event::Resized(Size { width, height }));
+        given.screen();
+    }
+    assert_eq!(given.app.panes.stack.chosen().map(|resource| resource.kind), chosen);
 }

@@ -20,6 +20,15 @@ pub enum Field {
         /// The answer.
         on: bool,
     },
+    /// One of some.
+    Choice {
+        /// What is asked.
+        label: String,
+        /// What can be chosen.
+        options: Vec<String>,
+        /// What is.
+        chosen: usize,
+    },
     /// Text.
     Text {
         /// What is asked.
@@ -132,21 +141,35 @@ impl Dialog {
     pub fn press(&mut self, key: Key, action: Option<Action>) -> Answer {
         match key {
             key if key == Key::named("esc") => return Answer::Cancelled,
-            key if key == Key::named("tab") || key == Key::named("shift-tab") => {
-                let stops = self.fields.len() + 1;
-                let step = if key == Key::named("tab") { 1 } else { stops - 1 };
-                self.focus = (self.focus + step) % stops;
+            key if key == Key::named("tab") || (key == Key::named("down") && self.is_form()) => {
+                self.focus = (self.focus + 1) % (self.fields.len() + 1);
+                return Answer::Open;
+            }
+            key if key == Key::named("shift-tab") || (key == Key::named("up") && self.is_form()) => {
+                self.focus = (self.focus + self.fields.len()) % (self.fields.len() + 1);
                 return Answer::Open;
             }
             key if key == Key::named("enter") => return self.enter(),
             _ => {}
         }
         let focus = self.focus;
-        if let Some(Field::Toggle { on, .. }) = self.fields.get_mut(focus)
-            && key == Key::named("space")
-        {
-            *on = !*on;
-            return Answer::Toggled(focus);
+        match self.fields.get_mut(focus) {
+            Some(Field::Toggle { on, .. }) if key == Key::named("space") => {
+                *on = !*on;
+                return Answer::Toggled(focus);
+            }
+            Some(Field::Choice { options, chosen, .. }) => {
+                let step = match key {
+                    key if key == Key::named("space") || key == Key::named("right") => 1,
+                    key if key == Key::named("left") => options.len().saturating_sub(1),
+                    _ => 0,
+                };
+                if step > 0 && !options.is_empty() {
+                    *chosen = (*chosen + step) % options.len();
+                    return Answer::Toggled(focus);
+                }
+            }
+            _ => {}
         }
         if self.typed().is_some_and(|input| input.press(key)) {
             return Answer::Open;
@@ -191,6 +214,20 @@ impl Dialog {
         }
     }
 
+    /// Whether there are several fields, between which the arrows move.
+    fn is_form(&self) -> bool {
+        self.fields.len() > 1
+    }
+
+    /// What was typed into the field of that number, without the space around it.
+    pub fn text(&self, field: usize) -> String {
+        match self.fields.get(field) {
+            Some(Field::Text { input, .. }) => input.text().trim().to_owned(),
+            Some(Field::Choice { options, chosen, .. }) => options.get(*chosen).cloned().unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether the toggle of that number is on.
     pub fn is_on(&self, field: usize) -> bool {
         matches!(self.fields.get(field), Some(Field::Toggle { on: true, .. }))
@@ -198,8 +235,10 @@ impl Dialog {
 
     /// How wide and high it would like to be.
     fn wish(&self) -> (usize, usize) {
+        let fields =
+            if self.fields.iter().all(|field| matches!(field, Field::Toggle { .. })) { 44 } else { 64 };
         let widths =
-            self.body.iter().map(|(line, _)| text::width(line)).chain([text::width(&self.title) + 4, 44]);
+            self.body.iter().map(|(line, _)| text::width(line)).chain([text::width(&self.title) + 4, fields]);
         (widths.max().unwrap_or_default() + 6, self.body.len() + self.below() + 4)
     }
 
@@ -251,15 +290,39 @@ impl Dialog {
         }
     }
 
+    /// Cells of the widest label of a field that has its value beside it.
+    fn labels(&self) -> u16 {
+        let label = |field: &Field| match field {
+            Field::Text { label, .. } | Field::Choice { label, .. } => Some(text::width(label)),
+            Field::Toggle { .. } => None,
+        };
+        u16::try_from(self.fields.iter().filter_map(label).max().unwrap_or_default()).unwrap_or(u16::MAX)
+    }
+
     fn draw_field(&self, canvas: &mut Canvas<'_>, row: u16, index: usize, field: &Field) {
-        let role = if self.focus == index { Role::Accent } else { Role::Text };
+        let focused = self.focus == index;
+        let role = if focused { Role::Accent } else { Role::Text };
+        let values = self.labels().min(canvas.width() / 2) + 2;
         match field {
             Field::Toggle { label, on } => {
                 canvas.line(0, row, &[(if *on { "[x] " } else { "[ ] " }, role), (label, role)]);
             }
             Field::Text { label, input, .. } => {
-                let x = canvas.line(0, row, &[(label, role), ("  ", role)]);
-                input.draw(canvas, x, row);
+                canvas.part(0, row, values - 2, 1).put(0, 0, label, role);
+                if focused {
+                    input.draw(canvas, values, row);
+                } else {
+                    canvas.put(values, row, &input.text(), Role::Strong);
+                }
+            }
+            Field::Choice { label, options, chosen } => {
+                canvas.part(0, row, values - 2, 1).put(0, 0, label, role);
+                let mut x = values;
+                for (option, name) in options.iter().enumerate() {
+                    let (sign, role) =
+                        if option == *chosen { ("(*) ", Role::Strong) } else { ("( ) ", Role::Faint) };
+                    x = canvas.line(x, row, &[(sign, role), (name, role), ("  ", role)]);
+                }
             }
         }
     }
@@ -271,13 +334,19 @@ impl Dialog {
                 canvas.line(0, row, &out);
             }
             Confirm::Enter { does } => {
-                let role = if self.destroys { Role::Bad } else { Role::Key };
+                let problem = self.problem();
+                let (role, words) = match (&problem, self.destroys) {
+                    (Some(_), _) => (Role::Faint, Role::Faint),
+                    (None, true) => (Role::Bad, Role::Text),
+                    (None, false) => (Role::Key, Role::Text),
+                };
                 let does = format!(" {does}   ");
-                canvas.line(
+                let x = canvas.line(
                     0,
                     row,
-                    &[("enter", role), (&does, Role::Text), out[0], (" cancel", Role::Faint)],
+                    &[("enter", role), (&does, words), out[0], (" cancel   ", Role::Faint)],
                 );
+                canvas.put(x, row, problem.as_deref().unwrap_or_default(), Role::Warn);
             }
             Confirm::Typed { expected, input, does } => {
                 let focused = self.focus >= self.fields.len();
@@ -325,6 +394,32 @@ mod tests {
         Dialog::new("Tear down", vec![("everything".to_owned(), Role::Text)], confirm)
             .with(vec![Field::Toggle { label: "with data".to_owned(), on: false }])
             .destroying()
+    }
+
+    #[test]
+    fn a_form_says_what_is_wrong_and_goes_on_when_nothing_is() {
+        let number = |text: &str| text.trim().parse::<u16>().map(drop).map_err(|_| "not a number".to_owned());
+        let mut form = Dialog::new("Form", Vec::new(), Confirm::Enter { does: "go" }).with(vec![
+            Field::Text { label: "topics".to_owned(), input: Input::default(), check: number },
+            Field::Choice {
+                label: "by".to_owned(),
+                options: vec!["a".to_owned(), "b".to_owned()],
+                chosen: 0,
+            },
+        ]);
+        assert_eq!(form.problem().as_deref(), Some("topics: not a number"));
+        assert_eq!(form.press(Key::named("enter"), None), Answer::Open);
+        form.press(Key::named("tab"), None);
+        assert!(form.is_typing());
+        for digit in ['3', '0'] {
+            form.press(Key::char(digit), None);
+        }
+        form.press(Key::named("down"), None);
+        assert_eq!(form.press(Key::named("space"), None), Answer::Toggled(1));
+        assert_eq!((form.text(0).as_str(), form.text(1).as_str()), ("30", "b"));
+        assert_eq!(form.press(Key::named("left"), None), Answer::Toggled(1));
+        assert_eq!(form.text(1), "a");
+        assert_eq!(form.press(Key::named("enter"), None), Answer::Confirmed);
     }
 
     #[test]

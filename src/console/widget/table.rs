@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::console::action::Action;
 use crate::console::canvas::Canvas;
+use crate::console::event::Size;
 use crate::console::theme::Role;
 
 /// How wide a column is.
@@ -56,6 +57,12 @@ impl TableState {
             Action::PageDown => self.chosen.saturating_add(page),
             Action::First => 0,
             Action::Last => last,
+            Action::Mark if rows > 0 => {
+                if !self.marked.remove(&self.chosen) {
+                    self.marked.insert(self.chosen);
+                }
+                self.chosen.saturating_add(1)
+            }
             _ => return false,
         }
         .min(last);
@@ -78,6 +85,31 @@ impl TableState {
             Some((column, _)) if column + 1 < columns => Some((column + 1, false)),
             Some(_) => None,
         };
+    }
+
+    /// Sorts by a column, and if it is sorted by it already, the other way round.
+    pub fn sort_by(&mut self, column: usize) {
+        self.sort = match self.sort {
+            Some((sorted, backwards)) if sorted == column => Some((column, !backwards)),
+            _ => Some((column, false)),
+        };
+    }
+
+    /// Takes a click at a cell of the table's area, its head being the first row; `false` if nothing is there.
+    pub fn click(&mut self, x: u16, y: u16, columns: &[Column], rows: usize, area: Size) -> bool {
+        let Some(row) = y.checked_sub(1) else {
+            let column = column_at(columns, area.width, x);
+            if let Some(column) = column {
+                self.sort_by(column);
+            }
+            return column.is_some();
+        };
+        let row = self.top(usize::from(area.height.saturating_sub(1))) + usize::from(row);
+        let there = row < rows && y < area.height && x < area.width;
+        if there {
+            self.chosen = row;
+        }
+        there
     }
 
     /// Reverses the order.
@@ -147,6 +179,13 @@ fn lay_out(columns: &[Column], width: u16) -> Vec<(usize, u16, u16)> {
     placed
 }
 
+/// The column whose head is at a cell of a table of this width.
+fn column_at(columns: &[Column], width: u16, x: u16) -> Option<usize> {
+    let placed = lay_out(columns, width.saturating_sub(2));
+    let at = placed.into_iter().find(|(_, start, wide)| (start + 2..start + 2 + wide).contains(&x));
+    at.map(|(column, _, _)| column)
+}
+
 /// Draws a table with its head. `row` gives the cells of a row; it is asked only for rows that are seen.
 pub fn draw(
     canvas: &mut Canvas<'_>,
@@ -206,6 +245,31 @@ mod tests {
         assert_eq!(lay_out(&COLUMNS, 40), [(0, 0, 14), (1, 16, 8), (2, 26, 14)]);
         assert_eq!(lay_out(&COLUMNS, 30), [(0, 0, 20), (1, 22, 8)]);
         assert_eq!(lay_out(&COLUMNS, 12), [(0, 0, 12)]);
+    }
+
+    #[test]
+    fn a_click_chooses_a_row_or_sorts_by_the_column_under_it() {
+        let mut state = TableState::default();
+        let area = Size { width: 42, height: 10 };
+        assert!(state.click(5, 3, &COLUMNS, 5, area));
+        assert_eq!(state.chosen, 2);
+        assert!(!state.click(5, 7, &COLUMNS, 5, area));
+        assert!(state.click(19, 0, &COLUMNS, 5, area));
+        assert_eq!(state.sort, Some((1, false)));
+        assert!(state.click(19, 0, &COLUMNS, 5, area));
+        assert_eq!(state.sort, Some((1, true)));
+    }
+
+    #[test]
+    fn marks_are_set_taken_away_and_go_with_their_rows() {
+        let mut state = TableState::default();
+        for action in [Action::Mark, Action::Mark, Action::Mark, Action::Up, Action::Mark] {
+            assert!(state.act(action, 10, 5));
+        }
+        assert_eq!(state.marked.iter().copied().collect::<Vec<_>>(), [0, 1]);
+        state.settle(1);
+        assert_eq!(state.marked.iter().copied().collect::<Vec<_>>(), [0]);
+        assert!(!TableState::default().act(Action::Mark, 0, 5));
     }
 
     #[test]

@@ -52,16 +52,31 @@ impl TextState {
 
     /// Goes to the next line that holds what is looked for, round and round.
     pub fn find_next(&mut self, lines: &[String]) {
+        self.find(lines, (self.top + 1..lines.len()).chain(0..=self.top));
+    }
+
+    /// Goes to the line before that holds it.
+    pub fn find_previous(&mut self, lines: &[String]) {
+        self.find(lines, (0..self.top).rev().chain((self.top..lines.len()).rev()));
+    }
+
+    /// Goes to the first line from here on that holds it.
+    pub fn find_here(&mut self, lines: &[String]) {
+        self.find(lines, (self.top..lines.len()).chain(0..self.top));
+    }
+
+    fn find(&mut self, lines: &[String], mut order: impl Iterator<Item = usize>) {
         let wanted = self.search.to_lowercase();
-        if wanted.is_empty() {
-            return;
-        }
         let holds =
             |index: &usize| lines.get(*index).is_some_and(|line| line.to_lowercase().contains(&wanted));
-        let from_here = (self.top + 1..lines.len()).chain(0..=self.top);
-        if let Some(found) = from_here.into_iter().find(holds) {
-            self.top = found;
+        if !wanted.is_empty() {
+            self.top = order.find(holds).unwrap_or(self.top);
         }
+    }
+
+    /// Whether long lines go on below, or are scrolled sideways.
+    pub fn toggle_wrap(&mut self) {
+        (self.wrap, self.left) = (!self.wrap, 0);
     }
 }
 
@@ -100,6 +115,10 @@ mod tests {
         assert_eq!(state.top, 2);
         state.find_next(&lines);
         assert_eq!(state.top, 0);
+        state.find_previous(&lines);
+        assert_eq!(state.top, 2);
+        state.find_here(&lines);
+        assert_eq!(state.top, 2);
     }
 
     #[test]

@@ -1,3 +1,6 @@
+use std::path::Path;
+
+use hydrant::console::terminal::{Screen, report_panics};
 use rustix::process::Signal;
 
 use crate::support::terminal::Terminal;
@@ -27,6 +30,8 @@ fn a_stack_is_created_and_torn_down_by_keys_alone() {
     terminal.until("Everything is as it should be");
     terminal.escape("Everything is as it should be");
     terminal.until("everything is as it should be");
+    terminal.press("y");
+    terminal.until("copied arn:aws:s3");
     terminal.press("D");
     terminal.until("Type default to go on");
     terminal.press("default\r");
@@ -36,6 +41,88 @@ fn a_stack_is_created_and_torn_down_by_keys_alone() {
     terminal.press("q");
     let (status, written) = terminal.end();
     assert!(status.success() && is_given_back(&written), "{status:?}");
+    // What was copied went to the terminal's clipboard: `arn:aws:s3`, in base64.
+    assert!(written.contains("\u{1b}]52;c;YXJuOmF3czpzM"), "nothing was copied");
+}
+
+#[test]
+fn a_teardown_that_is_left_goes_on_where_it_stopped() {
+    let home = tempfile::tempdir().expect("a folder");
+    // Slow calls keep the teardown going while the console is left.
+    let slow = ["sandbox", "--pace", "100", "--dir", "cloud", "--fault", "slow:firehose=1s"];
+    let mut terminal = Terminal::run(home.path(), (120, 36), &slow, &[]);
+    terminal.until("nothing of the stack is there");
+    terminal.press("2c");
+    terminal.until("This will be done");
+    terminal.press("\r");
+    terminal.until("Everything is as it should be");
+    terminal.escape("Everything is as it should be");
+    terminal.press("D");
+    terminal.until("Type default to go on");
+    terminal.press("default\r");
+    terminal.until("the stack is being changed");
+    terminal.press("q");
+    terminal.until("it stops at a safe point");
+    terminal.press("\r");
+    let (_, written) = terminal.end();
+    assert!(is_given_back(&written) && written.contains("the same action goes on from there"), "{written}");
+
+    let mut terminal = sandbox(&home, (120, 36));
+    terminal.until("not all of the stack is there");
+    terminal.press("2D");
+    terminal.until("Type default to go on");
+    terminal.press("default\r");
+    terminal.until("Nothing is left");
+    terminal.escape("Nothing is left");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+}
+
+#[test]
+fn it_steps_aside_for_the_shell_and_comes_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut terminal = Terminal::of(Path::new("/bin/sh"), home.path(), (120, 36), &["-i"], &[("PS1", "$ ")]);
+    terminal.until("$");
+    terminal.press(concat!(env!("CARGO_BIN_EXE_hydrant"), " sandbox --pace 100 --dir cloud\r"));
+    terminal.until("nothing of the stack is there");
+    terminal.press("\u{1a}");
+    terminal.until("Stopped");
+    terminal.press("fg\r");
+    terminal.until("Needs attention");
+    terminal.press("2");
+    terminal.until("resource");
+    terminal.press("q");
+    terminal.until("fg");
+    terminal.press("exit\r");
+    assert!(is_given_back(&terminal.end().1));
+}
+
+/// What `a_panic_gives_the_terminal_back_and_leaves_a_report` runs in a terminal: this program again, which panics with
+/// the terminal taken. By itself it is nothing.
+#[test]
+fn panics_when_it_is_asked_to() {
+    let Some(folder) = std::env::var_os("HYDRANT_TEST_PANICS_IN") else { return };
+    report_panics(folder.into());
+    let _screen = Screen::take().expect("a terminal");
+    panic!("a fault that was asked for");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_leaves_a_report() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("reports");
+    let program = std::env::current_exe().expect("this program");
+    let arguments = ["--exact", "console::in_a_terminal::panics_when_it_is_asked_to", "--nocapture"];
+    let place = folder.to_str().expect("a path of this test");
+    let terminal =
+        Terminal::of(&program, home.path(), (120, 36), &arguments, &[("HYDRANT_TEST_PANICS_IN", place)]);
+    let (status, written) = terminal.end();
+    assert!(!status.success() && is_given_back(&written), "{written}");
+    assert!(written.contains("the report is in"), "{written}");
+    let report =
+        std::fs::read_dir(&folder).expect("the folder is made").next().expect("a report").expect("a report");
+    let report = std::fs::read_to_string(report.path()).expect("it is text");
+    assert!(report.contains("a fault that was asked for"), "{report}");
 }
 
 #[test]
@@ -111,4 +198,22 @@ fn keys_and_theme_come_from_the_settings_and_what_is_wrong_with_them_has_its_lin
         assert_eq!(status.exit_code(), 2, "{written}");
         assert!(written.contains(said), "{written}");
     }
+}
+
+#[test]
+fn a_theme_of_ones_own_lies_beside_the_settings_and_what_is_wrong_with_it_is_said() {
+    let home = tempfile::tempdir().expect("a folder");
+    let themes = home.path().join(".config/hydrant/themes");
+    std::fs::create_dir_all(&themes).expect("made");
+    std::fs::write(home.path().join("hydrant.toml"), "theme = \"mine\"\n").expect("written");
+    std::fs::write(themes.join("mine.toml"), "text = \"#ff8800\"\naccent = \"bold cyan\"\n")
+        .expect("written");
+    let terminal = Terminal::run(home.path(), (100, 30), &[], &[("COLORTERM", "truecolor")]);
+    terminal.until("Welcome to hydrant");
+    terminal.signal(Signal::TERM);
+    assert!(terminal.end().1.contains("38;2;255;136;0"), "its own colour is not used");
+    std::fs::write(themes.join("mine.toml"), "glow = \"red\"\n").expect("written");
+    let (status, written) = Terminal::run(home.path(), (200, 30), &[], &[]).end();
+    assert_eq!(status.exit_code(), 2, "{written}");
+    assert!(written.contains("mine.toml") && written.contains("there is no role glow"), "{written}");
 }

@@ -24,9 +24,20 @@ pub struct Terminal {
 impl Terminal {
     /// Runs `hydrant` with these arguments in a home of its own.
     pub fn run(home: &Path, size: (u16, u16), arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::of(Path::new(env!("CARGO_BIN_EXE_hydrant")), home, size, arguments, variables)
+    }
+
+    /// The same with any program.
+    pub fn of(
+        program: &Path,
+        home: &Path,
+        size: (u16, u16),
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let size = PtySize { cols: size.0, rows: size.1, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_hydrant"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         command.env("HOME", home);

@@ -16,25 +16,34 @@ use crate::stack::status::{ResourceState, StackState};
 /// From this width on, details stand at the right; below it, under the table.
 const WIDE: u16 = 150;
 
-pub(super) const COLUMNS: [Column; 5] = [
-    Column { title: "", width: Width::Fixed(10), right: false, rank: 0 },
+/// Rows of the pane above the table: the summary, and the filter's line.
+pub(super) const TABLE: u16 = 2;
+
+pub(super) const COLUMNS: [Column; 6] = [
+    Column { title: "state", width: Width::Fixed(10), right: false, rank: 0 },
     Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
     Column { title: "name", width: Width::Share(34), right: false, rank: 0 },
-    Column { title: "id", width: Width::Share(12), right: false, rank: 2 },
+    Column { title: "id", width: Width::Share(12), right: false, rank: 3 },
+    Column { title: "cost", width: Width::Fixed(7), right: false, rank: 2 },
     Column { title: "", width: Width::Share(14), right: false, rank: 1 },
 ];
 
 /// How many rows of the table are seen.
 pub(super) fn seen(area: Size) -> usize {
-    usize::from(table_height(area.width, area.height).saturating_sub(1)).max(1)
+    usize::from(table_area(area).height.saturating_sub(1)).max(1)
 }
 
-pub(super) fn table_width(pane: u16) -> u16 {
+/// The size of the table in a pane.
+pub(super) fn table_area(area: Size) -> Size {
+    Size { width: table_width(area.width), height: table_height(area.width, area.height) }
+}
+
+fn table_width(pane: u16) -> u16 {
     if pane >= WIDE { pane * 3 / 5 } else { pane }
 }
 
 fn table_height(width: u16, pane: u16) -> u16 {
-    let below = pane.saturating_sub(2);
+    let below = pane.saturating_sub(TABLE);
     if width >= WIDE { below } else { below.min(12) }
 }
 
@@ -49,7 +58,10 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             &mut canvas.part(1, 2, width.saturating_sub(2), height.saturating_sub(2)),
         );
     }
-    let (wide, high) = (table_width(width), table_height(width + 2, height));
+    let Size { width: wide, height: high } = table_area(Size { width, height });
+    let (all, shown) =
+        (pane.last.as_ref().map_or(0, |(_, read)| read.status.resources.len()), pane.rows().len());
+    pane.filter.draw(canvas, 1, &format!("{shown} of {all}"));
     resources(pane, &mut canvas.part(0, 2, wide, high));
     if width >= WIDE {
         details(pane, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
@@ -141,6 +153,20 @@ fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str,
     }
 }
 
+/// A resource's state in a word.
+pub(super) fn state_word(state: ResourceState) -> &'static str {
+    state_of(&Signs::UNICODE, state).1
+}
+
+/// By what a resource is charged for.
+pub(super) fn cost_class(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bucket | Kind::LogGroup | Kind::LogStream | Kind::DeliveryStream => "by use",
+        Kind::Instance => "by hour",
+        _ => "free",
+    }
+}
+
 fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
     match phase {
         Phase::Acting => (signs.unknown, Role::Warn),
@@ -170,6 +196,7 @@ fn resources(pane: &StackPane, canvas: &mut Canvas<'_>) {
             (resource.kind.to_string(), Role::Text),
             (resource.name.clone(), Role::Text),
             (resource.id.clone().filter(|id| *id != resource.name).unwrap_or_default(), Role::Faint),
+            (cost_class(resource.kind).to_owned(), Role::Faint),
             note,
         ]
     });
