@@ -40,6 +40,30 @@ pub fn sanitise(text: &str) -> String {
     safe
 }
 
+/// The text for a terminal that draws nothing but ASCII: what hydrant itself writes has its like there, every other
+/// sign is a question mark.
+pub fn to_ascii(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        plain.push_str(match grapheme {
+            ascii if ascii.is_ascii() => ascii,
+            "…" => "...",
+            "→" | "▶" => ">",
+            "×" => "x",
+            "±" => "+-",
+            "·" | "–" | "—" | "─" => "-",
+            "●" => "*",
+            "◐" => "~",
+            "○" => "o",
+            "◌" | "▲" => "!",
+            "✗" => "x",
+            "’" => "'",
+            _ => "?",
+        });
+    }
+    plain
+}
+
 /// How many cells the text takes. Both the screen and this measure by grapheme.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()

@@ -60,7 +60,7 @@ impl<'a> Canvas<'a> {
         if y >= self.height() || room == 0 {
             return x;
         }
-        let safe = text::sanitise(text);
+        let safe = self.spell(text);
         let shown = text::fit(&safe, room, self.look.signs.more);
         let style = self.look.theme.style(role);
         let at = (self.area.x.saturating_add(x), self.area.y.saturating_add(y));
@@ -68,9 +68,15 @@ impl<'a> Canvas<'a> {
         after.saturating_sub(self.area.x)
     }
 
+    /// The text made safe, and in ASCII where nothing else can be drawn.
+    fn spell(&self, text: &str) -> String {
+        let safe = text::sanitise(text);
+        if self.look.signs.ascii && !safe.is_ascii() { text::to_ascii(&safe) } else { safe }
+    }
+
     /// Writes text so that it ends before a cell; text that is too long keeps its beginning.
     pub fn put_right(&mut self, end: u16, y: u16, text: &str, role: Role) {
-        let width = u16::try_from(text::width(&text::sanitise(text))).unwrap_or(u16::MAX);
+        let width = u16::try_from(text::width(&self.spell(text))).unwrap_or(u16::MAX);
         let end = end.min(self.width());
         let x = end.saturating_sub(width);
         self.part(x, y, end - x, 1).put(0, 0, text, role);

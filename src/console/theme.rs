@@ -187,6 +187,8 @@ fn nearest_of_eight(red: u8, green: u8, blue: u8) -> Color {
 /// The signs that are drawn. State is never told by colour alone: each has a sign of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signs {
+    /// Nothing but ASCII may be drawn: what else is in a text is written with it.
+    pub ascii: bool,
     /// It works.
     pub ready: &'static str,
     /// It is under way.
@@ -215,6 +217,8 @@ pub struct Signs {
     pub task: &'static str,
     /// Eight heights of a bar, from almost nothing to full.
     pub bars: [&'static str; 8],
+    /// What of a progress is done, and what is not.
+    pub progress: [&'static str; 2],
     /// Between parts of a line.
     pub dot: &'static str,
     /// Where text was cut.
@@ -226,6 +230,7 @@ pub struct Signs {
 impl Signs {
     /// For terminals that draw Unicode.
     pub const UNICODE: Self = Self {
+        ascii: false,
         ready: "●",
         working: "◐",
         absent: "○",
@@ -240,6 +245,7 @@ impl Signs {
         problem: "▲",
         task: "↻",
         bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+        progress: ["━", "─"],
         dot: "·",
         more: "…",
         order: ["▴", "▾"],
@@ -247,6 +253,7 @@ impl Signs {
 
     /// For those that do not.
     pub const ASCII: Self = Self {
+        ascii: true,
         ready: "*",
         working: "~",
         absent: "o",
@@ -261,6 +268,7 @@ impl Signs {
         problem: "!",
         task: "@",
         bars: ["_", ".", ":", "-", "=", "+", "*", "#"],
+        progress: ["#", "-"],
         dot: "-",
         more: "~",
         order: ["^", "v"],

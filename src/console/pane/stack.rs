@@ -21,7 +21,7 @@ use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Dialog};
 use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
-use crate::progress::Report;
+use crate::progress::{Phase, Report};
 use crate::stack::graph::Kind;
 use crate::stack::plan::Plan;
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
@@ -43,6 +43,8 @@ pub struct StackPane {
     events: VecDeque<(Timestamp, Report)>,
     /// What the run told last about each kind, while there is one.
     running: BTreeMap<&'static str, Report>,
+    /// How many resources the run is about.
+    to_do: usize,
     /// The plan that is being shown.
     planned: Option<Planned>,
 }
@@ -60,6 +62,13 @@ const REFRESH: SignedDuration = SignedDuration::from_secs(30);
 const REFRESH_AWAY: SignedDuration = SignedDuration::from_mins(5);
 
 impl StackPane {
+    /// How many resources the run has come to an end with, and of how many.
+    fn progress(&self) -> (usize, usize) {
+        let ended = |report: &&Report| matches!(report.phase, Phase::Done | Phase::Failed | Phase::Skipped);
+        let done = self.running.values().filter(ended).count();
+        (done, self.to_do.max(done))
+    }
+
     fn survey(&mut self, desk: &Desk) -> Vec<Ask> {
         self.asked = Some(desk.now);
         vec![Ask::start(Job::Survey)]
@@ -257,8 +266,12 @@ impl PaneState for StackPane {
 
     fn answered(&mut self, _name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
         match (answer, self.planned.take()) {
-            (Answer::Confirmed, Some(Planned::Up(plan))) => vec![Ask::start(Job::Up(plan))],
+            (Answer::Confirmed, Some(Planned::Up(plan))) => {
+                self.to_do = plan.work().count();
+                vec![Ask::start(Job::Up(plan))]
+            }
             (Answer::Confirmed, Some(Planned::Down { plan, delete_data })) => {
+                self.to_do = plan.work().count();
                 vec![Ask::start(Job::Down { plan, delete_data })]
             }
             // What goes depends on it: the plan is made anew and shown again.

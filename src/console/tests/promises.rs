@@ -1,10 +1,10 @@
-use super::given::{Given, lines, plan, plan_down, started, starts, surveyed, trouble};
+use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, trouble};
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
-use crate::console::theme::Role;
+use crate::console::theme::{Depth, Role, Signs};
 use crate::progress::{Phase, Report};
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
@@ -339,4 +339,32 @@ fn resizing_keeps_the_choice() {
         given.screen();
     }
     assert_eq!(given.app.panes.stack.chosen().map(|resource| resource.kind), chosen);
+}
+
+#[test]
+fn where_unicode_cannot_be_drawn_nothing_but_ascii_is() {
+    for state in [StackState::Absent, StackState::Partial, StackState::Drifted] {
+        let mut given = Given::with_stack(100, 30, state);
+        given.app.desk.look = look(Depth::None, &Signs::ASCII);
+        for keys in ["1", "2", "enter", "esc", "?", "esc", ":", "esc", "t", "esc", "r", "3"] {
+            given.press(keys);
+            let screen = given.screen();
+            assert!(screen.content.iter().all(|cell| cell.symbol().is_ascii()), "{keys}: {:#?}", lines(&screen));
+        }
+        given.press("2 c");
+        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Wait("being created".to_owned()))));
+        assert!(given.screen().content.iter().all(|cell| cell.symbol().is_ascii()));
+    }
+}
+
+#[test]
+fn a_run_says_how_much_of_it_is_done() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.press("enter");
+    assert!(given.shows("0 of 10"));
+    let done = Report { phase: Phase::Done, ..report("created") };
+    given.happen(Event::Told(Slot::Run.into(), done));
+    assert!(given.shows("1 of 10"));
 }

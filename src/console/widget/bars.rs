@@ -18,6 +18,15 @@ pub fn sparkline(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, values: &[
     }
 }
 
+/// How much of something is done, as a line that fills.
+pub fn progress(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, done: u64, of: u64) {
+    let [full, empty] = canvas.signs().progress;
+    let filled = (u64::from(width) * done.min(of)).checked_div(of).unwrap_or(0);
+    let filled = usize::try_from(filled).unwrap_or(usize::MAX).min(usize::from(width));
+    let x = canvas.put(x, y, &full.repeat(filled), Role::Accent);
+    canvas.put(x, y, &empty.repeat(usize::from(width) - filled), Role::Faint);
+}
+
 /// Which of so many steps a value reaches.
 pub(super) fn level(value: f64, highest: f64, steps: usize) -> usize {
     if !value.is_finite() || value <= 0.0 || highest <= 0.0 {
@@ -70,6 +79,19 @@ pub fn chart(canvas: &mut Canvas<'_>, bars: &[Bar]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_fills_its_line_and_never_leaves_it() {
+        use crate::console::theme::{Depth, Look, Signs, Theme};
+        let theme = Theme::shipped("none", Depth::None).expect("it is shipped");
+        let look = Look { theme, signs: Signs::ASCII };
+        for (done, of, line) in [(0, 4, "----"), (1, 4, "#---"), (4, 4, "####"), (9, 4, "####"), (0, 0, "----")] {
+            let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 4, 1));
+            progress(&mut Canvas::new(&mut buffer, &look), 0, 0, 4, done, of);
+            let drawn: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
+            assert_eq!(drawn, line);
+        }
+    }
 
     #[test]
     fn levels_are_even_and_odd_values_are_low() {

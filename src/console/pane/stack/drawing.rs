@@ -1,12 +1,14 @@
 //! How the Stack pane is drawn: the table, and beside or under it the resource that is chosen.
 
 use super::StackPane;
+use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::stack::{Property, Slot};
 use crate::console::event::Size;
 use crate::console::pane::flow::session_trouble;
 use crate::console::theme::{Role, Signs};
+use crate::console::widget::bars;
 use crate::console::widget::table::{self, Column, Width};
 use crate::console::words;
 use crate::progress::Phase;
@@ -15,6 +17,9 @@ use crate::stack::status::{ResourceState, StackState};
 
 /// From this width on, details stand at the right; below it, under the table.
 const WIDE: u16 = 150;
+
+/// Cells of the line that fills while a run goes on.
+const PROGRESS: u16 = 14;
 
 /// Rows of the pane above the table: the summary, and the filter's line.
 pub(super) const TABLE: u16 = 2;
@@ -100,10 +105,19 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     let x = canvas.line(1, 0, &[(sign, role), (" ", role), (words, role)]);
     let width = canvas.width();
-    // What it is made of is for the commands; here it is the sum that matters.
-    let estimate = status.estimate.to_string();
-    let sum = estimate.split([':', '\n']).next().unwrap_or_default();
-    canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
+    if changing {
+        let (done, of) = pane.progress();
+        bars::progress(canvas, x + 3, 0, PROGRESS, done as u64, of as u64);
+        canvas.put(x + 3 + PROGRESS + 1, 0, &format!("{done} of {of}"), Role::Text);
+    } else if status.state == StackState::Absent {
+        let create = desk.keymap.shown(Action::Create).map(|key| key.to_string()).unwrap_or_default();
+        canvas.line(x, 0, &[(": ", Role::Faint), (&create, Role::Key), (" creates it", Role::Faint)]);
+    } else {
+        // What it is made of is for the commands; here it is the sum that matters.
+        let estimate = status.estimate.to_string();
+        let sum = estimate.split([':', '\n']).next().unwrap_or_default();
+        canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
+    }
     let read = if desk.tasks.runs(Slot::Survey) {
         "reading…".to_owned()
     } else if pane.trouble.is_some() {
