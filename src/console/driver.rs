@@ -26,7 +26,7 @@ use super::effect::{Identity, Item, Job, Manner, Outcome, Remedy, Slot, Trouble}
 use super::event::Event;
 use crate::cloud::{Cloud, CloudError, Failure, Terms};
 use crate::progress::{Progress, Report};
-use crate::ring::Ring;
+use crate::ring::{Drained, Ring};
 use crate::settings::{Folders, Settings};
 use crate::stack::{LockError, Stack, StackError};
 
@@ -53,36 +53,47 @@ enum Said {
     Ended(Box<Result<Outcome, Trouble>>),
 }
 
-#[derive(Debug, Clone, Default)]
-struct Feed {
-    ring: Arc<Mutex<Option<Ring<Item>>>>,
+/// What a task has fed and no frame has taken yet. The ring is made with its first item: most tasks feed nothing.
+#[derive(Debug)]
+struct Feed<T> {
+    ring: Arc<Mutex<Option<Ring<T>>>>,
 }
 
-impl Feed {
-    fn ring(&self) -> MutexGuard<'_, Option<Ring<Item>>> {
+impl<T> Feed<T> {
+    fn new() -> Self {
+        Self { ring: Arc::default() }
+    }
+
+    /// Another hold of the same ring.
+    fn share(&self) -> Self {
+        Self { ring: Arc::clone(&self.ring) }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Option<Ring<T>>> {
         // Nothing is done under the lock that could leave the ring half changed.
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, item: Item) {
-        self.ring().get_or_insert_with(|| Ring::new(FEED)).push(item.bytes(), item);
+    fn push(&self, bytes: usize, item: T) {
+        self.ring().get_or_insert_with(|| Ring::new(FEED)).push(bytes, item);
     }
 
-    fn drain(&self, slot: Slot) -> Option<Event> {
-        let mut ring = self.ring();
-        let ring = ring.as_mut().filter(|ring| !ring.is_empty())?;
-        let drained = ring.drain();
-        Some(Event::Arrived { slot, items: drained.items, dropped: drained.dropped })
+    fn drain(&self) -> Option<Drained<T>> {
+        self.ring().as_mut().filter(|ring| !ring.is_empty()).map(Ring::drain)
     }
 }
 
+fn arrived(slot: Slot, drained: Drained<Item>) -> Event {
+    Event::Arrived { slot, items: drained.items, dropped: drained.dropped }
+}
+
 /// The line that a job tells the console by.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Line {
     slot: Slot,
     generation: u64,
     sender: mpsc::Sender<(Slot, u64, Said)>,
-    feed: Feed,
+    feed: Feed<Item>,
     fed: Arc<Notify>,
     stop: CancellationToken,
 }
@@ -106,7 +117,8 @@ impl Line {
     /// counted.
     #[allow(unreachable_code, reason = "until a room feeds something, there is nothing that is an item")]
     pub fn feed(&self, item: impl Into<Item>) {
-        self.feed.push(item.into());
+        let item = item.into();
+        self.feed.push(item.bytes(), item);
         self.fed.notify_one();
     }
 
@@ -120,7 +132,7 @@ impl Line {
 struct Running {
     generation: u64,
     stop: CancellationToken,
-    feed: Feed,
+    feed: Feed<Item>,
 }
 
 /// The driver.
@@ -160,8 +172,8 @@ impl Driver {
         }
         self.cancel(slot);
         self.next_generation += 1;
-        let (generation, stop, feed) = (self.next_generation, CancellationToken::new(), Feed::default());
-        self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.clone() });
+        let (generation, stop, feed) = (self.next_generation, CancellationToken::new(), Feed::new());
+        self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.share() });
         let (rooms, sender, fed) = (self.rooms.clone(), self.sender.clone(), Arc::clone(&self.fed));
         let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
         tokio::spawn(async move {
@@ -210,7 +222,8 @@ impl Driver {
                 Said::Ended(result) => {
                     // What it fed last is heard before its end.
                     let running = self.running.remove(&slot);
-                    self.held.extend(running.and_then(|running| running.feed.drain(slot)));
+                    let last = running.and_then(|running| running.feed.drain());
+                    self.held.extend(last.map(|drained| arrived(slot, drained)));
                     self.held.push_back(Event::Ended(slot, result));
                 }
             }
@@ -224,7 +237,8 @@ impl Driver {
 
     /// What the tasks fed since the last time.
     pub fn drain(&mut self) -> Vec<Event> {
-        self.running.iter().filter_map(|(slot, running)| running.feed.drain(*slot)).collect()
+        let fed = |(slot, running): (&Slot, &Running)| Some(arrived(*slot, running.feed.drain()?));
+        self.running.iter().filter_map(fed).collect()
     }
 }
 
@@ -360,6 +374,23 @@ mod tests {
         let folders =
             Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };
         Rooms { settings, folders, readonly: false }
+    }
+
+    #[test]
+    fn what_is_fed_waits_for_a_frame_within_its_bound_and_what_is_dropped_is_counted() {
+        let feed = Feed::new();
+        let task = feed.share();
+        assert!(feed.drain().is_none());
+        // Ten times what the ring holds, each item as large as a long post.
+        let items = 10 * FEED / 4096;
+        for item in 0..items {
+            task.push(4096, item);
+        }
+        let drained = feed.drain().expect("it was fed");
+        assert_eq!(drained.items.len(), FEED / 4096);
+        assert_eq!(drained.dropped, (items - FEED / 4096) as u64);
+        assert_eq!(drained.items.last(), Some(&(items - 1)));
+        assert!(feed.drain().is_none());
     }
 
     #[tokio::test]

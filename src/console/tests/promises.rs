@@ -352,7 +352,7 @@ fn where_unicode_cannot_be_drawn_nothing_but_ascii_is() {
             assert!(screen.content.iter().all(|cell| cell.symbol().is_ascii()), "{keys}: {:#?}", lines(&screen));
         }
         given.press("2 c");
-        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Wait("being created".to_owned()))));
+        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Wait("being created"))));
         assert!(given.screen().content.iter().all(|cell| cell.symbol().is_ascii()));
     }
 }
