@@ -59,14 +59,15 @@ struct Feed<T> {
     ring: Arc<Mutex<Option<Ring<T>>>>,
 }
 
+impl<T> Clone for Feed<T> {
+    fn clone(&self) -> Self {
+        Self { ring: Arc::clone(&self.ring) }
+    }
+}
+
 impl<T> Feed<T> {
     fn new() -> Self {
         Self { ring: Arc::default() }
-    }
-
-    /// Another hold of the same ring.
-    fn share(&self) -> Self {
-        Self { ring: Arc::clone(&self.ring) }
     }
 
     fn ring(&self) -> MutexGuard<'_, Option<Ring<T>>> {
@@ -88,7 +89,7 @@ fn arrived(slot: Slot, drained: Drained<Item>) -> Event {
 }
 
 /// The line that a job tells the console by.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     slot: Slot,
     generation: u64,
@@ -173,7 +174,7 @@ impl Driver {
         self.cancel(slot);
         self.next_generation += 1;
         let (generation, stop, feed) = (self.next_generation, CancellationToken::new(), Feed::new());
-        self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.share() });
+        self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.clone() });
         let (rooms, sender, fed) = (self.rooms.clone(), self.sender.clone(), Arc::clone(&self.fed));
         let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
         tokio::spawn(async move {
@@ -379,7 +380,7 @@ mod tests {
     #[test]
     fn what_is_fed_waits_for_a_frame_within_its_bound_and_what_is_dropped_is_counted() {
         let feed = Feed::new();
-        let task = feed.share();
+        let task = feed.clone();
         assert!(feed.drain().is_none());
         // Ten times what the ring holds, each item as large as a long post.
         let items = 10 * FEED / 4096;

@@ -349,7 +349,11 @@ fn where_unicode_cannot_be_drawn_nothing_but_ascii_is() {
         for keys in ["1", "2", "enter", "esc", "?", "esc", ":", "esc", "t", "esc", "r", "3"] {
             given.press(keys);
             let screen = given.screen();
-            assert!(screen.content.iter().all(|cell| cell.symbol().is_ascii()), "{keys}: {:#?}", lines(&screen));
+            assert!(
+                screen.content.iter().all(|cell| cell.symbol().is_ascii()),
+                "{keys}: {:#?}",
+                lines(&screen)
+            );
         }
         given.press("2 c");
         given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Wait("being created"))));

@@ -85,7 +85,9 @@ mod tests {
         use crate::console::theme::{Depth, Look, Signs, Theme};
         let theme = Theme::shipped("none", Depth::None).expect("it is shipped");
         let look = Look { theme, signs: Signs::ASCII };
-        for (done, of, line) in [(0, 4, "----"), (1, 4, "#---"), (4, 4, "####"), (9, 4, "####"), (0, 0, "----")] {
+        for (done, of, line) in
+            [(0, 4, "----"), (1, 4, "#---"), (4, 4, "####"), (9, 4, "####"), (0, 0, "----")]
+        {
             let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 4, 1));
             progress(&mut Canvas::new(&mut buffer, &look), 0, 0, 4, done, of);
             let drawn: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
