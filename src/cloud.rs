@@ -27,6 +27,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::request_id::RequestId;
 use jiff::SignedDuration;
 
+use crate::progress::Progress;
 use crate::settings::{Region, SettingValue, Settings, Url};
 use changes::ChangeRecord;
 pub use error::{CloudError, Failure};
@@ -209,6 +210,11 @@ impl Cloud {
     /// How often each operation was called so far, retries not counted.
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.guard.calls()
+    }
+
+    /// From now on, tells of every call that AWS asks to be made less often, and when it is tried again.
+    pub fn tell_when_slowed(&self, progress: Progress) {
+        self.guard.tell_when_slowed(progress);
     }
 
     /// How far this machine's clock is ahead of AWS's, by the last answer; to the second.

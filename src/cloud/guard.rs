@@ -2,7 +2,8 @@
 //!
 //! It refuses: an operation that was not announced through [`Cloud::call`](super::Cloud::call) under its own name
 //! (so the table of operations is complete by construction); any change in read-only mode; and, with a custom
-//! endpoint, any host but the endpoint's own. It counts what it lets through.
+//! endpoint, any host but the endpoint's own. It counts what it lets through, and tells whoever wants to know when AWS
+//! asks to slow down.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +12,16 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
-    BeforeTransmitInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Operation, Place};
+use super::{ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Operation, Place};
+use crate::progress::{Phase, Progress};
 
 tokio::task_local! {
     /// The operation that the present call announced.
@@ -42,6 +45,7 @@ pub(super) struct Guard {
     only_authority: Option<String>,
     calls: Arc<Mutex<BTreeMap<&'static str, u64>>>,
     ahead: Arc<Mutex<Option<SignedDuration>>>,
+    slowed: Arc<Mutex<Option<Progress>>>,
 }
 
 impl Guard {
@@ -50,7 +54,17 @@ impl Guard {
             Place::Aws => None,
             Place::Endpoint(url) => Some(url.authority()),
         };
-        Self { readonly, only_authority, calls: Arc::default(), ahead: Arc::default() }
+        Self {
+            readonly,
+            only_authority,
+            calls: Arc::default(),
+            ahead: Arc::default(),
+            slowed: Arc::default(),
+        }
+    }
+
+    pub(super) fn tell_when_slowed(&self, progress: Progress) {
+        *self.slowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }
 
     pub(super) fn calls(&self) -> BTreeMap<&'static str, u64> {
@@ -73,6 +87,29 @@ impl Guard {
         })?;
         if self.readonly && operation.changes() { Err(Refusal::Readonly) } else { Ok(operation) }
     }
+}
+
+/// How AWS's services say, in an error's code, that they are asked too often.
+const TOO_OFTEN: [&str; 6] = [
+    "SlowDown",
+    "Throttl",
+    "RequestLimitExceeded",
+    "TooManyRequests",
+    "RequestThrottled",
+    "PriorRequestNotComplete",
+];
+
+/// Whether an answer says that too much was asked. The code stands in a header or at the beginning of the body,
+/// depending on the protocol.
+fn asks_to_slow_down(response: &HttpResponse) -> bool {
+    if !response.status().is_client_error() && !response.status().is_server_error() {
+        return false;
+    }
+    let code = response.headers().get("x-amzn-errortype").unwrap_or_default();
+    let body = response.body().bytes().unwrap_or_default();
+    let body = String::from_utf8_lossy(body.get(..body.len().min(1024)).unwrap_or_default());
+    response.status().as_u16() == 429
+        || TOO_OFTEN.iter().any(|name| code.contains(name) || body.contains(name))
 }
 
 impl Intercept for Guard {
@@ -108,6 +145,31 @@ impl Intercept for Guard {
         if let Some(there) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) {
             let ahead = Timestamp::now().duration_since(there.timestamp());
             *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let tries = cfg.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        let slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = slowed.as_ref()
+            && tries < ATTEMPTS
+            && context.response().is_some_and(asks_to_slow_down)
+            && let Ok(spec) = CALL.try_with(|operation| operation.spec())
+        {
+            // The SDK doubles the pause with every try and waits for a random part of it.
+            let pause = FIRST_PAUSE.saturating_mul(1 << (tries.clamp(1, 16) - 1)).min(LONGEST_PAUSE);
+            let text = format!(
+                "AWS asks to slow down ({}); trying again within {} s",
+                spec.name,
+                pause.as_secs_f64().ceil()
+            );
+            progress.tell("aws", spec.service, Phase::Waiting, text);
         }
         Ok(())
     }

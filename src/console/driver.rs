@@ -276,7 +276,9 @@ impl Rooms {
     /// The stack: its names, the account, and what can be done with it.
     async fn stack(&self, line: &Line) -> Result<Stack, Trouble> {
         let (progress, stop) = (line.progress(), line.stop().clone());
-        Stack::open(self.cloud().await?, self.settings.clone(), &self.folders, progress, stop)
+        let cloud = self.cloud().await?;
+        cloud.tell_when_slowed(line.progress());
+        Stack::open(cloud, self.settings.clone(), &self.folders, progress, stop)
             .await
             .map_err(|error| Trouble::of_stack(&error))
     }

@@ -43,6 +43,8 @@ pub struct StackPane {
     events: VecDeque<(Timestamp, Report)>,
     /// What the run told last about each kind, while there is one.
     running: BTreeMap<&'static str, Report>,
+    /// What AWS said last when it was asked too often, and when.
+    slowed: Option<(Timestamp, String)>,
     /// How many resources the run is about.
     to_do: usize,
     /// The plan that is being shown.
@@ -55,6 +57,8 @@ enum Planned {
     Down { plan: Plan, delete_data: bool },
 }
 
+/// How long it is shown that AWS asked to slow down.
+const SLOWED: SignedDuration = SignedDuration::from_secs(10);
 /// Events that are kept.
 const EVENTS: usize = 500;
 /// How often the stack is read by itself while it is looked at, and while it is not.
@@ -62,6 +66,12 @@ const REFRESH: SignedDuration = SignedDuration::from_secs(30);
 const REFRESH_AWAY: SignedDuration = SignedDuration::from_mins(5);
 
 impl StackPane {
+    /// What AWS said of being asked too often, for as long as that is news.
+    fn slowed(&self, now: Timestamp) -> Option<&str> {
+        let (at, text) = self.slowed.as_ref()?;
+        (now.duration_since(*at) < SLOWED).then_some(text)
+    }
+
     /// How many resources the run has come to an end with, and of how many.
     fn progress(&self) -> (usize, usize) {
         let ended = |report: &&Report| matches!(report.phase, Phase::Done | Phase::Failed | Phase::Skipped);
@@ -369,6 +379,10 @@ impl Employs for StackPane {
     }
 
     fn told(&mut self, slot: Slot, report: Report, desk: &Desk) {
+        if report.kind == "aws" {
+            self.slowed = Some((desk.now, report.text));
+            return;
+        }
         if slot != Slot::Run {
             return;
         }

@@ -372,3 +372,15 @@ fn a_run_says_how_much_of_it_is_done() {
     given.happen(Event::Told(Slot::Run.into(), done));
     assert!(given.shows("1 of 10"));
 }
+
+#[test]
+fn a_call_that_is_throttled_says_so_and_when_it_is_tried_again() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 r");
+    let text = "AWS asks to slow down (ListRoles); trying again within 2 s".to_owned();
+    let said = Report { kind: "aws", name: "IAM".to_owned(), phase: Phase::Waiting, text };
+    given.happen(Event::Told(Slot::Survey.into(), said));
+    assert!(given.shows("trying again within 2 s"));
+    given.seconds_later(10);
+    assert!(!given.shows("trying again within 2 s"));
+}

@@ -217,3 +217,17 @@ fn a_theme_of_ones_own_lies_beside_the_settings_and_what_is_wrong_with_it_is_sai
     assert_eq!(status.exit_code(), 2, "{written}");
     assert!(written.contains("mine.toml") && written.contains("there is no role glow"), "{written}");
 }
+
+#[test]
+fn a_cloud_that_is_asked_too_often_is_said_to_be_and_keys_are_answered_meanwhile() {
+    let home = tempfile::tempdir().expect("a folder");
+    let throttled = ["sandbox", "--pace", "100", "--dir", "cloud", "--fault", "throttle:firehose=100%"];
+    let mut terminal = Terminal::run(home.path(), (120, 36), &throttled, &[]);
+    terminal.press("2");
+    terminal.until("AWS asks to slow down");
+    terminal.press("?");
+    terminal.until("To the next pane");
+    terminal.escape("To the next pane");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+}

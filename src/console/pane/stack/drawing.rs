@@ -118,7 +118,9 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let sum = estimate.split([':', '\n']).next().unwrap_or_default();
         canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
     }
-    let read = if desk.tasks.runs(Slot::Survey) {
+    let read = if let Some(slowed) = pane.slowed(desk.now) {
+        slowed.to_owned()
+    } else if desk.tasks.runs(Slot::Survey) {
         "reading…".to_owned()
     } else if pane.trouble.is_some() {
         format!("could not be read again; as of {} ago", words::since(*at, desk.now))
@@ -128,8 +130,9 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             ago => format!("read {ago} ago"),
         }
     };
-    let role = if pane.trouble.is_some() { Role::Warn } else { Role::Faint };
-    let begin = width * 3 / 4;
+    let slowed = pane.slowed(desk.now).is_some();
+    let role = if pane.trouble.is_some() || slowed { Role::Warn } else { Role::Faint };
+    let begin = if slowed { width / 2 } else { width * 3 / 4 };
     canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
 }
 
@@ -153,7 +156,8 @@ fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         _ => "Reading the stack…",
     };
     canvas.put(0, 0, words, Role::Faint);
-    canvas.line(0, 2, &[("esc", Role::Key), (" cancels", Role::Faint)]);
+    canvas.put(0, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
+    canvas.line(0, 3, &[("esc", Role::Key), (" cancels", Role::Faint)]);
 }
 
 fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str, Role) {
