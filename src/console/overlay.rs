@@ -68,7 +68,7 @@ impl Overlay {
     /// The keys of this pane and of all.
     pub fn keys() -> Self {
         Self(What::Keys(Reading {
-            view: TextState { wrap: false, ..TextState::default() },
+            view: TextState { wrap: false, headings: true, ..TextState::default() },
             ..Reading::default()
         }))
     }
@@ -272,7 +272,7 @@ fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) 
     {
         let mut frame = canvas.part(x, y, width, height);
         frame.clear();
-        frame.frame(title, Role::Accent);
+        frame.frame(title, Role::Pointer);
     }
     canvas.part(x + 3, y + 1, width.saturating_sub(6), height.saturating_sub(2))
 }
@@ -386,7 +386,7 @@ fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableS
         if index == rows.chosen {
             inside.mark_row(y, Role::Strong);
             let pointer = inside.signs().pointer;
-            inside.put(0, y, pointer, Role::Accent);
+            inside.put(0, y, pointer, Role::Pointer);
         }
     }
 }
@@ -437,7 +437,7 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
         inside.put(4, y + 1, under, Role::Faint);
         if index == rows.chosen {
             let pointer = inside.signs().pointer;
-            inside.put(0, y, pointer, Role::Accent);
+            inside.put(0, y, pointer, Role::Pointer);
         }
     }
     let last = inside.height().saturating_sub(1);

@@ -17,6 +17,8 @@ pub enum Role {
     Strong,
     /// The one accent: where the operator is.
     Accent,
+    /// The same of what is drawn rather than written: the pointer, the frame around what is chosen.
+    Pointer,
     /// What went well.
     Good,
     /// What differs or waits.
@@ -34,11 +36,12 @@ pub enum Role {
 /// Intensities of a heat map.
 pub const HEATS: u8 = 5;
 
-const ROLES: [(&str, Role); 14] = [
+const ROLES: [(&str, Role); 15] = [
     ("text", Role::Text),
     ("faint", Role::Faint),
     ("strong", Role::Strong),
     ("accent", Role::Accent),
+    ("pointer", Role::Pointer),
     ("good", Role::Good),
     ("warn", Role::Warn),
     ("bad", Role::Bad),

@@ -274,7 +274,7 @@ fn station_box(canvas: &mut Canvas<'_>, place: Place, station: &Station, chosen:
     let (sign, role) = sign(&canvas.signs(), station.state);
     let known = station.state != State::Unknown;
     let frame = match (chosen, station.state) {
-        (true, _) => Role::Accent,
+        (true, _) => Role::Pointer,
         (false, State::Failed) => Role::Bad,
         _ => Role::Faint,
     };

@@ -260,7 +260,7 @@ impl Dialog {
         let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
         let mut window = canvas.part(x, y, width, height);
         window.clear();
-        window.frame(&self.title, if self.destroys { Role::Bad } else { Role::Accent });
+        window.frame(&self.title, if self.destroys { Role::Bad } else { Role::Pointer });
         let mut inside = window.inside(3, 2);
         let below = u16::try_from(self.below()).unwrap_or(0);
         let room = inside.height().saturating_sub(below);

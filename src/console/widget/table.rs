@@ -215,9 +215,9 @@ pub fn draw(
         let pointer = canvas.signs().pointer;
         if index == state.chosen {
             canvas.mark_row(y, Role::Strong);
-            canvas.put(0, y, pointer, Role::Accent);
+            canvas.put(0, y, pointer, Role::Pointer);
         } else if state.marked.contains(&index) {
-            canvas.put(0, y, "+", Role::Accent);
+            canvas.put(0, y, "+", Role::Pointer);
         }
     }
 }

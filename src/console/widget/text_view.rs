@@ -14,13 +14,15 @@ pub struct TextState {
     pub left: usize,
     /// Whether long lines go on below.
     pub wrap: bool,
+    /// Whether lines that are not indented are headings.
+    pub headings: bool,
     /// What is looked for.
     pub search: String,
 }
 
 impl Default for TextState {
     fn default() -> Self {
-        Self { top: 0, left: 0, wrap: true, search: String::new() }
+        Self { top: 0, left: 0, wrap: true, headings: false, search: String::new() }
     }
 }
 
@@ -87,7 +89,13 @@ pub fn draw(canvas: &mut Canvas<'_>, text: &str, state: &TextState) {
     for (y, line) in (0..canvas.height()).zip(lines.iter().skip(state.top)) {
         let shown: String = if state.wrap { line.clone() } else { skip(line, state.left) };
         let found = !wanted.is_empty() && line.to_lowercase().contains(&wanted);
-        canvas.put(0, y, &shown, if found { Role::Accent } else { Role::Text });
+        let heading = state.headings && !line.starts_with(' ');
+        let role = match (found, heading) {
+            (true, _) => Role::Accent,
+            (false, true) => Role::Strong,
+            (false, false) => Role::Text,
+        };
+        canvas.put(0, y, &shown, role);
     }
 }
 

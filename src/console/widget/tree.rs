@@ -100,7 +100,7 @@ pub fn draw(canvas: &mut Canvas<'_>, nodes: &[Node], state: &TreeState) {
         if index == state.rows.chosen {
             canvas.mark_row(y, Role::Strong);
             let pointer = canvas.signs().pointer;
-            canvas.put(0, y, pointer, Role::Accent);
+            canvas.put(0, y, pointer, Role::Pointer);
         }
     }
 }

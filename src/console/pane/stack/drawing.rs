@@ -21,16 +21,19 @@ const WIDE: u16 = 150;
 /// Cells of the line that fills while a run goes on.
 const PROGRESS: u16 = 14;
 
+/// Cells at the right that say when the stack was read.
+const READ: u16 = 16;
+
 /// Rows of the pane above the table: the summary, and the filter's line.
 pub(super) const TABLE: u16 = 2;
 
 pub(super) const COLUMNS: [Column; 6] = [
     Column { title: "state", width: Width::Fixed(10), right: false, rank: 0 },
     Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
-    Column { title: "name", width: Width::Share(34), right: false, rank: 0 },
+    Column { title: "name", width: Width::Share(40), right: false, rank: 0 },
     Column { title: "id", width: Width::Share(12), right: false, rank: 3 },
     Column { title: "cost", width: Width::Fixed(7), right: false, rank: 2 },
-    Column { title: "", width: Width::Share(14), right: false, rank: 1 },
+    Column { title: "", width: Width::Share(12), right: false, rank: 1 },
 ];
 
 /// How many rows of the table are seen.
@@ -69,7 +72,7 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     pane.filter.draw(canvas, 1, &format!("{shown} of {all}"));
     resources(pane, &mut canvas.part(0, 2, wide, high));
     if width >= WIDE {
-        details(pane, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
+        details(pane, desk, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
         for y in 2..height {
             let upright = canvas.signs().upright;
             canvas.put(wide + 1, y, upright, Role::Faint);
@@ -78,6 +81,7 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         canvas.part(0, 2 + high, width, 1).rule(0);
         details(
             pane,
+            desk,
             &mut canvas.part(2, 3 + high, width.saturating_sub(4), height.saturating_sub(3 + high)),
         );
     }
@@ -116,7 +120,7 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         // What it is made of is for the commands; here it is the sum that matters.
         let estimate = status.estimate.to_string();
         let sum = estimate.split([':', '\n']).next().unwrap_or_default();
-        canvas.part(x + 3, 0, (width * 3 / 4).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
+        canvas.part(x + 3, 0, (width - READ).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
     }
     let read = if let Some(slowed) = pane.slowed(desk.now) {
         slowed.to_owned()
@@ -132,7 +136,7 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     let slowed = pane.slowed(desk.now).is_some();
     let role = if pane.trouble.is_some() || slowed { Role::Warn } else { Role::Faint };
-    let begin = if slowed { width / 2 } else { width * 3 / 4 };
+    let begin = if slowed || pane.trouble.is_some() { width / 2 } else { width - READ };
     canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
 }
 
@@ -230,7 +234,7 @@ fn phase_word(phase: Phase) -> &'static str {
     }
 }
 
-fn details(pane: &StackPane, canvas: &mut Canvas<'_>) {
+fn details(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let Some(resource) = pane.chosen() else { return };
     let signs = canvas.signs();
     let (sign, state, role) = state_of(&signs, resource.state);
@@ -253,6 +257,17 @@ fn details(pane: &StackPane, canvas: &mut Canvas<'_>) {
     }
     y = properties(pane, canvas, resource.kind, y);
     events(pane, canvas, resource.kind, y);
+    if y > canvas.height() + 1 {
+        let last = canvas.height().saturating_sub(1);
+        let width = canvas.width();
+        let open = desk.keymap.shown(Action::Open).map(|key| key.to_string()).unwrap_or_default();
+        canvas.part(width.saturating_sub(20), last, 20, 1).put_right(
+            20,
+            0,
+            &format!("{open}: all of it"),
+            Role::Faint,
+        );
+    }
 }
 
 fn properties(pane: &StackPane, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {

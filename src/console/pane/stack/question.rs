@@ -21,19 +21,17 @@ pub(super) fn create(plan: &Plan) -> Dialog {
 
 /// What tearing down would do, to be confirmed by the stack's name.
 pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
-    let mut body = plan_lines(plan);
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
-    body.push((String::new(), Role::Text));
-    body.push(if gone == 0 {
-        ("There is nothing to delete.".to_owned(), Role::Text)
-    } else if delete_data {
-        (
-            "What is deleted cannot be brought back, and neither can the data in the bucket.".to_owned(),
-            Role::Bad,
-        )
-    } else {
-        ("What is deleted cannot be brought back.".to_owned(), Role::Warn)
-    });
+    // It stands first: in a small terminal, the end of a long plan is not seen at once.
+    let warning = match (gone, delete_data) {
+        (0, _) => ("There is nothing to delete.", Role::Text),
+        (_, true) => {
+            ("What is deleted cannot be brought back, and neither can the data in the bucket.", Role::Bad)
+        }
+        (_, false) => ("What is deleted cannot be brought back.", Role::Warn),
+    };
+    let mut body = vec![(warning.0.to_owned(), warning.1), (String::new(), Role::Text)];
+    body.extend(plan_lines(plan));
     let label = "delete the data in the bucket too, with every version of it".to_owned();
     let confirm = if gone == 0 {
         Confirm::Nothing
