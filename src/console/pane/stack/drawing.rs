@@ -122,9 +122,7 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let sum = estimate.split([':', '\n']).next().unwrap_or_default();
         canvas.part(x + 3, 0, (width - READ).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
     }
-    let read = if let Some(slowed) = pane.slowed(desk.now) {
-        slowed.to_owned()
-    } else if desk.tasks.runs(Slot::Survey) {
+    let read = if desk.tasks.runs(Slot::Survey) {
         "reading…".to_owned()
     } else if pane.trouble.is_some() {
         format!("could not be read again; as of {} ago", words::since(*at, desk.now))
@@ -134,9 +132,11 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             ago => format!("read {ago} ago"),
         }
     };
-    let slowed = pane.slowed(desk.now).is_some();
-    let role = if pane.trouble.is_some() || slowed { Role::Warn } else { Role::Faint };
-    let begin = if slowed || pane.trouble.is_some() { width / 2 } else { width - READ };
+    if pane.filter.is_empty() && !pane.filter.is_typing() {
+        canvas.put(1, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
+    }
+    let role = if pane.trouble.is_some() { Role::Warn } else { Role::Faint };
+    let begin = if pane.trouble.is_some() { width / 2 } else { width - READ };
     canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
 }
 
