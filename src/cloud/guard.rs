@@ -108,7 +108,8 @@ fn asks_to_slow_down(response: &HttpResponse) -> bool {
     let code = response.headers().get("x-amzn-errortype").unwrap_or_default();
     let body = response.body().bytes().unwrap_or_default();
     let body = String::from_utf8_lossy(body.get(..body.len().min(1024)).unwrap_or_default());
-    response.status().as_u16() == 429
+    // Some services, Firehose among them, say it by 503 and a name of its own.
+    matches!(response.status().as_u16(), 429 | 503)
         || TOO_OFTEN.iter().any(|name| code.contains(name) || body.contains(name))
 }
 
