@@ -13,6 +13,7 @@ mod logging;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
+mod stream;
 mod style;
 
 use std::ffi::OsString;
@@ -27,6 +28,7 @@ use crate::cloud::{Cloud, CloudError, Terms};
 use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
 use crate::stack::{LockError, StackError};
+use crate::stream::StreamError;
 use style::talk;
 
 /// How a command ended, as its exit code says it.
@@ -67,6 +69,8 @@ pub(crate) enum CliError {
     Stack(#[from] StackError),
     #[error(transparent)]
     Lake(#[from] LakeError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     #[cfg(feature = "sandbox")]
     #[error(transparent)]
     Sandbox(#[from] crate::sandbox::SandboxError),
@@ -168,6 +172,8 @@ enum Command {
     Lake(lake::LakeCommand),
     /// Combine hourly folders into one file each
     Combine(combine::Combine),
+    /// Posts in, records out: from X, Bluesky or files to Firehose and CSV
+    Stream(stream::StreamCommand),
     /// Run an embedded cloud on this machine, with the console over it: no account, no money
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
@@ -213,7 +219,6 @@ impl Context {
     }
 
     /// The same run with settings that beat all others.
-    #[cfg(feature = "sandbox")]
     pub(crate) fn with_settings(mut self, settings: &[(&str, String)]) -> Result<Self, CliError> {
         self.global.set.extend(settings.iter().map(|(key, value)| format!("{key}={value}")));
         Self::new(self.global, self.stop)
@@ -304,6 +309,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Status(status) => status.run(context).await,
         Command::Lake(lake) => lake.run(context).await,
         Command::Combine(combine) => combine.run(context).await,
+        Command::Stream(stream) => stream.run(context).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,

@@ -254,7 +254,7 @@ impl Cloud {
         let result = answer.map_err(|error| {
             CloudError::from_sdk(operation, target, &self.place, self.profile.as_deref(), error)
         });
-        if operation.changes() {
+        if operation.is_recorded() {
             self.changes.append(operation, target, answered_id.as_deref(), result.as_ref().err());
         }
         result

@@ -7,6 +7,7 @@
 //! console    the terminal console: state is data, effects are data, one driver
 //!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
+//! stream     posts in, records out, nothing lost
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
 //!   │
@@ -32,4 +33,5 @@ pub mod ring;
 pub mod sandbox;
 pub mod settings;
 pub mod stack;
+pub mod stream;
 pub mod text;

@@ -9,6 +9,7 @@
 
 mod folders;
 mod layer;
+mod stream;
 mod value;
 
 use std::fmt::{self, Write};
@@ -16,6 +17,7 @@ use std::ops::Deref;
 
 pub use folders::Folders;
 pub use layer::{BoundAction, Layers, Origin, Sources};
+pub use stream::{Dollars, RecordFormat, SocketUrl, Words};
 pub use value::{
     BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, StackName, Url,
     Whole, WordMatch,
@@ -143,6 +145,17 @@ macro_rules! settings {
                 Ok(Self { $( $name: layers.pick(settings!(@default $($default)?), stringify!($name))?, )* })
             }
 
+            /// What was set, as the variables that say the same to a process of our own. An environment is its owner's
+            /// to read, as arguments are not: so secrets may go this way.
+            pub fn variables(&self) -> Vec<(String, String)> {
+                let mut variables = Vec::new();
+                $( if self.$name.origin != Origin::Default {
+                    let name = format!("HYDRANT_{}", stringify!($name).to_ascii_uppercase());
+                    variables.push((name, self.$name.write().unwrap_or_default()));
+                } )*
+                variables
+            }
+
             /// The settings as lines to show; secrets are masked.
             pub fn rows(&self) -> Vec<Row> {
                 vec![ $( Row {
@@ -244,6 +257,57 @@ settings! {
     x_access_token: Option<Secret>, also "TWITTER_ACCESS_TOKEN";
     /// X access token secret; the stream does not need it.
     x_access_token_secret: Option<Secret>, also "TWITTER_ACCESS_TOKEN_SECRET";
+    /// Where X's API is.
+    x_api_url: Url = "https://api.x.com", also "X_API_URL";
+    /// Without a byte for so many seconds, a connection to X is taken for dead; X promises one every 20 s.
+    x_stall_seconds: Whole<1, 600> = "30";
+    /// Whether other connections of the app may be ended when X lets no second one in.
+    x_take_over: bool = "false";
+    /// What X bills for a post, in dollars.
+    x_post_price: Dollars = "0.005";
+    /// Where Bluesky's Jetstream is.
+    jetstream_url: SocketUrl = "wss://jetstream1.us-east.bsky.network", also "JETSTREAM_URL";
+    /// The version of Jetstream's wire: 1 or 2.
+    jetstream_version: Whole<1, 2> = "1";
+
+    /// Where posts come from: `x`, `jetstream` or `replay:FILE`.
+    source: String = "x";
+    /// Where records go: `firehose`, `csv:FILE` or `none`; several parted by commas.
+    to: Words = "firehose";
+    /// How fast a replay plays: `max`, or a number of times as fast as the posts were written.
+    speed: String = "max";
+    /// The search terms: a file with one a line. Several words ask for all of them; unset, the shipped example of space science.
+    terms_file: Option<String>;
+    /// The languages that are wanted, parted by commas; empty takes every one.
+    languages: Words = "en";
+    /// A file of words, one a line; posts that have one of them are not even received. `unwanted_match` says how they are looked for.
+    stream_unwanted_words: Option<String>;
+    /// Whether reposts are kept.
+    retweets: bool = "true";
+    /// Of a hundred posts, so many are kept.
+    sample_percent: Whole<1, 100> = "100";
+    /// How records are written: `tsv` (the 53 columns) or `jsonl`.
+    record_format: RecordFormat = "tsv";
+    /// Records are put together up to this many KiB before they are sent to Firehose (0 to 1000); 0 sends each alone.
+    aggregate_kb: Whole<0, 1000> = "64";
+    /// Whether cells of the CSV file that a spreadsheet would run as formulas are defused.
+    csv_safe: bool = "false";
+    /// The most that waits on disk, in MiB; when it is full, no more posts are read.
+    spool_mb: Whole<1, 1_048_576> = "1024";
+    /// For how many hours a post is remembered, so that it is not taken twice.
+    dedup_hours: Whole<1, 48> = "6";
+    /// The most posts that one run reads.
+    max_posts: Option<Whole<1, 4_294_967_295>>;
+    /// The most dollars that one run may cost.
+    max_spend: Option<Dollars>;
+    /// The most dollars that a day may cost.
+    daily_budget: Option<Dollars>;
+    /// How many seconds a stop waits for what is to be delivered; the rest waits for the next start.
+    drain_seconds: Whole<0, 3600> = "30";
+    /// Whether a run brings X's rules in line with the terms before it connects.
+    sync_rules: bool = "true";
+    /// The streamer's own log stream in the log group.
+    streamer_log_stream: Name = "hydrant-streamer";
 }
 
 impl Settings {
@@ -421,6 +485,18 @@ mod tests {
         assert!(!format!("{settings:?}").contains("hunter2"));
         let rows = serde_json::to_string(&settings.rows()).expect("JSON");
         assert!(!rows.contains("hunter2") && rows.contains("••••"), "{rows}");
+    }
+
+    #[test]
+    fn what_is_handed_on_says_the_same() {
+        let (_folder, mut sources) = sources();
+        sources.environment = vec![("TWITTER_API_KEY".into(), "hunter2".into())];
+        sources.flags = vec![("buffer_mb".into(), "9".into()), ("languages".into(), String::new())];
+        let variables = load(&sources).expect("settings").variables();
+        sources.flags = Vec::new();
+        sources.environment = variables.clone();
+        let again = load(&sources).expect("settings");
+        assert_eq!((again.buffer_mb.get(), again.languages.0.len(), again.variables()), (9, 0, variables));
     }
 
     #[test]

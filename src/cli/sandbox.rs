@@ -104,6 +104,8 @@ fn settings(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
         ("endpoint_url", sandbox.endpoint_url()),
         ("x_api_key", "sandbox".to_owned()),
         ("x_api_key_secret", "sandbox".to_owned()),
+        ("x_api_url", sandbox.x_api_url().to_owned()),
+        ("jetstream_url", sandbox.jetstream_url().to_owned()),
         ("host_address", sandbox.ssh_address().to_string()),
         ("host_user", sandbox.ssh_user().to_owned()),
     ]
@@ -112,7 +114,7 @@ fn settings(sandbox: &Sandbox) -> Vec<(&'static str, String)> {
 /// The same as variables: where others know one, in the name that others know too.
 fn variables(sandbox: &Sandbox) -> BTreeMap<String, String> {
     let known = |key: &str| match key {
-        "aws_access_key_id" | "aws_secret_access_key" => key.to_uppercase(),
+        "aws_access_key_id" | "aws_secret_access_key" | "x_api_url" | "jetstream_url" => key.to_uppercase(),
         "region" => "AWS_REGION".to_owned(),
         "endpoint_url" => "AWS_ENDPOINT_URL".to_owned(),
         own => format!("HYDRANT_{}", own.to_uppercase()),
@@ -121,8 +123,6 @@ fn variables(sandbox: &Sandbox) -> BTreeMap<String, String> {
         settings(sandbox).into_iter().map(|(key, value)| (known(key), value)).collect();
     // boto3 and the first AWS CLI know the region by this name only.
     variables.insert("AWS_DEFAULT_REGION".to_owned(), REGION.to_owned());
-    variables.insert("X_API_URL".to_owned(), sandbox.x_api_url().to_owned());
-    variables.insert("JETSTREAM_URL".to_owned(), sandbox.jetstream_url().to_owned());
     variables
 }
 

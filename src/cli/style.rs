@@ -61,6 +61,23 @@ pub(super) fn write_line(mut to: impl Write, text: Arguments<'_>) {
     drop(writeln!(to, "{text}"));
 }
 
+/// Whether somebody watches standard error.
+pub(super) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// A line on standard error in the place of the one before.
+pub(super) fn same_line(text: &str) {
+    let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+    let text = crate::text::fit(text, columns.saturating_sub(1), "…");
+    drop(write!(std::io::stderr(), "\r\u{1b}[2K{text}"));
+}
+
+/// Takes that line away.
+pub(super) fn clear_line() {
+    drop(write!(std::io::stderr(), "\r\u{1b}[2K"));
+}
+
 /// Something that came from outside, made safe to show.
 pub(super) fn safe(text: impl Display) -> String {
     crate::text::sanitise(&text.to_string())

@@ -11,6 +11,8 @@ pub enum Access {
     Read,
     /// It changes something: journalled, recorded, refused in read-only mode.
     Change,
+    /// It adds data, over and over: refused in read-only mode, and counted by the one who adds rather than recorded.
+    Add,
 }
 
 /// What a permission is needed on.
@@ -115,6 +117,7 @@ operations! {
         Change CreateLogStream ["logs:CreateLogStream" LogGroup];
         Change DeleteLogStream ["logs:DeleteLogStream" LogGroup];
         Change DeleteLogGroup ["logs:DeleteLogGroup" LogGroup];
+        Add PutLogEvents ["logs:PutLogEvents" LogGroup];
     }
     "Firehose" {
         Read DescribeDeliveryStream ["firehose:DescribeDeliveryStream" DeliveryStream];
@@ -124,6 +127,7 @@ operations! {
         ];
         Change TagDeliveryStream ["firehose:TagDeliveryStream" DeliveryStream];
         Change UpdateDestination ["firehose:UpdateDestination" DeliveryStream, "iam:PassRole" PassedRoles];
+        Add PutRecordBatch ["firehose:PutRecordBatch" DeliveryStream];
         Change DeleteDeliveryStream ["firehose:DeleteDeliveryStream" DeliveryStream];
     }
     "IAM" {
@@ -181,6 +185,11 @@ impl Operation {
 
     /// Whether it changes anything.
     pub fn changes(self) -> bool {
+        self.spec().access != Access::Read
+    }
+
+    /// Whether each call of it goes into the record of changes.
+    pub fn is_recorded(self) -> bool {
         self.spec().access == Access::Change
     }
 }

@@ -93,6 +93,9 @@ actions! {
     TearDown "stack.tear-down" ["D"] "tear down" "Tear the stack down, after showing what goes and asking for its name" Scope::Pane(Pane::Stack), Destroys;
 
     // Stream
+    StreamSwitch "stream.switch" ["s"] "start/stop" "Start the stream in the background, or stop it when everything is delivered" Scope::Pane(Pane::Stream), Changes;
+    StreamWishes "stream.source" ["S"] "source" "Show where posts come from, the terms, and what may be spent" Scope::Pane(Pane::Stream), None;
+    StreamPause "stream.pause" ["space"] "pause" "Hold the posts still; those that come meanwhile wait behind" Scope::Pane(Pane::Stream), None;
 
     // Lake
 

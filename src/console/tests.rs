@@ -5,3 +5,4 @@ mod pictures;
 mod promises;
 mod properties;
 mod sources;
+mod stream;

@@ -14,6 +14,10 @@ pub trait SettingValue: Sized {
     fn parse(written: &str) -> Result<Self, String>;
     /// As it may be shown; `None` when it is absent.
     fn show(&self) -> Option<String>;
+    /// As it is written, secrets too: for handing it on to a process of our own, and for nothing else.
+    fn write(&self) -> Option<String> {
+        self.show()
+    }
     /// What an unset key without default gives; `None` if it must have one.
     fn absent() -> Option<Self> {
         None
@@ -28,6 +32,10 @@ impl<T: SettingValue> SettingValue for Option<T> {
 
     fn show(&self) -> Option<String> {
         self.as_ref().and_then(T::show)
+    }
+
+    fn write(&self) -> Option<String> {
+        self.as_ref().and_then(T::write)
     }
 
     fn absent() -> Option<Self> {
@@ -62,6 +70,10 @@ impl SettingValue for Secret {
 
     fn show(&self) -> Option<String> {
         Some(if self.expose_secret().is_empty() { "(empty)" } else { "••••" }.to_owned())
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.expose_secret().to_owned())
     }
 }
 

@@ -10,4 +10,5 @@ mod lake;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
+mod stream;
 mod support;

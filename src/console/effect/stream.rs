@@ -1,50 +1,98 @@
-//! What the Stream pane asks for: nothing yet.
+//! What the Stream pane asks for.
 
 use super::Manner;
+use crate::stream::live::Status;
 
 /// Where its tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {}
+pub enum Slot {
+    /// Watching the stream.
+    Watch,
+    /// Starting or stopping it.
+    Switch,
+    /// Reading what it is asked for.
+    Wishes,
+}
 
 impl Slot {
     /// What kind of work it holds.
     pub const fn manner(self) -> Manner {
-        match self {}
+        match self {
+            Self::Watch => Manner::Watches,
+            Self::Wishes => Manner::Loads,
+            Self::Switch => Manner::Runs { on_quit: "the stream goes on starting or stopping by itself" },
+        }
     }
 }
 
 /// Its work.
-#[derive(Debug, Clone)]
-pub enum Job {}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Watch the stream as long as it runs; what is left of it if it does not.
+    Watch,
+    /// Start it in the background.
+    Start,
+    /// Let it deliver what it has, and end.
+    Stop,
+    /// Read the source, the sinks and the rules.
+    Wishes,
+}
 
 impl Job {
     /// Where it runs.
-    pub const fn slot(&self) -> Slot {
-        match *self {}
+    pub const fn slot(self) -> Slot {
+        match self {
+            Self::Watch => Slot::Watch,
+            Self::Start | Self::Stop => Slot::Switch,
+            Self::Wishes => Slot::Wishes,
+        }
     }
 
     /// What it does, for the list of tasks.
-    pub fn words(&self) -> String {
-        match *self {}
+    pub fn words(self) -> String {
+        match self {
+            Self::Watch => "watching the stream",
+            Self::Start => "starting the stream",
+            Self::Stop => "stopping the stream",
+            Self::Wishes => "reading what the stream is asked for",
+        }
+        .to_owned()
     }
 
     /// Whether a read-only run may do it.
-    pub const fn is_allowed_readonly(&self) -> bool {
-        match *self {}
+    pub const fn is_allowed_readonly(self) -> bool {
+        matches!(self, Self::Watch | Self::Wishes)
     }
 }
 
 /// What a task came to, or came to in part.
 #[derive(Debug)]
-pub enum Outcome {}
+pub enum Outcome {
+    /// How the stream is.
+    Status(Box<Status>),
+    /// It was started.
+    Started(Box<Status>),
+    /// It was stopped.
+    Stopped(Box<Status>),
+    /// What it is asked for: lines of text.
+    Wishes(Vec<String>),
+}
 
-/// What a task feeds.
+/// What the watch feeds.
 #[derive(Debug)]
-pub enum Item {}
+pub enum Item {
+    /// A post's record: its 53 columns as one line.
+    Post(Box<str>),
+    /// So many posts came faster than they could be told.
+    Skipped(u64),
+}
 
 impl Item {
     /// How many bytes it counts in its ring.
     pub fn bytes(&self) -> usize {
-        match *self {}
+        match self {
+            Self::Post(line) => line.len() + size_of::<Self>(),
+            Self::Skipped(_) => size_of::<Self>(),
+        }
     }
 }

@@ -215,13 +215,29 @@ fn first_run_and_panes_to_come() {
         let settings_file = "/home/me/.config/hydrant/hydrant.toml".into();
         Given::with(width, height, Some(Missing { checks, settings_file }), false)
     });
-    for key in ["3", "4", "5", "6", "7"] {
+    for key in ["4", "5", "6", "7"] {
         take(&format!("to_come_{key}"), |width, height| {
             let mut given = Given::with_stack(width, height, StackState::Ready);
             given.press(key);
             given
         });
     }
+}
+
+#[test]
+fn the_stream() {
+    take("stream_running", super::stream::running);
+    take("stream_stopped", super::stream::stopped);
+    take("stream_post", |width, height| {
+        let mut given = super::stream::running(width, height);
+        given.press("k enter");
+        given
+    });
+    take("stream_flow", |width, height| {
+        let mut given = super::stream::running(width, height);
+        given.press("1");
+        given
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! lets a test answer some calls itself: as AWS answers where the emulator does not, or as a failing network does.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use http_body_util::{BodyExt, Full};
@@ -39,6 +39,12 @@ pub enum Verdict {
     Forward,
     /// Answers it in the emulator's place.
     Answer(u16, &'static str, String),
+    /// Hands on another request in its place, and answers with this.
+    ForwardInstead(String, u16, &'static str, String),
+    /// Breaks the connection, and does not hand it on.
+    ResetBefore,
+    /// Hands it on and breaks the connection.
+    ResetAfter,
     /// Never answers, and does not hand it on.
     SwallowBefore,
     /// Hands it on and never answers.
@@ -127,10 +133,7 @@ impl Proxy {
     }
 }
 
-async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
         return Ok(plain(StatusCode::BAD_REQUEST, "text/plain", "the request was cut off".to_owned()));
@@ -143,6 +146,15 @@ async fn answer(
         Verdict::Answer(status, kind, text) => {
             Ok(plain(StatusCode::from_u16(status).expect("a status"), kind, text))
         }
+        Verdict::ForwardInstead(instead, status, kind, text) => {
+            forward(&shared, &parts, Bytes::from(instead)).await;
+            Ok(plain(StatusCode::from_u16(status).expect("a status"), kind, text))
+        }
+        Verdict::ResetBefore => Err(broken()),
+        Verdict::ResetAfter => {
+            forward(&shared, &parts, body).await;
+            Err(broken())
+        }
         Verdict::SwallowBefore => swallow(&shared).await,
         Verdict::SwallowAfter => {
             forward(&shared, &parts, body).await;
@@ -151,7 +163,12 @@ async fn answer(
     }
 }
 
-async fn swallow(shared: &Shared) -> Result<Response<Full<Bytes>>, Infallible> {
+/// What a service fails with, so that its connection is dropped without an answer.
+fn broken() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionReset)
+}
+
+async fn swallow(shared: &Shared) -> Result<Response<Full<Bytes>>, io::Error> {
     shared.swallowed.notify_one();
     std::future::pending().await
 }
@@ -163,10 +180,13 @@ fn plain(status: StatusCode, kind: &str, text: String) -> Response<Full<Bytes>> 
 
 async fn forward(shared: &Shared, parts: &hyper::http::request::Parts, body: Bytes) -> Response<Full<Bytes>> {
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut headers = parts.headers.clone();
+    // The body may be another one than the one that was measured and signed.
+    headers.remove("content-length");
     let request = shared
         .client
         .request(parts.method.clone(), format!("{}{path}", shared.target))
-        .headers(parts.headers.clone())
+        .headers(headers)
         .header("x-moto-account-id", &shared.account)
         .body(body);
     let answer = request.send().await.expect("the emulator answers");

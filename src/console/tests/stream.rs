@@ -1,0 +1,174 @@
+//! What the Stream pane promises.
+
+use super::given::{Given, morning, started, trouble};
+use crate::console::effect::stream::{Item, Job, Outcome, Slot};
+use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
+use crate::console::event::Event;
+use crate::stack::status::StackState;
+use crate::stream::counters::Counters;
+use crate::stream::live::{State, Status};
+
+/// A record of a post, told by its number.
+fn post(number: u64) -> Item {
+    let mut fields = vec![String::new(); 53];
+    fields[0] = (2_123_779_146_118_725_632 + number).to_string();
+    fields[12] = format!("Fri Nov 20 14:{:02}:{:02} +0000 2026", number / 60 % 60, number % 60);
+    fields[34] = format!("orbit_{}", number % 7);
+    fields[45] = if number.is_multiple_of(5) { "yes" } else { "no" }.to_owned();
+    fields[46] = if number.is_multiple_of(3) { "https://t.co/AbC" } else { "" }.to_owned();
+    fields[47] = ["", "#mars", "#moon|#Mars"][usize::try_from(number % 3).expect("small")].to_owned();
+    fields[52] = format!("Perihelion burn {number} done, the rover is on its way 🚀 to orbit");
+    Item::Post((fields.join("\t") + "\t\n").into())
+}
+
+fn arrived(given: &mut Given, posts: std::ops::Range<u64>, dropped: u64) {
+    let items = posts.map(|number| post(number).into()).collect();
+    given.happen(Event::Arrived { slot: Slot::Watch.into(), items, dropped });
+}
+
+fn status(state: State, received: u64) -> Status {
+    Status {
+        on: "local".to_owned(),
+        state,
+        since: Some(morning()),
+        source: "x".to_owned(),
+        sinks: vec!["firehose".to_owned()],
+        counters: Counters {
+            received,
+            filtered: 7,
+            delivered: received - 19,
+            pending: 12,
+            ..Counters::default()
+        },
+        rate: 61.5,
+        lag_s: 0.4,
+        terms: vec!["rover".to_owned(), "orbit".to_owned()],
+        ..Status::default()
+    }
+}
+
+fn told(given: &mut Given, status: Status) {
+    given.happen(Event::Came(Box::new(Outcome::Status(Box::new(status)).into())));
+}
+
+pub(super) fn running(width: u16, height: u16) -> Given {
+    let mut given = Given::with_stack(width, height, StackState::Ready);
+    given.press("3");
+    for minute in 0..15 {
+        given.seconds_later(60);
+        for second in 0..2 {
+            given.seconds_later(second);
+            told(
+                &mut given,
+                status(State::Running, 1000 + 3000 * minute + 50 * u64::try_from(second).expect("small")),
+            );
+        }
+    }
+    arrived(&mut given, 0..200, 0);
+    given
+}
+
+pub(super) fn stopped(width: u16, height: u16) -> Given {
+    let mut given = Given::with_stack(width, height, StackState::Ready);
+    given.press("3");
+    given.came(Slot::Watch, Outcome::Status(Box::new(status(State::Stopped, 3702))));
+    given
+}
+
+#[test]
+fn the_newest_post_is_at_the_bottom_and_followed_until_somebody_moves() {
+    let mut given = running(120, 36);
+    assert!(given.shows("Perihelion burn 199 done"));
+    arrived(&mut given, 200..205, 0);
+    assert!(given.shows("Perihelion burn 204 done"));
+    given.press("g");
+    assert!(given.shows("Perihelion burn 0 done") && !given.shows("Perihelion burn 204 done"));
+    arrived(&mut given, 205..300, 0);
+    assert!(given.shows("Perihelion burn 0 done"), "it stays where the operator is");
+    given.press("G");
+    assert!(given.shows("Perihelion burn 299 done"));
+}
+
+#[test]
+fn a_pause_loses_nothing_and_says_how_many_wait() {
+    let mut given = running(120, 36);
+    given.press("space");
+    arrived(&mut given, 200..250, 0);
+    assert!(given.shows("paused, 50 wait") && given.shows("burn 199 done") && !given.shows("burn 249 done"));
+    given.press("space");
+    assert!(given.shows("burn 249 done") && !given.shows("paused"));
+}
+
+#[test]
+fn a_filter_shows_what_holds_a_text() {
+    let mut given = running(120, 36);
+    given.press("/");
+    given.type_text("burn 42");
+    given.press("enter");
+    assert!(given.shows("burn 42 done") && !given.shows("burn 199 done") && given.shows("1 match"));
+    given.press("esc");
+    assert!(given.shows("burn 199 done"));
+}
+
+#[test]
+fn a_post_is_opened_with_every_field_of_its_record() {
+    let mut given = running(120, 36);
+    given.press("enter");
+    assert!(given.shows("tweet_text_hashtags") || given.shows("user_screen_name"));
+    assert!(given.shows("2123779146118725831"));
+    given.press("G esc");
+    assert!(given.shows("burn 199 done"));
+}
+
+#[test]
+fn what_came_too_fast_is_said() {
+    let mut given = running(120, 36);
+    arrived(&mut given, 200..201, 1234);
+    assert!(given.shows("1,234 came too fast to be shown"));
+}
+
+#[test]
+fn the_stream_is_started_and_stopped_after_a_question() {
+    let mut given = stopped(120, 36);
+    given.press("s");
+    let effects = given.press("enter");
+    assert!(matches!(effects[..], [Effect::Start(AnyJob::Stream(Job::Start))]), "{effects:?}");
+    let effects = given.came(Slot::Switch, Outcome::Started(Box::new(status(State::Running, 19))));
+    assert_eq!(started(&effects), [AnySlot::Stream(Slot::Watch)]);
+    given.press("s");
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop))]));
+    given.came(Slot::Switch, Outcome::Stopped(Box::new(status(State::Stopped, 3702))));
+    assert!(given.shows("12 posts wait for the next start"));
+}
+
+#[test]
+fn a_stream_that_waits_needs_attention_in_the_drawing_too() {
+    let mut given = running(120, 36);
+    let mut held = status(State::Running, 50_000);
+    held.held = Some("X: the account has no credits left".to_owned());
+    told(&mut given, held);
+    assert!(given.shows("no credits left"));
+    given.press("1");
+    assert!(given.shows("the stream waits: X: the account has no credits left"));
+}
+
+#[test]
+fn it_is_looked_for_again_where_it_is_shown_and_left_alone_elsewhere() {
+    let mut given = stopped(120, 36);
+    assert_eq!(started(&given.seconds_later(3)), [AnySlot::Stream(Slot::Watch)]);
+    given.failed(Slot::Watch, trouble(Remedy::Retry));
+    given.press("7");
+    assert_eq!(started(&given.seconds_later(3)), []);
+}
+
+/// Bounded work for a burst: a frame's worth of posts is taken and drawn while others wait.
+#[test]
+fn a_hundred_thousand_posts_are_kept_and_no_more() {
+    let mut given = running(80, 24);
+    for batch in 0..110 {
+        arrived(&mut given, batch * 1000..(batch + 1) * 1000, 0);
+    }
+    assert!(given.shows("burn 109999 done"));
+    given.press("g");
+    assert!(given.shows("burn 10000 done"));
+}

@@ -1,0 +1,291 @@
+//! The way out: from the spool to every sink, in order where it can be, and the position behind what all of them have.
+//!
+//! Requests to Firehose end in any order; the position moves past what is settled without a gap, and is written down a
+//! few times a second. What a crash leaves between the two is delivered again: in Firehose at least once is what there
+//! is, and the lake's combining takes every post once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::live::Live;
+use super::post::PostKey;
+use super::quarantine::Quarantine;
+use super::sink::csv::CsvFile;
+use super::sink::firehose::{Firehose, Packing, Request, Sent};
+use super::spool::{Reader, Spool};
+
+/// The position is written down at most so often.
+const SAVES: Duration = Duration::from_millis(100);
+/// Few posts wait so long for others to go with them.
+const LINGER: Duration = Duration::from_millis(400);
+/// So many posts do not wait for others.
+const ENOUGH: u64 = 1000;
+/// A local file that cannot be written is tried again so often.
+const TRIES: Duration = Duration::from_secs(1);
+
+/// Posts that their authors took back while they were waiting here.
+#[derive(Debug, Clone, Default)]
+pub struct Deleted(Arc<Mutex<HashSet<PostKey>>>);
+
+impl Deleted {
+    /// From now on it is not delivered.
+    pub fn add(&self, key: PostKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+
+    /// Nothing waits any more that was received before.
+    fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn holds(&self, key: PostKey) -> bool {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !keys.is_empty() && keys.contains(&key)
+    }
+}
+
+/// What is shared with the way in.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// What waits.
+    pub spool: Arc<Mutex<Spool>>,
+    /// What it tells of itself.
+    pub live: Live,
+    /// What is not delivered any more.
+    pub deleted: Deleted,
+    /// What no sink takes.
+    pub quarantine: Arc<Mutex<Quarantine>>,
+}
+
+impl Shared {
+    /// Runs something with the spool. The disk may be slow; others go on meanwhile.
+    pub fn with_spool<T>(&self, act: impl FnOnce(&mut Spool) -> T) -> T {
+        tokio::task::block_in_place(|| act(&mut self.spool.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The way out.
+#[derive(Debug)]
+pub struct Delivery {
+    shared: Shared,
+    reader: Reader,
+    csv: Vec<(PathBuf, CsvFile)>,
+    firehose: Option<Arc<Firehose>>,
+    packing: Packing,
+    /// The number of the next post to read.
+    next: u64,
+    /// The number of the first post that is not settled.
+    settled: u64,
+    /// The number that is written down.
+    saved: u64,
+    /// Beginnings of requests that are under way, and when their first posts were received.
+    under_way: BTreeMap<u64, Timestamp>,
+    /// Requests that ended before one that began earlier.
+    ended: BTreeMap<u64, u64>,
+    last_received: Timestamp,
+}
+
+impl Delivery {
+    /// Begins at the first post that is not delivered.
+    pub fn new(
+        shared: Shared,
+        csv: Vec<(PathBuf, CsvFile)>,
+        firehose: Option<Firehose>,
+        packing: Packing,
+    ) -> Self {
+        let (reader, next) = shared.with_spool(|spool| (spool.reader(), spool.next() - spool.pending()));
+        Self {
+            shared,
+            reader,
+            csv,
+            firehose: firehose.map(Arc::new),
+            packing,
+            next,
+            settled: next,
+            saved: next,
+            under_way: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            last_received: Timestamp::now(),
+        }
+    }
+
+    /// Delivers until the way in is closed (the sender of `received` is gone) and everything is delivered, or until it
+    /// is given up.
+    pub async fn run(
+        mut self,
+        mut received: watch::Receiver<u64>,
+        give_up: CancellationToken,
+    ) -> io::Result<()> {
+        let mut sending: JoinSet<Option<Sent>> = JoinSet::new();
+        let mut open = true;
+        let mut lingers: Option<Instant> = None;
+        let mut saves = tokio::time::interval(SAVES);
+        saves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let upto = *received.borrow_and_update();
+            if upto > self.next && lingers.is_none() {
+                lingers = Some(Instant::now() + LINGER);
+            }
+            let is_due = !open
+                || self.firehose.is_none()
+                || upto - self.next >= ENOUGH
+                || lingers.is_some_and(|until| until <= Instant::now());
+            let has_room = self.firehose.as_ref().is_none_or(|firehose| sending.len() < firehose.at_once());
+            if upto > self.next && is_due && has_room {
+                lingers = None;
+                self.take(upto, &mut sending, &give_up).await?;
+                // Others must have their turn, however much there is.
+                tokio::task::yield_now().await;
+                if give_up.is_cancelled() {
+                    break;
+                }
+                continue;
+            }
+            if !open && upto == self.next && sending.is_empty() {
+                break;
+            }
+            let linger = lingers.filter(|_| has_room && !is_due);
+            tokio::select! {
+                Some(sent) = sending.join_next() => {
+                    match sent {
+                        Ok(Some(sent)) => self.sent(sent),
+                        Ok(None) => break,
+                        Err(error) => return Err(io::Error::other(error)),
+                    }
+                }
+                changed = received.changed(), if open => open = changed.is_ok(),
+                () = sleep_until(linger), if linger.is_some() => {}
+                _ = saves.tick(), if self.settled > self.saved => self.save(),
+                () = give_up.cancelled() => break,
+            }
+        }
+        sending.shutdown().await;
+        self.save();
+        Ok(())
+    }
+
+    /// Reads some posts and hands them to the sinks.
+    async fn take(
+        &mut self,
+        upto: u64,
+        sending: &mut JoinSet<Option<Sent>>,
+        give_up: &CancellationToken,
+    ) -> io::Result<()> {
+        let mut request = Request::new(self.next);
+        let mut lines: Vec<u8> = Vec::new();
+        let mut first_received = None;
+        let (deleted, packing) = (self.shared.deleted.clone(), self.packing);
+        let wants_lines = !self.csv.is_empty();
+        let reader = &mut self.reader;
+        let lost = tokio::task::block_in_place(|| {
+            reader.read(upto, |number, entry| {
+                first_received.get_or_insert(entry.received);
+                if deleted.holds(entry.key) {
+                    request.withdraw(number);
+                } else {
+                    request.add(number, entry.line, packing);
+                    if wants_lines {
+                        lines.extend_from_slice(entry.line);
+                    }
+                }
+                !request.is_full()
+            })
+        })?;
+        if lost > 0 {
+            self.shared.live.failed(format!("{lost} posts in the spool were damaged on disk and are lost"));
+            request.settled.quarantined += lost;
+            // Numbers that no segment holds lie somewhere between; the request spans them.
+            request.upto = request.upto.max(self.next + lost);
+        }
+        self.next = request.upto;
+        request.received = first_received.unwrap_or_else(Timestamp::now);
+        self.last_received = request.received;
+        self.under_way.insert(request.first, request.received);
+        self.write_csv(&lines, give_up).await;
+        match &self.firehose {
+            Some(firehose) if !request.is_empty() => {
+                let (firehose, live, give_up) =
+                    (Arc::clone(firehose), self.shared.live.clone(), give_up.clone());
+                sending.spawn(async move { firehose.send(request, &live, &give_up).await });
+            }
+            // With nobody to send to, what was written is delivered.
+            _ => {
+                let posts = request.upto - request.first;
+                let Request { first, upto, mut settled, oversized, .. } = request;
+                if self.firehose.is_none() {
+                    settled.quarantined -= oversized.len() as u64;
+                }
+                settled.delivered = posts - settled.quarantined - settled.withdrawn;
+                self.sent(Sent { first, upto, settled, refused: Vec::new() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes lines to every file; a file that cannot be written holds everything up until it can.
+    async fn write_csv(&mut self, lines: &[u8], give_up: &CancellationToken) {
+        for (path, file) in &mut self.csv {
+            loop {
+                let Err(error) = tokio::task::block_in_place(|| file.append(lines)) else {
+                    self.shared.live.hold(None);
+                    break;
+                };
+                let path = path.display();
+                self.shared.live.hold(Some(format!("cannot write {path}: {error}; what was received waits")));
+                tokio::select! {
+                    () = tokio::time::sleep(TRIES) => {}
+                    () = give_up.cancelled() => return,
+                }
+            }
+        }
+    }
+
+    /// A request ended: its posts are settled, and the position moves as far as there is no gap.
+    fn sent(&mut self, sent: Sent) {
+        for (record, why) in sent.refused {
+            self.shared.quarantine.lock().unwrap_or_else(PoisonError::into_inner).keep(&record, &why);
+        }
+        self.under_way.remove(&sent.first);
+        self.ended.insert(sent.first, sent.upto);
+        while let Some(upto) = self.ended.remove(&self.settled) {
+            self.settled = upto;
+        }
+        if self.under_way.is_empty() {
+            self.shared.deleted.clear();
+        }
+        let oldest = self.under_way.first_key_value().map_or(self.last_received, |(_, received)| *received);
+        self.shared.live.settled(sent.settled, Some(oldest));
+    }
+
+    /// Writes the position down.
+    fn save(&mut self) {
+        if self.settled == self.saved {
+            return;
+        }
+        let settled = self.settled;
+        let saved = self.shared.with_spool(|spool| spool.delivered(settled).map(|()| spool.bytes()));
+        match saved {
+            Ok(bytes) => {
+                self.saved = settled;
+                self.shared.live.change(|status| status.spool_bytes = bytes);
+            }
+            Err(error) => self.shared.live.failed(error),
+        }
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

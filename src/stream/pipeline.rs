@@ -1,0 +1,351 @@
+//! The way in, and the whole: source → filter → duplicates → record → spool → sinks.
+//!
+//! A source hands over lines; here they are taken in, kept, and counted: in this order, so that what is counted is safe.
+//! Lines that come together are synced together, at most [`COMMIT`] after the first of them. When the spool is full the
+//! way in waits, and with it the source: nothing is dropped.
+//!
+//! Without a spool (`check`, and `--to none`) records go to the files at once.
+
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::StreamError;
+use super::counters::Tally;
+use super::deliver::{Deleted, Delivery, Shared};
+use super::intake::{Aside, Intake};
+use super::live::{Live, Settled, State};
+use super::money::Book;
+use super::post::PostKey;
+use super::quarantine::Quarantine;
+use super::sink::csv::CsvFile;
+use super::sink::firehose::{Firehose, Packing};
+use super::source::{ARRIVALS, Arrival, Source};
+use super::spool::{Batch, Spool, SpoolError};
+
+/// Posts are synced at most so long after they came.
+const COMMIT: Duration = Duration::from_millis(40);
+/// Posts of so many bytes are synced without waiting for more.
+const COMMIT_BYTES: usize = 512 << 10;
+/// A source that was told to stop is waited for this long.
+const SOURCE_LIMIT: Duration = Duration::from_secs(3);
+/// How often a full spool or disk is tried again.
+const TRIES: Duration = Duration::from_millis(200);
+
+/// All that a run needs.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where posts come from.
+    pub source: Source,
+    /// What becomes of lines.
+    pub intake: Intake,
+    /// What may be spent.
+    pub book: Book,
+    /// The most posts that are kept; `None` is no limit.
+    pub most_kept: Option<u64>,
+    /// Files that records go to.
+    pub csv: Vec<(PathBuf, CsvFile)>,
+    /// The delivery stream that records go to.
+    pub firehose: Option<Firehose>,
+    /// How records are put together for it.
+    pub packing: Packing,
+    /// What waits on disk, and how much did at start; `None` hands over at once.
+    pub spool: Option<(Spool, u64)>,
+    /// Where what cannot be used is kept.
+    pub quarantine: Quarantine,
+    /// Where ids of posts that their authors took back are written, for whoever keeps the lake.
+    pub deletes: Option<PathBuf>,
+    /// How long a stop waits for what is to be delivered.
+    pub drain: Duration,
+}
+
+/// Runs until the source ends, a limit is reached, or it is asked to stop; then takes no more, and delivers what it has.
+pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), StreamError> {
+    let Plan { source, intake, book, most_kept, csv, firehose, packing, spool, quarantine, deletes, drain } =
+        plan;
+    let quarantine = Arc::new(Mutex::new(quarantine));
+    let deleted = Deleted::default();
+    let give_up = CancellationToken::new();
+    let mut delivering: Option<JoinHandle<io::Result<()>>> = None;
+    let store = match spool {
+        Some((spool, pending)) => {
+            live.carried(pending);
+            let next = spool.next();
+            let shared = Shared {
+                spool: Arc::new(Mutex::new(spool)),
+                live: live.clone(),
+                deleted: deleted.clone(),
+                quarantine: Arc::clone(&quarantine),
+            };
+            let (kept, received) = watch::channel(next);
+            let delivery = Delivery::new(shared.clone(), csv, firehose, packing);
+            delivering = Some(tokio::spawn(delivery.run(received, give_up.clone())));
+            Store::Spool { shared, kept }
+        }
+        None => Store::Direct { csv },
+    };
+    let source_stop = stop.child_token();
+    let (to, arrivals) = mpsc::channel(ARRIVALS);
+    live.change(|status| status.state = State::Running);
+    let reading = tokio::spawn(source.run(to, live.clone(), source_stop.clone()));
+    let way_in = WayIn {
+        intake,
+        book,
+        most_kept,
+        store,
+        batch: Batch::default(),
+        tally: Tally::default(),
+        since: None,
+        mark: None,
+        kept: 0,
+        live: live.clone(),
+        quarantine,
+        deleted,
+        deletes,
+    };
+    let taken = way_in.run(arrivals, &stop).await;
+    source_stop.cancel();
+    live.change(|status| status.state = State::Draining);
+    // One that waits for a pipe to give something cannot be woken; it has nothing that was taken.
+    let read = match tokio::time::timeout(SOURCE_LIMIT, reading).await {
+        Ok(read) => read.map_err(|error| StreamError::Broken(error.to_string()))?,
+        Err(_) => Ok(()),
+    };
+    if let Some(mut delivering) = delivering {
+        let in_time = tokio::time::timeout(drain, &mut delivering).await;
+        let delivered = if let Ok(delivered) = in_time {
+            delivered
+        } else {
+            give_up.cancel();
+            delivering.await
+        };
+        delivered
+            .map_err(|error| StreamError::Broken(error.to_string()))?
+            .map_err(|source| StreamError::Disk { what: "deliver from the spool".to_owned(), source })?;
+    }
+    taken?;
+    read
+}
+
+enum Store {
+    Spool { shared: Shared, kept: watch::Sender<u64> },
+    Direct { csv: Vec<(PathBuf, CsvFile)> },
+}
+
+struct WayIn {
+    intake: Intake,
+    book: Book,
+    most_kept: Option<u64>,
+    store: Store,
+    batch: Batch,
+    tally: Tally,
+    /// When the first of what is not kept yet came.
+    since: Option<(Instant, Timestamp)>,
+    mark: Option<String>,
+    /// Posts that were kept, those in the batch included.
+    kept: u64,
+    live: Live,
+    quarantine: Arc<Mutex<Quarantine>>,
+    deleted: Deleted,
+    deletes: Option<PathBuf>,
+}
+
+impl WayIn {
+    async fn run(
+        mut self,
+        mut arrivals: mpsc::Receiver<Arrival>,
+        stop: &CancellationToken,
+    ) -> Result<(), StreamError> {
+        loop {
+            let due = self.since.map(|(since, _)| since + COMMIT);
+            let arrival = tokio::select! {
+                arrival = arrivals.recv() => arrival,
+                () = stop.cancelled() => None,
+                () = sleep_until(due), if due.is_some() => {
+                    self.commit(stop).await?;
+                    continue;
+                }
+            };
+            let Some(arrival) = arrival else { break };
+            let goes_on = tokio::task::block_in_place(|| self.take(arrival));
+            if self.batch.bytes() >= COMMIT_BYTES || !goes_on {
+                self.commit(stop).await?;
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        self.commit(stop).await?;
+        self.book.save(Timestamp::now());
+        Ok(())
+    }
+
+    /// Takes what a source handed over; `false` when no more may be taken.
+    fn take(&mut self, arrival: Arrival) -> bool {
+        let now = Timestamp::now();
+        let (lines, received) = match arrival {
+            Arrival::Broken { line, why } => {
+                self.since.get_or_insert((Instant::now(), now));
+                self.tally.malformed += 1;
+                self.set_aside(&line, Aside::Malformed(why.to_owned()));
+                return true;
+            }
+            Arrival::Lines { lines, received, mark } => {
+                if mark.is_some() {
+                    self.mark = mark;
+                }
+                (lines, received)
+            }
+        };
+        self.since.get_or_insert((Instant::now(), received));
+        let room = match self.book.room(now) {
+            Ok(room) => room,
+            Err(reached) => return self.reached(&reached.to_string()),
+        };
+        let before = self.taken();
+        let mut goes_on = true;
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let kept_before = self.batch.posts();
+            let aside = self.intake.line(line, received, &mut self.batch, &mut self.tally);
+            self.kept += self.batch.posts() - kept_before;
+            if let Some(aside) = aside {
+                self.set_aside(line, aside);
+            }
+            if self.most_kept.is_some_and(|most| self.kept >= most) {
+                goes_on = false;
+                break;
+            }
+            if self.taken() - before >= room {
+                break;
+            }
+        }
+        self.book.spend(self.taken() - before, now);
+        let spent = self.book.spent();
+        if spent.is_some() {
+            self.live.change(|status| status.spent = spent);
+        }
+        match self.book.room(now) {
+            Ok(_) => goes_on,
+            Err(reached) => self.reached(&reached.to_string()),
+        }
+    }
+
+    /// How many posts came that are not counted yet, whatever became of them.
+    fn taken(&self) -> u64 {
+        self.batch.posts() + self.tally.total()
+    }
+
+    fn reached(&self, why: &str) -> bool {
+        tracing::info!(why, "no more posts are taken");
+        self.live.change(|status| status.notice = Some(why.to_owned()));
+        false
+    }
+
+    fn set_aside(&mut self, line: &[u8], aside: Aside) {
+        match aside {
+            Aside::Malformed(why) => {
+                self.quarantine.lock().unwrap_or_else(PoisonError::into_inner).keep(line, &why);
+            }
+            Aside::Deleted(key, id) => self.delete(key, &id),
+            Aside::Said(notice) => {
+                let said = format!("{}: {}", notice.kind, notice.detail);
+                self.live.change(|status| status.notice = Some(said));
+            }
+        }
+    }
+
+    /// A post was taken back: if it still waits, it is not delivered; else whoever keeps the lake must know.
+    fn delete(&self, key: PostKey, id: &str) {
+        self.deleted.add(key);
+        let Some(file) = &self.deletes else { return };
+        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "id": id }).to_string() + "\n";
+        let opened = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file);
+        if let Err(error) = opened.and_then(|mut file| io::Write::write_all(&mut file, line.as_bytes())) {
+            tracing::error!(%error, id, "a deletion could not be written down");
+        }
+    }
+
+    /// Keeps what was taken, and counts it.
+    async fn commit(&mut self, stop: &CancellationToken) -> Result<(), StreamError> {
+        let Some((_, received)) = self.since.take() else { return Ok(()) };
+        let posts = self.batch.posts();
+        match &mut self.store {
+            Store::Direct { csv } => {
+                if !csv.is_empty() {
+                    let lines: Vec<u8> =
+                        self.batch.iter().flat_map(|entry| entry.line.iter().copied()).collect();
+                    for (path, file) in csv {
+                        let what = || format!("write {}", path.display());
+                        file.append(&lines).map_err(|source| StreamError::Disk { what: what(), source })?;
+                    }
+                }
+                self.live.took(posts, self.tally, received);
+                let delivered = Settled { delivered: posts, ..Settled::default() };
+                self.live.settled(delivered, None);
+            }
+            Store::Spool { shared, kept } => {
+                let mut was_full = false;
+                loop {
+                    let (batch, mark) = (&mut self.batch, self.mark.as_deref());
+                    let kept_now = shared.with_spool(|spool| {
+                        spool.append(batch, mark).map(|()| (spool.next(), spool.bytes()))
+                    });
+                    match kept_now {
+                        Ok((next, bytes)) => {
+                            self.live.took(posts, self.tally, received);
+                            self.live.change(|status| status.spool_bytes = bytes);
+                            if was_full {
+                                self.live.hold(None);
+                            }
+                            // Whoever delivers may have given up; what is kept waits for the next start.
+                            kept.send_replace(next);
+                            break;
+                        }
+                        Err(error) => {
+                            was_full = true;
+                            let why = match error {
+                                SpoolError::Full => {
+                                    "the spool or its disk is full: no more posts are read until some are delivered".to_owned()
+                                }
+                                other => other.to_string(),
+                            };
+                            self.live.hold(Some(why));
+                        }
+                    }
+                    if stop.is_cancelled() {
+                        let why = "the spool is full, and what was read last is not kept".to_owned();
+                        return Err(StreamError::NotKept { posts, why });
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(TRIES) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                // Only now: a key that is known without its post would make it lost.
+                if let Err(error) = tokio::task::block_in_place(|| self.intake.window.keep(Timestamp::now()))
+                {
+                    self.live.failed(format!("the ids of posts could not be kept: {error}"));
+                }
+            }
+        }
+        self.tally = Tally::default();
+        let batch = std::mem::take(&mut self.batch);
+        self.batch = self.live.show(batch);
+        Ok(())
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

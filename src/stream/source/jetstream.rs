@@ -1,0 +1,256 @@
+//! Bluesky's Jetstream: every post of the network, free and without an account.
+//!
+//! A websocket of JSON messages, version 1's wire or version 2's. Where it goes on after each message is handed over
+//! with the lines, and kept with their posts: a restart goes on there, and what comes twice around that place is known
+//! by its address. Version 1 forgets what is too old without a word; version 2 says so, and then it goes on from now.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::CancellationToken;
+
+use super::x::verdict::Pause;
+use super::{Arrival, Arrivals};
+use crate::stream::StreamError;
+use crate::stream::live::Live;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// The network is never silent for so long.
+const STALL: Duration = Duration::from_mins(1);
+/// Messages that come together are handed over together.
+const GATHER: Duration = Duration::from_millis(20);
+const PIECE: usize = 128 << 10;
+/// No message is longer.
+const LONGEST_MESSAGE: usize = 2 << 20;
+/// A cursor goes back a little, since events with the same time may be cut apart.
+const OVERLAP_US: u64 = 1_000_000;
+
+/// The wire's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// A cursor is a time in microseconds.
+    One,
+    /// A cursor is a sequence number of one server.
+    Two,
+}
+
+/// The stream, ready to connect.
+#[derive(Debug)]
+pub struct Jetstream {
+    /// `wss://host`.
+    pub url: String,
+    /// How it is spoken to.
+    pub version: Version,
+    /// Where it goes on, as it was handed over.
+    pub mark: Option<String>,
+    /// How many times faster than it should everything is waited for.
+    pub haste: u32,
+    /// Where gaps are written down.
+    pub gaps: Option<PathBuf>,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// How a connection ended.
+enum Ended {
+    Stopped,
+    /// Why, and whether the cursor is to blame.
+    Lost(String, bool),
+}
+
+impl Jetstream {
+    /// Hands over lines until it is asked to stop.
+    pub async fn run(mut self, to: Arrivals, live: Live, stop: CancellationToken) -> Result<(), StreamError> {
+        let mut tries = 0;
+        live.change(|status| status.gaps.begin(Timestamp::now()));
+        while !stop.is_cancelled() {
+            live.change(|status| status.connection = Some("connecting".to_owned()));
+            let connected = tokio::select! {
+                connected = self.connect() => connected,
+                () = stop.cancelled() => break,
+            };
+            let ended = match connected {
+                Ok(socket) => {
+                    live.change(|status| status.connection = Some("connected".to_owned()));
+                    self.listen(socket, &to, &live, &stop, &mut tries).await
+                }
+                Err(why) => Ended::Lost(why, false),
+            };
+            let Ended::Lost(why, bad_cursor) = ended else { break };
+            if bad_cursor {
+                self.mark = None;
+            }
+            tries += 1;
+            live.failed(format!("Jetstream at {}: {why}", self.url));
+            live.change(|status| {
+                status.connection = Some("waiting".to_owned());
+                status.gaps.begin(Timestamp::now());
+            });
+            tokio::select! {
+                () = tokio::time::sleep(Pause::Network.after(tries) / self.haste) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Socket, String> {
+        let config = WebSocketConfig::default().max_message_size(Some(LONGEST_MESSAGE));
+        let address = self.address();
+        let connecting = tokio_tungstenite::connect_async_with_config(address, Some(config), true);
+        match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(Error::Http(answer))) => {
+                let words = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+                Err(crate::text::sanitise(&format!(
+                    "it refused the connection (HTTP {}) {words}",
+                    answer.status()
+                )))
+            }
+            Ok(Err(error)) => Err(crate::text::sanitise(&error.to_string())),
+            Err(_) => Err("it did not answer in time".to_owned()),
+        }
+    }
+
+    fn address(&self) -> String {
+        let cursor = self.cursor().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let url = &self.url;
+        match self.version {
+            Version::One => format!("{url}/subscribe?wantedCollections=app.bsky.feed.post{cursor}"),
+            Version::Two => format!(
+                "{url}/xrpc/network.bsky.jetstream.subscribeEvents?kinds=commit&collections=app.bsky.feed.post{cursor}"
+            ),
+        }
+    }
+
+    /// The cursor of a mark of this version; those of the other mean something else.
+    fn cursor(&self) -> Option<u64> {
+        let (version, cursor) = self.mark.as_deref()?.split_once(' ')?;
+        let cursor: u64 = cursor.parse().ok()?;
+        match (self.version, version) {
+            (Version::One, "v1") => Some(cursor.saturating_sub(OVERLAP_US)),
+            (Version::Two, "v2") => Some(cursor),
+            _ => None,
+        }
+    }
+
+    async fn listen(
+        &mut self,
+        mut socket: Socket,
+        to: &Arrivals,
+        live: &Live,
+        stop: &CancellationToken,
+        tries: &mut u32,
+    ) -> Ended {
+        let mut lines: Vec<u8> = Vec::new();
+        loop {
+            let patience = if lines.is_empty() { STALL } else { GATHER };
+            let next = tokio::select! {
+                next = tokio::time::timeout(patience, socket.next()) => next,
+                () = stop.cancelled() => {
+                    // A clean end; whether the server answers does not matter any more.
+                    drop(tokio::time::timeout(GATHER, socket.close(None)).await);
+                    return Ended::Stopped;
+                }
+            };
+            let lost = match next {
+                Err(_) if lines.is_empty() => Some((format!("silent for {} s", STALL.as_secs()), false)),
+                Err(_) => None,
+                Ok(Some(Ok(Message::Text(text)))) => match self.hear(text.as_str()) {
+                    Ok(()) => {
+                        lines.extend(
+                            text.as_str().bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }),
+                        );
+                        lines.push(b'\n');
+                        if lines.len() < PIECE {
+                            continue;
+                        }
+                        None
+                    }
+                    Err((why, bad_cursor)) => Some((why, bad_cursor)),
+                },
+                Ok(Some(Ok(Message::Close(frame)))) => {
+                    let why = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+                    Some((crate::text::sanitise(&format!("it closed the connection {why}")), false))
+                }
+                Ok(Some(Ok(
+                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
+                ))) => continue,
+                Ok(Some(Err(error))) => Some((crate::text::sanitise(&error.to_string()), false)),
+                Ok(None) => Some(("the connection was closed".to_owned(), false)),
+            };
+            if !lines.is_empty() {
+                *tries = 0;
+                self.end_gap(live);
+                let arrival = Arrival::Lines {
+                    lines: std::mem::take(&mut lines),
+                    received: Timestamp::now(),
+                    mark: self.mark.clone(),
+                };
+                if to.send(arrival).await.is_err() {
+                    return Ended::Stopped;
+                }
+            }
+            if let Some((why, bad_cursor)) = lost {
+                return Ended::Lost(why, bad_cursor);
+            }
+        }
+    }
+
+    /// Takes note of where a message stands; an error if it is the last one.
+    fn hear(&mut self, text: &str) -> Result<(), (String, bool)> {
+        #[derive(Deserialize)]
+        struct Place {
+            #[serde(default)]
+            time_us: Option<u64>,
+            #[serde(default)]
+            payload: Option<Payload>,
+            #[serde(default)]
+            error: Option<String>,
+            #[serde(default)]
+            message: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Payload {
+            #[serde(default)]
+            seq: Option<u64>,
+        }
+        // What cannot be read is handed over, counted and kept like any other line.
+        let Ok(place) = serde_json::from_str::<Place>(text) else { return Ok(()) };
+        if let Some(error) = place.error {
+            let bad_cursor = error.contains("Cursor");
+            return Err((
+                crate::text::sanitise(&format!("{error} {}", place.message.unwrap_or_default())),
+                bad_cursor,
+            ));
+        }
+        let at = match self.version {
+            Version::One => place.time_us.map(|time| format!("v1 {time}")),
+            Version::Two => place.payload.and_then(|payload| payload.seq).map(|seq| format!("v2 {seq}")),
+        };
+        if at.is_some() {
+            self.mark = at;
+        }
+        Ok(())
+    }
+
+    fn end_gap(&self, live: &Live) {
+        let mut ended = None;
+        live.change(|status| {
+            if status.gaps.since.is_some() {
+                let why = status.last_error.clone().unwrap_or_else(|| "the start".to_owned());
+                ended = status.gaps.end(Timestamp::now(), &why);
+            }
+        });
+        if let (Some(gap), Some(file)) = (ended, &self.gaps) {
+            gap.record(file);
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const LIMIT: u64 = 1 << 20;
+
+fn at(number: u64) -> Timestamp {
+    Timestamp::from_microsecond(1_795_000_000_000_000 + i64::try_from(number).expect("small"))
+        .expect("a time")
+}
+
+fn batch(numbers: std::ops::Range<u64>) -> Batch {
+    let mut batch = Batch::default();
+    for number in numbers {
+        batch.push(PostKey(number), at(number), |out| out.extend_from_slice(line(number).as_bytes()));
+    }
+    batch
+}
+
+fn line(number: u64) -> String {
+    format!("{number}\t{}\n", "x".repeat(usize::try_from(number % 97).expect("small")))
+}
+
+fn open(folder: &Path) -> (Spool, Found) {
+    Spool::open(folder, LIMIT).expect("a spool")
+}
+
+/// Every post from the reader's place up to a number.
+fn read(reader: &mut Reader, upto: u64) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let lost = reader.read(upto, |number, entry| {
+        assert_eq!((entry.key, entry.received), (PostKey(number), at(number)));
+        assert_eq!(entry.line, line(number).as_bytes());
+        numbers.push(number);
+        true
+    });
+    assert_eq!(lost.expect("read"), 0);
+    numbers
+}
+
+#[test]
+fn what_was_appended_is_given_until_it_is_delivered_also_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, found) = open(folder.path());
+    assert_eq!((found.pending, found.mark), (0, None));
+    spool.append(&mut batch(0..10), Some("cursor 1")).expect("kept");
+    let mut reader = spool.reader();
+    assert_eq!(read(&mut reader, 4), [0, 1, 2, 3]);
+    spool.append(&mut batch(10..12), None).expect("kept");
+    assert_eq!(read(&mut reader, 12), (4..12).collect::<Vec<_>>());
+    spool.delivered(7).expect("noted");
+    drop(spool);
+    let (spool, found) = open(folder.path());
+    assert_eq!((found.pending, found.torn_bytes, found.mark.as_deref()), (5, 0, Some("cursor 1")));
+    assert_eq!(found.keys, (7..12).map(PostKey).collect::<Vec<_>>());
+    assert_eq!(read(&mut spool.reader(), 12), (7..12).collect::<Vec<_>>());
+    assert_eq!(pending_in(folder.path()).expect("read"), 5);
+}
+
+#[test]
+fn two_processes_never_share_a_spool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _one = open(folder.path());
+    assert!(matches!(Spool::open(folder.path(), LIMIT), Err(SpoolError::InUse(_))));
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_counted_wherever_it_was_torn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..3), Some("m")).expect("kept");
+    let before = std::fs::read(path_of(folder.path(), 0)).expect("there").len();
+    spool.append(&mut batch(3..5), None).expect("kept");
+    drop(spool);
+    let whole = std::fs::read(path_of(folder.path(), 0)).expect("there");
+    for torn in before..whole.len() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(path_of(folder.path(), 0), &whole[..torn]).expect("written");
+        let (mut spool, found) = open(folder.path());
+        assert!([3, 4].contains(&found.pending), "{torn}: {}", found.pending);
+        let kept = std::fs::read(path_of(folder.path(), 0)).expect("there").len();
+        assert_eq!(found.torn_bytes, (torn - kept) as u64);
+        spool.append(&mut batch(found.pending..9), None).expect("kept");
+        assert_eq!(read(&mut spool.reader(), 9), (0..9).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn segments_go_when_the_position_is_behind_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    let mut next = 0;
+    while spool.segments.len() < 4 {
+        spool.append(&mut batch(next..next + 200), None).expect("kept");
+        next += 200;
+    }
+    let third = spool.segments[2].0;
+    spool.delivered(third).expect("noted");
+    assert_eq!(spool.segments.len(), 2);
+    assert_eq!(segments_in(folder.path()).expect("listed").len(), 2);
+    assert_eq!(read(&mut spool.reader(), next), (third..next).collect::<Vec<_>>());
+    spool.delivered(next).expect("noted");
+    assert_eq!((spool.segments.len(), spool.pending()), (1, 0));
+}
+
+#[test]
+fn a_full_spool_takes_nothing_and_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    let mut next = 0;
+    while spool.append(&mut batch(next..next + 500), None).is_ok() {
+        next += 500;
+    }
+    assert!(matches!(spool.append(&mut batch(next..next + 500), None), Err(SpoolError::Full)));
+    assert!(spool.bytes() <= LIMIT);
+    spool.delivered(next).expect("noted");
+    spool.append(&mut batch(next..next + 500), None).expect("there is room");
+    assert_eq!(read(&mut spool.reader(), next + 500), (next..next + 500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_damaged_middle_loses_what_it_held_and_nothing_else_and_says_how_much() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..10), None).expect("kept");
+    drop(spool);
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(10..20), None).expect("kept");
+    let path = path_of(folder.path(), 0);
+    let mut bytes = std::fs::read(&path).expect("there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(&path, bytes).expect("written");
+    let mut seen = Vec::new();
+    let lost = spool.reader().read(20, |number, _| {
+        seen.push(number);
+        true
+    });
+    let lost = lost.expect("read");
+    assert!(lost > 0 && seen.len() as u64 + lost == 20, "{lost} {seen:?}");
+    assert!(seen.ends_with(&(10..20).collect::<Vec<_>>()));
+    drop(spool);
+    assert_eq!(open(folder.path()).1.lost, lost);
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append(u64),
+    Deliver(u64),
+    Read(u64),
+    /// The process dies; of the last segment's end, so much garbage follows.
+    Crash(Vec<u8>),
+    /// A write that failed in the middle: the segment is given up.
+    GiveUp,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (1..60u64).prop_map(Act::Append),
+        2 => (0..80u64).prop_map(Act::Deliver),
+        3 => (0..80u64).prop_map(Act::Read),
+        1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Act::Crash),
+        1 => Just(Act::GiveUp),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Whatever happens, the spool is a list: what was appended, in order, from the first that was not delivered.
+    #[test]
+    fn it_is_a_list_that_outlives_crashes(acts in prop::collection::vec(act(), 1..40)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut spool, _) = open(folder.path());
+        let mut reader = spool.reader();
+        let (mut next, mut delivered, mut given) = (0, 0, 0);
+        for act in acts {
+            match act {
+                Act::Append(count) => {
+                    let mark = format!("up to {}", next + count);
+                    if spool.append(&mut batch(next..next + count), Some(&mark)).is_ok() {
+                        next += count;
+                    }
+                }
+                Act::Deliver(count) => {
+                    delivered = (delivered + count).min(given).max(delivered);
+                    spool.delivered(delivered).expect("noted");
+                }
+                Act::Read(count) => {
+                    let upto = (given + count).min(next);
+                    prop_assert_eq!(read(&mut reader, upto), (given..upto).collect::<Vec<_>>());
+                    given = upto;
+                }
+                Act::Crash(garbage) => {
+                    let last = spool.segments.last().map(|(first, _)| *first);
+                    drop(spool);
+                    if let Some(last) = last {
+                        let mut file = OpenOptions::new().append(true).open(path_of(folder.path(), last)).expect("there");
+                        file.write_all(&garbage).expect("written");
+                    }
+                    let (again, found) = open(folder.path());
+                    prop_assert_eq!(found.pending, next - delivered);
+                    prop_assert_eq!(found.lost, 0);
+                    prop_assert_eq!(found.torn_bytes, if last.is_some() { garbage.len() as u64 } else { 0 });
+                    if next > 0 {
+                        prop_assert_eq!(found.mark, Some(format!("up to {next}")));
+                    }
+                    spool = again;
+                    reader = spool.reader();
+                    given = delivered;
+                }
+                Act::GiveUp => {
+                    if let (Some(file), Some((_, bytes))) = (spool.open.take(), spool.segments.last()) {
+                        // A batch that reached the disk although its sync failed, and could not be cut off.
+                        let entries = batch(next..next + 3).entries;
+                        file.write_all_at(&entries, *bytes).expect("written");
+                        spool.append(&mut batch(next..next + 4), Some(&format!("up to {}", next + 4))).expect("kept");
+                        next += 4;
+                    }
+                }
+            }
+            prop_assert_eq!(spool.pending(), next - delivered);
+        }
+        prop_assert_eq!(read(&mut reader, next), (given..next).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_stumble(bytes in prop::collection::vec(any::<u8>(), 0..600), with_magic in any::<bool>()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bytes = if with_magic { [MAGIC.as_slice(), &bytes].concat() } else { bytes };
+        std::fs::write(path_of(folder.path(), 0), bytes).expect("written");
+        let (mut spool, found) = open(folder.path());
+        let next = spool.next();
+        spool.append(&mut batch(next..next + 1), None).expect("kept");
+        let mut count = 0;
+        let lost = spool.reader().read(next + 1, |_, _| { count += 1; true }).expect("read");
+        prop_assert_eq!(count + lost, found.pending + 1);
+    }
+}
