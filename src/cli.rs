@@ -8,8 +8,10 @@ mod config;
 mod console;
 mod doctor;
 mod extras;
+mod host;
 mod lake;
 mod logging;
+mod logs;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
@@ -25,6 +27,7 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, Terms};
+use crate::host::HostError;
 use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
 use crate::stack::{LockError, StackError};
@@ -44,6 +47,8 @@ pub(crate) enum Exit {
     Partly,
     /// 130: interrupted.
     Interrupted,
+    /// That of a command that was run for the operator.
+    Other(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -54,6 +59,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Partly => 3,
             Exit::Interrupted => 130,
+            Exit::Other(code) => code,
         })
     }
 }
@@ -76,6 +82,10 @@ pub(crate) enum CliError {
     Sandbox(#[from] crate::sandbox::SandboxError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Host(#[from] crate::host::HostError),
+    #[error(transparent)]
+    Logs(#[from] crate::logs::LogsError),
     #[error("this run is read-only, and there is something to do: nothing was done")]
     Readonly,
     #[error("{0}")]
@@ -91,9 +101,16 @@ pub(crate) enum CliError {
 impl CliError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Settings(_) | Self::Usage(_) | Self::Cloud(CloudError::NoRegion) => Exit::Usage,
+            Self::Settings(_)
+            | Self::Usage(_)
+            | Self::Cloud(CloudError::NoRegion)
+            | Self::Host(HostError::NoAddress | HostError::BadAddress(_) | HostError::Settings(_)) => {
+                Exit::Usage
+            }
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
-            Self::Stack(StackError::Interrupted) | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
+            Self::Stack(StackError::Interrupted)
+            | Self::Host(HostError::Interrupted)
+            | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
             _ => Exit::Failed,
         }
     }
@@ -174,6 +191,10 @@ enum Command {
     Combine(combine::Combine),
     /// Posts in, records out: from X, Bluesky or files to Firehose and CSV
     Stream(stream::StreamCommand),
+    /// The remote host over ssh: make it ready, look at it, run things on it
+    Host(host::Host),
+    /// Tail CloudWatch log groups, or list them
+    Logs(logs::Logs),
     /// Run an embedded cloud on this machine, with the console over it: no account, no money
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
@@ -310,6 +331,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Lake(lake) => lake.run(context).await,
         Command::Combine(combine) => combine.run(context).await,
         Command::Stream(stream) => stream.run(context).await,
+        Command::Host(host) => host.run(context).await,
+        Command::Logs(logs) => logs.run(context).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,

@@ -6,10 +6,13 @@
 //! cli        the command line: parses, asks, prints text or JSON, gives exit codes
 //! console    the terminal console: state is data, effects are data, one driver
 //!   │
+//! host       the remote host over ssh: reached, provisioned, run on
+//!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
 //! stream     posts in, records out, nothing lost
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
+//! logs       CloudWatch logs, tailed: history, then what comes in
 //!   │
 //! sandbox    an embedded cloud, feed and host on this machine: a server like any other
 //!
@@ -26,7 +29,9 @@
 pub mod cli;
 pub mod cloud;
 pub mod console;
+pub mod host;
 pub mod lake;
+pub mod logs;
 pub mod progress;
 pub mod ring;
 #[cfg(feature = "sandbox")]

@@ -248,6 +248,10 @@ settings! {
     host_key_file: Option<String>;
     /// The known-hosts file for the remote host; unset, the stack's own.
     host_known_hosts: Option<String>;
+    /// Packages that the host gets beside hydrant, which needs none: names with spaces between them.
+    host_packages: Option<String>;
+    /// Python packages that the host gets by pip: names with spaces between them.
+    host_python_packages: Option<String>;
 
     /// X API key (consumer key).
     x_api_key: Option<Secret>, also "TWITTER_API_KEY";

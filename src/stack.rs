@@ -10,6 +10,7 @@
 //! converge  brings one resource to where it should be: act, look, decide; patience waits
 //! journal   what was begun and done, on disk
 //! audit     finds by tag and by name whatever is left
+//! reach     how ssh gets to the instance
 //! status    present state and drift, as a table and as JSON
 //! ```
 //!
@@ -29,6 +30,7 @@ mod own_address;
 mod patience;
 pub mod permissions;
 pub mod plan;
+mod reach;
 mod resource;
 pub mod status;
 
@@ -52,6 +54,7 @@ use keys::Keys;
 pub use lock::{Lock, LockError};
 pub use names::{Names, STACK_TAG};
 use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
+pub use reach::Reach;
 
 /// What can go wrong with a stack.
 #[derive(Debug, thiserror::Error)]

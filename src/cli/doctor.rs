@@ -8,6 +8,9 @@ use clap::Args;
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::cloud::{Cloud, Identity};
+use crate::host::facts::Facts;
+use crate::host::{self, HostError};
+use crate::progress::Progress;
 use crate::stack::Names;
 use crate::stack::permissions::{self, Checked};
 
@@ -52,6 +55,10 @@ impl Doctor {
         let mut rows = vec![settings(&context)];
         rows.extend(context.unless_stopped(account(&context)).await?);
         rows.push(ssh().await);
+        let signed_in = rows.iter().any(|row| row.check == "credentials" && row.verdict == Verdict::Ok);
+        if signed_in && *context.settings.instance {
+            rows.push(context.unless_stopped(host(&context)).await?);
+        }
         rows.push(disk(&context.folders.data));
         for row in &rows {
             if context.global.json {
@@ -154,6 +161,32 @@ async fn ssh() -> Row {
             Verdict::Warning,
             "no ssh program: install openssh-client to reach the remote host",
         ),
+    }
+}
+
+/// Whether the host lets us in, and what it lacks at a glance.
+async fn host(context: &Context) -> Row {
+    let silent = Progress::silent();
+    let stop = context.stop.clone();
+    let connected = host::connect(&context.settings, &context.folders, host::UP, silent, stop).await;
+    let host = match connected {
+        Ok(host) => host,
+        Err(HostError::NoInstance) => {
+            return Row::new("host", Verdict::Ok, "there is none yet: `hydrant up` makes it");
+        }
+        Err(error @ HostError::NoAddress) => return Row::new("host", Verdict::Warning, error.to_string()),
+        Err(error) => return Row::new("host", Verdict::Failed, error.to_string()),
+    };
+    let facts = Facts::read(&host).await;
+    let address = format!("{}@{}", host.way().user, host.way().address());
+    host.close().await;
+    match facts {
+        Ok(facts) if facts.clock_ahead_s.abs() > 30 => {
+            let found = format!("{address}: its clock is {} s off", facts.clock_ahead_s);
+            Row::new("host", Verdict::Warning, found)
+        }
+        Ok(facts) => Row::new("host", Verdict::Ok, format!("{address}, {}", facts.distribution)),
+        Err(error) => Row::new("host", Verdict::Failed, error.to_string()),
     }
 }
 

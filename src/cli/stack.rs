@@ -131,6 +131,14 @@ impl Down {
             return Ok(plan_exit(&plan));
         }
         context.refuse_if_readonly(plan.steps.iter().filter(|step| step.destroys()).count())?;
+        if plan.step(Kind::Instance).is_some_and(Step::destroys)
+            && let Some(posts) = super::host::waiting(&context).await
+        {
+            talk!(
+                "{} {posts} posts wait on the host and go with it: `hydrant stream stop --on host` delivers them first",
+                style::warn("hydrant:")
+            );
+        }
         if plan.steps.iter().any(Step::destroys) {
             let warning = if self.delete_data {
                 "What is deleted cannot be brought back, and neither can the data in the bucket."

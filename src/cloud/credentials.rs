@@ -2,6 +2,7 @@
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
@@ -10,12 +11,13 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use secrecy::ExposeSecret;
 
 use super::Place;
-use crate::settings::{Region, SettingValue, Settings};
+use crate::settings::{Region, SettingValue, Settings, Url};
 
 /// Keys that were given; else the profile, if it was; else the standard chain.
 ///
 /// With a custom endpoint the chain ends before the metadata services of containers and instances: a session
-/// against an emulator must not reach for an address outside this machine.
+/// against an emulator must not reach for an address outside this machine. An endpoint that serves metadata itself,
+/// as the sandbox does for what runs on its hosts, is no other address.
 pub(super) async fn provider(settings: &Settings, place: &Place) -> SharedCredentialsProvider {
     if let Some(keys) = given_keys(settings).filter(|_| !settings.profile_beats_keys()) {
         return SharedCredentialsProvider::new(keys);
@@ -26,14 +28,24 @@ pub(super) async fn provider(settings: &Settings, place: &Place) -> SharedCreden
     }
     if *place != Place::Aws {
         let environment = EnvironmentVariableCredentialsProvider::new();
-        let chain = CredentialsProviderChain::first_try("Environment", environment)
+        let mut chain = CredentialsProviderChain::first_try("Environment", environment)
             .or_else("Profile", profile.build());
+        if has_metadata_of_its_own(place) {
+            chain = chain.or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().build());
+        }
         return SharedCredentialsProvider::new(chain);
     }
     if settings.profile.is_some() {
         return SharedCredentialsProvider::new(profile.build());
     }
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().build().await)
+}
+
+/// Whether the metadata service that this process is told of is a part of the endpoint.
+fn has_metadata_of_its_own(place: &Place) -> bool {
+    let told = std::env::var("AWS_EC2_METADATA_SERVICE_ENDPOINT").ok();
+    let told = told.and_then(|url| Url::parse(&url).ok()).map(|url| url.authority());
+    matches!(place, Place::Endpoint(url) if told.is_some_and(|authority| authority == url.authority()))
 }
 
 /// The keys that were given. The three belong together: a token that a weaker layer left behind is not of this id.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
@@ -133,6 +134,11 @@ impl Intercept for Guard {
             .entry(operation.permission())
             .or_default() += 1;
         tracing::debug!(operation = operation.permission(), "call");
+        if self.only_authority.is_some() {
+            // Some operations have a host of their own in front of the service's (`stream-` for live tails). A custom
+            // endpoint is one host, and the prefixed one is none, or somebody else's.
+            cfg.interceptor_state().unset::<EndpointPrefix>();
+        }
         Ok(())
     }
 

@@ -110,6 +110,8 @@ operations! {
         Read DescribeLogGroups ["logs:DescribeLogGroups" Anything];
         Read DescribeLogStreams ["logs:DescribeLogStreams" LogGroup];
         Read ListTagsForResource ["logs:ListTagsForResource" LogGroup];
+        Read FilterLogEvents ["logs:FilterLogEvents" LogGroup];
+        Read StartLiveTail ["logs:StartLiveTail" LogGroup];
         Change CreateLogGroup ["logs:CreateLogGroup" LogGroup, "logs:TagResource" LogGroup];
         Change TagResource ["logs:TagResource" LogGroup];
         Change PutRetentionPolicy ["logs:PutRetentionPolicy" LogGroup];
@@ -201,7 +203,8 @@ mod tests {
     #[test]
     fn what_only_looks_is_named_so() {
         for operation in Operation::ALL {
-            let verbs = ["Get", "List", "Describe", "Head", "Simulate"];
+            // A live tail is started and changes nothing.
+            let verbs = ["Get", "List", "Describe", "Head", "Simulate", "Filter", "StartLiveTail"];
             let looks = verbs.iter().any(|verb| operation.spec().name.starts_with(verb));
             assert_eq!(looks, !operation.changes(), "{operation:?}");
         }

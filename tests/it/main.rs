@@ -6,7 +6,9 @@
 mod cli;
 #[cfg(feature = "sandbox")]
 mod console;
+mod host;
 mod lake;
+mod logs;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::folder::Folder;
 
 /// The variable that every process on a host has; its value is the instance's id.
-pub(super) const MARK: &str = "HYDRANT_SANDBOX_INSTANCE";
+pub(super) const MARK: &str = "SANDBOX_INSTANCE";
 
 /// A process that is held on to: its number may be given to another one, and then this is still the first.
 #[cfg(target_os = "linux")]

@@ -206,13 +206,13 @@ async fn a_visitor_is_at_home_in_the_instances_folder_and_brings_nothing_of_the_
     assert_eq!(site.run(&id, "pwd").await.1.trim(), home.to_str().expect("text"));
     let (_, environment, _) = site.run(&id, "env").await;
     let variables: BTreeSet<&str> = environment.lines().filter_map(|line| line.split('=').next()).collect();
-    let ours = ["HOME", "PATH", "HYDRANT_SANDBOX_INSTANCE", "AWS_ENDPOINT_URL", "AWS_REGION"];
+    let ours = ["HOME", "PATH", "SANDBOX_INSTANCE", "AWS_ENDPOINT_URL", "AWS_REGION"];
     let theirs = ["USER", "LOGNAME", "SHELL", "SHLVL", "PWD", "_", "SSH_CLIENT", "SSH_CONNECTION"];
     let expected = ours.into_iter().chain(theirs).chain(["AWS_EC2_METADATA_SERVICE_ENDPOINT"]).collect();
     assert!(variables.is_subset(&expected), "{environment}");
     for line in [
         format!("HOME={}", home.display()),
-        format!("HYDRANT_SANDBOX_INSTANCE={id}"),
+        format!("SANDBOX_INSTANCE={id}"),
         format!("AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:4566/_imds/{id}"),
         "AWS_ENDPOINT_URL=http://127.0.0.1:4566".to_owned(),
         "AWS_REGION=us-east-1".to_owned(),
@@ -276,7 +276,7 @@ async fn what_runs_on_a_host_ends_with_it_and_nothing_else_does() {
     drop(gone);
     let (_still_there, unmarked) = site.begin(&id, "echo $$; exec env -i sleep 600").await;
     let mut others = Command::new("sleep");
-    let others = others.arg("600").env("HYDRANT_SANDBOX_INSTANCE", ids::ec2("i")).kill_on_drop(true);
+    let others = others.arg("600").env("SANDBOX_INSTANCE", ids::ec2("i")).kill_on_drop(true);
     let others = others.spawn().expect("a process");
     let other = others.id().expect("running").to_string();
 

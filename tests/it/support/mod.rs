@@ -6,6 +6,7 @@ pub mod moto;
 pub mod proxy;
 pub mod run;
 pub mod sandbox;
+pub mod sshd;
 pub mod terminal;
 
 use std::sync::atomic::{AtomicU64, Ordering};

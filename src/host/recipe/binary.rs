@@ -1,0 +1,70 @@
+//! The program itself, put there when it is another than here.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use crate::host::task::{Checked, Task};
+use crate::host::upload::{self, Upload};
+use crate::host::{Host, HostError};
+
+pub(super) struct Binary {
+    here: PathBuf,
+    there: String,
+    packed: OnceCell<(Arc<[u8]>, String)>,
+}
+
+/// Some fifty megabytes over a slow link.
+const LIMIT: Duration = Duration::from_mins(15);
+
+impl Binary {
+    pub(super) fn new(here: PathBuf, folder: &str) -> Self {
+        Self { here, there: format!("{folder}/bin/hydrant"), packed: OnceCell::new() }
+    }
+
+    async fn packed(&self) -> Result<&(Arc<[u8]>, String), HostError> {
+        self.packed.get_or_try_init(|| upload::compress(&self.here)).await
+    }
+}
+
+#[async_trait]
+impl Task for Binary {
+    fn name(&self) -> &'static str {
+        "binary"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["system"]
+    }
+
+    async fn check(&self, host: &Host) -> Result<Checked, HostError> {
+        let (packed, checksum) = self.packed().await?;
+        let size = packed.len() / 1_000_000;
+        Ok(match upload::checksum_there(host, &self.there).await? {
+            Some(there) if there == *checksum => {
+                Checked::Good(format!("{} is the one that is here", self.there))
+            }
+            Some(_) => Checked::Needed(format!("replace {} ({size} MB to send)", self.there)),
+            None => Checked::Needed(format!("put {} there ({size} MB to send)", self.there)),
+        })
+    }
+
+    async fn apply(&self, host: &Host) -> Result<String, HostError> {
+        let (packed, checksum) = self.packed().await?;
+        let upload = Upload {
+            what: "sending the program",
+            path: &self.there,
+            mode: "755",
+            // A program for another machine, or for a newer C library, is found out before it takes the old one's place.
+            proof: Some(
+                "said=$(\"$1\" --version 2>&1) || { echo \"this program does not run there ($said): give one that does with --host-binary\" >&2; exit 1; }",
+            ),
+            limit: LIMIT,
+        };
+        upload::put(host, &upload, Arc::clone(packed), true, checksum).await?;
+        Ok(format!("sha256 {checksum}"))
+    }
+}

@@ -1,0 +1,116 @@
+//! The stream service on the host: started, drained, asked. hydrant itself is there, so it is asked to do there what it
+//! does here: one way to do each thing, on either machine. Where systemd keeps the unit, starting and stopping go
+//! through it, so that the service comes back after a reboot.
+
+use std::time::Duration;
+
+use super::facts::Facts;
+use super::output::{Order, Output, word};
+use super::recipe::{FOLDER, UNIT};
+use super::{Host, HostError};
+
+/// A start waits until the service answers.
+const START: Duration = Duration::from_mins(1);
+/// A stop delivers what waits; the unit gives it two minutes.
+const STOP: Duration = Duration::from_mins(3);
+
+/// Goes to where hydrant is on the host, or says that it is not there.
+fn there() -> String {
+    format!(
+        "cd \"$HOME/{FOLDER}\" 2>/dev/null && [ -x bin/hydrant ] || {{ echo 'hydrant is not on the host yet: `hydrant host provision` puts it there' >&2; exit 1; }}"
+    )
+}
+
+fn words(arguments: &[String]) -> String {
+    arguments.iter().map(|argument| word(argument)).collect::<Vec<_>>().join(" ")
+}
+
+/// The script by which the host does `hydrant stream …` as it would be done there.
+pub fn script(arguments: &[String]) -> String {
+    format!("{}\nexec bin/hydrant stream {}", there(), words(arguments))
+}
+
+/// Starts it with these arguments of `hydrant stream run`; the last line is its status as JSON.
+pub async fn start(host: &Host, arguments: &[String]) -> Result<Output, HostError> {
+    let what = "starting the stream on the host";
+    let facts = Facts::read(host).await?;
+    let start = if facts.systemd && !facts.confined {
+        let unit_arguments = format!("STREAM_ARGUMENTS=\"{}\"", arguments.join(" ").replace('"', ""));
+        let root = facts.as_root();
+        format!(
+            "{there}\nset -e; umask 077; printf '%s\\n' {arguments} > service.env; {root}systemctl restart {UNIT}\n\
+             for i in 1 2 3 4 5 6 7 8 9 10; do bin/hydrant stream status --json 2>/dev/null | grep -q running && break; sleep 1; done\n\
+             bin/hydrant stream status --json",
+            there = there(),
+            arguments = word(&unit_arguments),
+        )
+    } else {
+        script(&[&["start".to_owned(), "--json".to_owned()], arguments].concat())
+    };
+    host.run_once(&Order::new(what, start).within(START)).await
+}
+
+/// Stops it, once everything is delivered; the last line is its status as JSON.
+pub async fn stop(host: &Host) -> Result<Output, HostError> {
+    let what = "stopping the stream on the host";
+    let facts = Facts::read(host).await?;
+    let stop = if facts.systemd && !facts.confined {
+        let root = facts.as_root();
+        format!("{}\n{root}systemctl stop {UNIT}; bin/hydrant stream status --json", there())
+    } else {
+        script(&["stop".to_owned(), "--json".to_owned()])
+    };
+    host.run(&Order::new(what, stop).within(STOP)).await
+}
+
+/// What the service says of itself, in its own JSON; `None` if hydrant is not there yet.
+pub async fn status(host: &Host) -> Result<Option<serde_json::Value>, HostError> {
+    let what = "asking the service on the host";
+    let output = host.run(&Order::new(what, script(&["status".to_owned(), "--json".to_owned()]))).await?;
+    // Its exit code says how the service stands; so do its words, and these say more.
+    Ok(said(&output.out))
+}
+
+/// The status that a command of the service ended on, as the host's.
+pub fn said(out: &str) -> Option<serde_json::Value> {
+    let mut status: serde_json::Value = serde_json::from_str(out.lines().last()?).ok()?;
+    // Over there, it is the local one.
+    if let Some(on) = status.get_mut("on") {
+        *on = "host".into();
+    }
+    Some(status)
+}
+
+/// The last lines that the service wrote, the oldest first: of systemd's journal, or else of hydrant's own log.
+pub async fn journal(host: &Host) -> Result<Vec<String>, HostError> {
+    let what = "reading the journal";
+    let script = format!(
+        "if [ -d /run/systemd/system ]; then journalctl -q -n 100 -o cat -u {UNIT} 2>/dev/null; fi | grep . || \
+         ls -t \"${{XDG_STATE_HOME:-$HOME/.local/state}}\"/hydrant/hydrant.*.log 2>/dev/null | head -n 1 | xargs -r tail -n 100; true"
+    );
+    let text = host.run(&Order::new(what, script)).await?.good(what)?;
+    Ok(text.lines().map(crate::text::sanitise).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_there_is_the_hosts_here() {
+        let status = said("noise\n{\"on\":\"local\",\"state\":\"running\"}\n").expect("a status");
+        assert_eq!((&status["on"], &status["state"]), (&"host".into(), &"running".into()));
+        assert_eq!(said("no JSON"), None);
+        assert_eq!(said(""), None);
+    }
+
+    #[test]
+    fn without_hydrant_the_script_says_what_to_do() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut sh = std::process::Command::new("sh");
+        let ran =
+            sh.arg("-c").arg(script(&["status".to_owned()])).env("HOME", home.path()).output().expect("sh");
+        assert_eq!(ran.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&ran.stderr).contains("`hydrant host provision` puts it there"));
+    }
+}

@@ -1,0 +1,90 @@
+//! A file put on the host whole or not at all: sent to a temporary name beside it, compared by its checksum, renamed.
+//! What an upload that was cut left behind, the next one removes.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::output::{Order, word};
+use super::{Host, HostError};
+
+/// What is uploaded, and where to. Paths on the host are relative to the home folder, or absolute.
+#[derive(Debug, Clone)]
+pub(super) struct Upload<'a> {
+    /// What it is, in the operator's words.
+    pub(super) what: &'a str,
+    /// Where it is put.
+    pub(super) path: &'a str,
+    /// Its permissions, as `chmod` takes them.
+    pub(super) mode: &'a str,
+    /// A command that must go well with the temporary file as `$1`, before the file gets its name.
+    pub(super) proof: Option<&'a str>,
+    /// How long it may take.
+    pub(super) limit: Duration,
+}
+
+/// The SHA-256 of a file's content, in hexadecimal.
+pub(super) fn checksum(content: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every text");
+        text
+    })
+}
+
+/// The checksum of a file on the host; `None` if it is not there.
+pub(super) async fn checksum_there(host: &Host, path: &str) -> Result<Option<String>, HostError> {
+    let what = format!("looking at {path}");
+    let path = word(path);
+    let order = Order::new(&*what, format!("if [ -e {path} ]; then sha256sum < {path}; fi"));
+    let output = host.run(&order.within(Duration::from_mins(1))).await?.good(&what)?;
+    Ok(output.split_whitespace().next().map(str::to_owned))
+}
+
+/// Compresses a file of this machine, fast: the link is slower than both ends, but not by much.
+pub(super) async fn compress(path: &Path) -> Result<(Arc<[u8]>, String), HostError> {
+    let path = path.to_owned();
+    let work = tokio::task::spawn_blocking(move || -> Result<(Arc<[u8]>, String), HostError> {
+        let content = std::fs::read(&path).map_err(HostError::file("read", &path))?;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let packed = encoder.write_all(&content).and_then(|()| encoder.finish());
+        let packed = packed.map_err(HostError::file("compress", &path))?;
+        Ok((Arc::from(packed), checksum(&content)))
+    });
+    work.await.unwrap_or(Err(HostError::Interrupted))
+}
+
+/// Puts a file there; `content` is compressed if `packed` says so.
+pub(super) async fn put(
+    host: &Host,
+    upload: &Upload<'_>,
+    content: Arc<[u8]>,
+    packed: bool,
+    checksum: &str,
+) -> Result<(), HostError> {
+    let Upload { what, path, mode, proof, limit } = upload;
+    let path = word(path);
+    let unpack = if packed { "gzip -dc" } else { "cat" };
+    let proof = proof.map(|proof| format!("set -- \"$new\"; {proof}\n")).unwrap_or_default();
+    // Only an upload knows its own temporary name; what is left of others that were cut is older than any that runs.
+    let script = format!(
+        "set -e; umask 077\n\
+         mkdir -p \"$(dirname {path})\"\n\
+         rm -f {path}.new.*\n\
+         new={path}.new.$$\n\
+         trap 'rm -f \"$new\"' EXIT\n\
+         {unpack} > \"$new\"\n\
+         [ \"$(sha256sum < \"$new\" | cut -d' ' -f1)\" = {checksum} ] || {{ echo 'it arrived other than it was sent' >&2; exit 1; }}\n\
+         chmod {mode} \"$new\"\n\
+         {proof}\
+         mv -f \"$new\" {path}\n\
+         trap - EXIT\n"
+    );
+    let order = Order::new(*what, script).reading(content).within(*limit);
+    host.run(&order).await?.good(what).map(drop)
+}
