@@ -17,6 +17,7 @@ mod sandbox;
 mod stack;
 mod stream;
 mod style;
+mod topics;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
 use crate::stack::{LockError, StackError};
 use crate::stream::StreamError;
+use crate::topics::TopicsError;
 use style::talk;
 
 /// How a command ended, as its exit code says it.
@@ -86,6 +88,8 @@ pub(crate) enum CliError {
     Host(#[from] crate::host::HostError),
     #[error(transparent)]
     Logs(#[from] crate::logs::LogsError),
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
     #[error("this run is read-only, and there is something to do: nothing was done")]
     Readonly,
     #[error("{0}")]
@@ -111,6 +115,7 @@ impl CliError {
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)
             | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
+            Self::Topics(TopicsError::BadNumberOfTopics(_) | TopicsError::BadParameter { .. }) => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -198,6 +203,8 @@ enum Command {
     /// Run an embedded cloud on this machine, with the console over it: no account, no money
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxCommand),
+    /// Topic models: fit, look at, predict
+    Topics(topics::Topics),
     /// Check settings, credentials, permissions, clock, ssh and disk
     Doctor(doctor::Doctor),
     /// Show the settings and where each came from
@@ -335,6 +342,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Logs(logs) => logs.run(context).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run(context).await,
+        Command::Topics(topics) => topics.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,
         Command::Config(config) => config.run(&context),
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

@@ -10,6 +10,7 @@
 //!   │
 //! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
 //! stream     posts in, records out, nothing lost
+//! topics     from hours to words: topic models, fitted, kept, read
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
 //! logs       CloudWatch logs, tailed: history, then what comes in
@@ -40,3 +41,4 @@ pub mod settings;
 pub mod stack;
 pub mod stream;
 pub mod text;
+pub mod topics;

@@ -1,0 +1,161 @@
+//! `hydrant topics fit`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::style::{answer, safe, strong, talk};
+use crate::cli::{CliError, Context, Exit, style};
+use crate::topics::{self, Corpus, Description, Method, Order, Seconds, Step, TopicsError, Watch};
+
+/// Find the topics of documents
+#[derive(Debug, Args)]
+#[command(after_help = "Example: hydrant topics fit --tokens posts.txt --model lda --k 20 --out model")]
+pub(super) struct Fit {
+    /// Documents that are tokens already: one a line, parted by spaces, used as they are
+    #[arg(long, value_name = "FILE")]
+    tokens: PathBuf,
+    #[command(flatten)]
+    how: How,
+    /// Folder that the model and its tables go to
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// How a model is made.
+#[derive(Debug, Clone, Args)]
+pub(super) struct How {
+    /// Method [default: gsdmm for short documents, lda for others]
+    #[arg(long, value_enum)]
+    model: Option<ModelName>,
+    /// How many topics; for gsdmm, at most how many [default: 20; gsdmm 100]
+    #[arg(long, value_name = "N")]
+    k: Option<usize>,
+    /// Passes over all documents [default: until it no longer gains; gsdmm 30]
+    #[arg(long, value_name = "N")]
+    iterations: Option<usize>,
+    /// Where chance begins: the same seed gives the same model [default: 88]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Threads; the outcome does not depend on them [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// What is expected of every topic in a document, in tokens [default: 0.1]
+    #[arg(long, value_name = "X")]
+    alpha: Option<f32>,
+    /// Learn alpha from the documents, each topic's own (lda)
+    #[arg(long)]
+    learn_alpha: bool,
+    /// What is expected of every word in a topic, in tokens [default: lda 0.01, gsdmm 0.1]
+    #[arg(long, value_name = "X")]
+    beta: Option<f32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModelName {
+    /// Several topics a document
+    Lda,
+    /// One topic a document; surplus topics empty themselves
+    Gsdmm,
+    /// Non-negative factors of TF-IDF
+    Nmf,
+}
+
+impl How {
+    /// The same as the room takes it.
+    pub(super) fn order(&self, watch: Watch) -> Order {
+        Order {
+            method: self.model.map(|model| match model {
+                ModelName::Lda => Method::Lda,
+                ModelName::Gsdmm => Method::Gsdmm,
+                ModelName::Nmf => Method::Nmf,
+            }),
+            k: self.k,
+            iterations: self.iterations,
+            seed: self.seed,
+            threads: self.threads.map(usize::from),
+            alpha: self.alpha,
+            learn_alpha: self.learn_alpha,
+            beta: self.beta,
+            watch,
+        }
+    }
+}
+
+impl Fit {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let order = self.how.order(watch(context));
+        let json = context.global.json;
+        let stop = context.stop.clone();
+        let described = tokio::task::spawn_blocking(move || self.fit(&order)).await;
+        let described = described.map_err(|error| CliError::Io {
+            what: "fit: its thread has ended".into(),
+            source: std::io::Error::other(error),
+        })??;
+        if json {
+            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
+        } else {
+            show(&described);
+        }
+        Ok(if stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
+    }
+
+    fn fit(&self, order: &Order) -> Result<Description, TopicsError> {
+        let mut seconds = Seconds::default();
+        let corpus = seconds.measure("read", || read_tokens(&self.tokens))?;
+        std::fs::create_dir_all(&self.out).map_err(|source| TopicsError::File {
+            action: "make the folder",
+            path: self.out.clone(),
+            source,
+        })?;
+        let mut found = order.fit(corpus)?;
+        seconds.measure("write", || topics::write_outputs(&self.out, &found.model, &found.shares))?;
+        found.model.fitted.seconds.add(seconds);
+        topics::save(&self.out, &found.model)?;
+        Ok(Description::from(&found.model))
+    }
+}
+
+fn read_tokens(path: &Path) -> Result<Corpus, TopicsError> {
+    let bytes = std::fs::read(path).map_err(|source| TopicsError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Corpus::from_lines(&String::from_utf8_lossy(&bytes)))
+}
+
+/// Tells of the passes on a terminal, and stops when the operator asks for it.
+pub(super) fn watch(context: &Context) -> Watch {
+    let shown = std::io::stderr().is_terminal() && !context.global.json;
+    Watch::new(context.stop.clone(), move |step: Step| {
+        let Step { iteration, of, likelihood } = step;
+        if shown && let Some(likelihood) = likelihood {
+            talk!("pass {iteration} of {of} · {likelihood:.4}");
+        }
+    })
+}
+
+/// The topics, for a person.
+pub(super) fn show(model: &Description) {
+    for topic in &model.topics {
+        let share = format!("{:5.1} %", topic.share * 100.0);
+        let name = if topic.name.is_empty() { String::new() } else { format!("{} · ", safe(&topic.name)) };
+        answer!("{} {share}  {}{}", strong(format!("{:>4}", topic.topic)), name, safe(topic.words.join(" ")));
+    }
+    answer!(
+        "{}",
+        style::faint(format!(
+            "{} · {} topics · {} documents · {} tokens · {} words · coherence {:.3} · diversity {:.2} · {:.1} s",
+            model.method.name(),
+            model.k,
+            model.documents,
+            model.tokens,
+            model.vocabulary,
+            model.coherence_npmi,
+            model.diversity,
+            model.seconds.all(),
+        ))
+    );
+}

@@ -1,0 +1,111 @@
+//! Topics: from the text of hours to words that tell what it is about.
+//!
+//! ```text
+//! corpus       documents as numbers
+//! lda          latent Dirichlet allocation by collapsed Gibbs sampling: several topics a document
+//! gsdmm        a Dirichlet multinomial mixture: one topic a document, for short posts
+//! nmf          non-negative factors of TF-IDF
+//! coherence    how good a model's words are
+//! model        what a fit leaves: words, priors, names; saved and loaded
+//! predict      topics of documents, seen or not
+//! outputs      a model as CSV files
+//! ```
+//!
+//! Every method is parameters → checked parameters → fit → model, behind [linfa]'s traits. The same seed gives the same
+//! model, byte for byte, on any number of threads.
+
+mod coherence;
+pub mod corpus;
+mod fit;
+pub mod gsdmm;
+mod lanes;
+pub mod lda;
+pub mod model;
+pub mod nmf;
+mod order;
+mod outputs;
+pub mod predict;
+pub mod random;
+mod store;
+
+pub use coherence::judge;
+pub use corpus::Corpus;
+pub use fit::{Seconds, Step, Watch};
+pub use model::{Fitted, Method, Model, Quality};
+pub use order::{Found, Order};
+pub use outputs::write_outputs;
+pub use store::{DescribedTopic, Description, describe, load, save, write_description};
+
+use std::path::PathBuf;
+
+#[cfg(test)]
+mod tests;
+
+/// Why topics could not be found, kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicsError {
+    /// There is nothing to learn from.
+    #[error("there are no documents: give a file with at least one line, or hours with posts in them")]
+    NoDocuments,
+    /// Nothing is left of the documents.
+    #[error(
+        "none of the {0} documents has a word left: their texts are empty, or the steps before dropped every word"
+    )]
+    NoTokens(usize),
+    /// One term cannot be parted into topics.
+    #[error(
+        "the vocabulary is the one word “{0}”, and topics need at least two: loosen the steps before, or give more text"
+    )]
+    OneTerm(String),
+    /// One topic is no model.
+    #[error("{0} topics cannot be told apart: ask for 2 to {MOST_TOPICS}")]
+    BadNumberOfTopics(usize),
+    /// There are fewer terms than topics.
+    #[error("{k} topics cannot be made of a vocabulary of {terms} words: ask for at most {terms} topics")]
+    MoreTopicsThanTerms {
+        /// How many topics were asked for.
+        k: usize,
+        /// How many terms there are.
+        terms: usize,
+    },
+    /// Every document is the same.
+    #[error("all {0} documents hold the same words: there is nothing to tell topics apart by")]
+    AllTheSame(usize),
+    /// A number that makes no sense.
+    #[error("{what} is {value}: {wanted}")]
+    BadParameter {
+        /// What it is called.
+        what: &'static str,
+        /// What was given.
+        value: String,
+        /// What would do.
+        wanted: &'static str,
+    },
+    /// More than the counters hold.
+    #[error("{0} tokens are more than one fit can count: fit fewer hours at once")]
+    TooMuch(usize),
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path} is not a topic model: {why}")]
+    NotAModel {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// linfa's own.
+    #[error(transparent)]
+    Linfa(#[from] linfa::Error),
+}
+
+/// The most topics that a model may have.
+pub const MOST_TOPICS: usize = 1_000;

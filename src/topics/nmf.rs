@@ -1,0 +1,420 @@
+//! Non-negative matrix factorisation of TF-IDF: documents ≈ shares × topics, no number below zero, by hierarchical
+//! alternating least squares (Cichocki and Phan 2009).
+//!
+//! With the k × k Gram matrix of one factor at hand, each row of the other is solved by itself, topic by topic. So a
+//! pass costs what the words in the documents cost, plus k² a document and a word; rows are independent, and go on
+//! all threads with the same outcome.
+
+#![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "counts become weights")]
+
+use linfa::traits::Fit;
+use linfa::{DatasetBase, ParamGuard};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::TopicsError;
+use super::corpus::Corpus;
+use super::fit::{self, Seconds, Step, Watch};
+use super::lanes::dot;
+use super::model::{Fitted, Method, Model, Quality};
+use super::random::Draws;
+
+/// Rows whose products are added up together: their sums are added in order.
+const ROWS: usize = 4_096;
+/// Rounds over the topics of a row in a pass of the fit.
+const ROUNDS: usize = 2;
+/// A topic begins as the mean of so many documents.
+const BEGINNING: u32 = 20;
+/// A pass that mends less than this part of the error is the last.
+const STILL: f64 = 1e-4;
+
+/// The parameters, unchecked.
+#[derive(Debug, Clone)]
+pub struct NmfParams(NmfValidParams);
+
+/// The parameters, checked.
+#[derive(Debug, Clone)]
+pub struct NmfValidParams {
+    k: usize,
+    iterations: usize,
+    seed: u64,
+    threads: Option<usize>,
+    watch: Watch,
+}
+
+impl NmfParams {
+    /// So many topics, and at most 200 passes.
+    pub fn new(k: usize) -> Self {
+        Self(NmfValidParams { k, iterations: 200, seed: 88, threads: None, watch: Watch::default() })
+    }
+
+    /// At most so many passes.
+    #[must_use]
+    pub fn iterations(mut self, iterations: usize) -> Self {
+        self.0.iterations = iterations;
+        self
+    }
+
+    /// Where chance begins.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.0.seed = seed;
+        self
+    }
+
+    /// On so many threads; on as many as there are cores if it is not said.
+    #[must_use]
+    pub fn threads(mut self, threads: Option<usize>) -> Self {
+        self.0.threads = threads;
+        self
+    }
+
+    /// Who watches, and can stop it.
+    #[must_use]
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.0.watch = watch;
+        self
+    }
+}
+
+impl ParamGuard for NmfParams {
+    type Checked = NmfValidParams;
+    type Error = TopicsError;
+
+    fn check_ref(&self) -> Result<&NmfValidParams, TopicsError> {
+        fit::check_topics(self.0.k)?;
+        fit::check_iterations(self.0.iterations)?;
+        Ok(&self.0)
+    }
+
+    fn check(self) -> Result<NmfValidParams, TopicsError> {
+        self.check_ref()?;
+        Ok(self.0)
+    }
+}
+
+impl<T> Fit<Corpus, T, TopicsError> for NmfValidParams {
+    type Object = Model;
+
+    fn fit(&self, dataset: &DatasetBase<Corpus, T>) -> Result<Model, TopicsError> {
+        let corpus = dataset.records();
+        fit::check_corpus(corpus)?;
+        let terms = corpus.terms().len();
+        if self.k > terms {
+            return Err(TopicsError::MoreTopicsThanTerms { k: self.k, terms });
+        }
+        Ok(fit::on_threads(self.threads, || self.run(corpus)))
+    }
+}
+
+/// A sparse matrix by rows.
+struct Sparse {
+    ends: Vec<usize>,
+    cells: Vec<(u32, f32)>,
+}
+
+impl Sparse {
+    fn row(&self, index: usize) -> &[(u32, f32)] {
+        let from = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.cells[from..self.ends[index]]
+    }
+
+    /// The same by columns, of which there are so many.
+    fn turned(&self, columns: usize) -> Self {
+        let mut next = vec![0; columns + 1];
+        for (column, _) in &self.cells {
+            next[*column as usize + 1] += 1;
+        }
+        for column in 0..columns {
+            next[column + 1] += next[column];
+        }
+        let ends = next[1..].to_vec();
+        let mut cells = vec![(0, 0.0); self.cells.len()];
+        for row in 0..self.ends.len() {
+            for (column, weight) in self.row(row) {
+                let place = &mut next[*column as usize];
+                cells[*place] = (row as u32, *weight);
+                *place += 1;
+            }
+        }
+        Self { ends, cells }
+    }
+}
+
+impl NmfValidParams {
+    fn run(&self, corpus: &Corpus) -> Model {
+        let mut seconds = Seconds::default();
+        let frequencies = corpus.document_frequencies();
+        let (documents, words) = seconds.measure("arrange", || {
+            let inverse = inverses(&frequencies, corpus.len());
+            let mut rows = Sparse { ends: Vec::with_capacity(corpus.len()), cells: Vec::new() };
+            for document in corpus.documents() {
+                rows.cells.extend(weigh(document, &inverse));
+                rows.ends.push(rows.cells.len());
+            }
+            let turned = rows.turned(corpus.terms().len());
+            (rows, turned)
+        });
+        let mut iterations = 0;
+        let mut errors = Vec::new();
+        let (mut shares, mut topics) =
+            seconds.measure("sample", || self.alternate(&documents, &words, &mut iterations, &mut errors));
+        let fitted = Fitted {
+            seed: self.seed,
+            iterations,
+            documents: corpus.len(),
+            tokens: corpus.tokens(),
+            seconds: Seconds::default(),
+            likelihood: errors,
+            stopped: self.watch.is_stopped(),
+        };
+        let mut model = seconds.measure("average", || {
+            let weights = self.balance(&mut shares, &mut topics);
+            self.model(corpus, frequencies, &topics, &weights, fitted)
+        });
+        model.fitted.seconds = seconds;
+        model
+    }
+
+    /// Passes until the error stays.
+    fn alternate(
+        &self,
+        documents: &Sparse,
+        words: &Sparse,
+        iterations: &mut usize,
+        errors: &mut Vec<(usize, f64)>,
+    ) -> (Vec<f32>, Vec<f32>) {
+        let k = self.k;
+        let mut topics = self.begin(documents, words.ends.len());
+        let mut shares = vec![0.0; documents.ends.len() * k];
+        let whole: f64 = documents.cells.iter().map(|(_, weight)| f64::from(*weight).powi(2)).sum();
+        let mut last = f64::INFINITY;
+        while *iterations < self.iterations && !self.watch.is_stopped() {
+            improve(&mut shares, documents, &topics, k);
+            let met = improve(&mut topics, words, &shares, k);
+            *iterations += 1;
+            // ‖X − WH‖² = ‖X‖² − 2 Σ (WᵀX) ∘ H + Σ (WᵀW) ∘ (HHᵀ)
+            let both = gram_of(&shares, k)
+                .iter()
+                .zip(gram_of(&topics, k))
+                .map(|(a, b)| f64::from(*a) * f64::from(b))
+                .sum::<f64>();
+            let error = ((whole - 2.0 * met + both) / whole).max(0.0).sqrt();
+            errors.push((*iterations, -error));
+            self.watch.tell(Step { iteration: *iterations, of: self.iterations, likelihood: Some(-error) });
+            if last - error < STILL * error {
+                break;
+            }
+            last = error;
+        }
+        (shares, topics)
+    }
+
+    /// Each topic begins as the mean of some documents: dense enough to grow, sparse enough to differ.
+    fn begin(&self, documents: &Sparse, terms: usize) -> Vec<f32> {
+        let mut topics = vec![0.0; terms * self.k];
+        let draws = Draws::new(self.seed, 0);
+        for topic in 0..self.k {
+            for number in 0..BEGINNING {
+                let index = topic as u64 * u64::from(BEGINNING) + u64::from(number);
+                let document = draws.below(index, documents.ends.len() as u32);
+                for (word, weight) in documents.row(document as usize) {
+                    topics[*word as usize * self.k + topic] += weight / BEGINNING as f32;
+                }
+            }
+        }
+        topics
+    }
+
+    /// Makes each topic's words add up to 1, and gives back what each topic weighs in all documents.
+    fn balance(&self, shares: &mut [f32], topics: &mut [f32]) -> Vec<f64> {
+        let k = self.k;
+        let mut sums = vec![0.0_f64; k];
+        for row in topics.chunks_exact(k) {
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += f64::from(*weight);
+            }
+        }
+        for row in topics.chunks_exact_mut(k) {
+            for (weight, sum) in row.iter_mut().zip(&sums) {
+                *weight = if *sum > 0.0 { (f64::from(*weight) / sum) as f32 } else { 0.0 };
+            }
+        }
+        let mut weights = vec![0.0; k];
+        for row in shares.chunks_exact_mut(k) {
+            let mut all = 0.0;
+            for (share, sum) in row.iter_mut().zip(&sums) {
+                *share *= *sum as f32;
+                all += f64::from(*share);
+            }
+            if all > 0.0 {
+                for (weight, share) in weights.iter_mut().zip(&*row) {
+                    *weight += f64::from(*share) / all;
+                }
+            }
+        }
+        weights
+    }
+
+    fn model(
+        &self,
+        corpus: &Corpus,
+        document_frequencies: Vec<u32>,
+        words: &[f32],
+        weights: &[f64],
+        fitted: Fitted,
+    ) -> Model {
+        let k = self.k;
+        let mut order: Vec<usize> = (0..k).collect();
+        order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b)));
+        let all: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let terms = corpus.terms().len();
+        let mut topics = Array2::zeros((k, terms));
+        for (mut row, topic) in topics.rows_mut().into_iter().zip(&order) {
+            let column = words.iter().skip(*topic).step_by(k);
+            row.iter_mut().zip(column).for_each(|(cell, weight)| *cell = *weight);
+            if row.iter().all(|weight| *weight == 0.0) {
+                // A topic that no document wanted is of no word more than of another.
+                row.fill(1.0 / terms as f32);
+            }
+        }
+        let shares: Vec<f32> = order.iter().map(|topic| (weights[*topic] / all) as f32).collect();
+        Model {
+            method: Method::Nmf,
+            terms: corpus.terms().to_vec(),
+            document_frequencies,
+            topics,
+            prior: shares.clone(),
+            shares,
+            names: vec![String::new(); k],
+            fitted,
+            quality: Quality::default(),
+        }
+    }
+}
+
+/// One pass over the rows of a factor, the other standing still. Gives back Σ (what is) ∘ (what was asked for), which
+/// is a part of the error.
+fn improve(rows: &mut [f32], cells: &Sparse, other: &[f32], k: usize) -> f64 {
+    let gram = gram_of(other, k);
+    let sums: Vec<f64> = rows
+        .par_chunks_mut(ROWS * k)
+        .enumerate()
+        .map(|(chunk, rows)| {
+            let mut wanted = vec![0.0; k];
+            let mut sum = 0.0;
+            for (index, row) in rows.chunks_exact_mut(k).enumerate() {
+                wanted.fill(0.0);
+                for (column, weight) in cells.row(chunk * ROWS + index) {
+                    let other = &other[*column as usize * k..][..k];
+                    for (wanted, other) in wanted.iter_mut().zip(other) {
+                        *wanted += weight * other;
+                    }
+                }
+                for _ in 0..ROUNDS {
+                    round(&gram, &wanted, row);
+                }
+                sum += f64::from(dot(&wanted, row));
+            }
+            sum
+        })
+        .collect();
+    sums.iter().sum()
+}
+
+/// How alike the columns of a factor are: its transpose times itself.
+fn gram_of(rows: &[f32], k: usize) -> Vec<f32> {
+    let parts: Vec<Vec<f32>> = rows
+        .par_chunks(ROWS * k)
+        .map(|rows| {
+            let mut gram = vec![0.0; k * k];
+            for row in rows.chunks_exact(k) {
+                for (weight, line) in row.iter().zip(gram.chunks_exact_mut(k)) {
+                    if *weight != 0.0 {
+                        for (cell, other) in line.iter_mut().zip(row) {
+                            *cell += weight * other;
+                        }
+                    }
+                }
+            }
+            gram
+        })
+        .collect();
+    let mut gram = vec![0.0; k * k];
+    for part in parts {
+        for (cell, part) in gram.iter_mut().zip(part) {
+            *cell += part;
+        }
+    }
+    gram
+}
+
+/// One round over the topics of a row: each is set to what is best while the others stay. Gives back the largest
+/// change.
+fn round(gram: &[f32], wanted: &[f32], row: &mut [f32]) -> f32 {
+    let k = row.len();
+    let mut change = 0.0_f32;
+    for topic in 0..k {
+        let line = &gram[topic * k..][..k];
+        let own = line[topic];
+        if own > 0.0 {
+            let better = (row[topic] + (wanted[topic] - dot(line, row)) / own).max(0.0);
+            change = change.max((better - row[topic]).abs());
+            row[topic] = better;
+        }
+    }
+    change
+}
+
+/// Rounds until a row stays.
+pub(super) fn solve(gram: &[f32], wanted: &[f32], row: &mut [f32]) {
+    const ROUNDS: usize = 50;
+    for _ in 0..ROUNDS {
+        let change = round(gram, wanted, row);
+        let most = row.iter().copied().fold(0.0, f32::max);
+        if change <= 1e-3 * most {
+            break;
+        }
+    }
+}
+
+/// What rarer words count for: ln((documents + 1) / (document frequency + 1)), as Spark has it.
+fn inverses(frequencies: &[u32], documents: usize) -> Vec<f32> {
+    let inverse =
+        |frequency: &u32| libm::log((documents as f64 + 1.0) / (f64::from(*frequency) + 1.0)) as f32;
+    frequencies.iter().map(inverse).collect()
+}
+
+/// The same of a model.
+pub(super) fn inverse_frequencies(model: &Model) -> Vec<f32> {
+    inverses(&model.document_frequencies, model.fitted.documents)
+}
+
+/// How alike a model's topics are.
+pub(super) fn gram(model: &Model) -> Vec<f32> {
+    let k = model.k();
+    let mut gram = vec![0.0; k * k];
+    for (a, line) in model.topics.rows().into_iter().zip(gram.chunks_exact_mut(k)) {
+        for (b, cell) in model.topics.rows().into_iter().zip(line) {
+            *cell = dot(a.as_slice().unwrap_or_default(), b.as_slice().unwrap_or_default());
+        }
+    }
+    gram
+}
+
+/// A document's words with their TF-IDF, its length made 1.
+pub(super) fn weigh(document: &[u32], inverse: &[f32]) -> Vec<(u32, f32)> {
+    let mut words = document.to_vec();
+    words.sort_unstable();
+    let mut weights: Vec<(u32, f32)> = words
+        .chunk_by(|a, b| a == b)
+        .map(|same| (same[0], same.len() as f32 * inverse[same[0] as usize]))
+        .collect();
+    let length = weights.iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt();
+    if length > 0.0 {
+        for (_, weight) in &mut weights {
+            *weight /= length;
+        }
+    }
+    weights
+}

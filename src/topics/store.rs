@@ -1,0 +1,212 @@
+//! A model in files: `model.json` says what it is, `model.parquet` holds a row a word with its document frequency and
+//! its weight in every topic. Together they load again to the same model.
+
+use std::fs::File;
+use std::path::Path;
+
+use ndarray::Array2;
+use polars::prelude::{
+    Column, DataFrame, DataType, ParquetCompression, ParquetReader, ParquetWriter, PolarsError, SerReader,
+};
+use serde::{Deserialize, Serialize};
+
+use super::TopicsError;
+use super::fit::Seconds;
+use super::model::{Fitted, Method, Model, Quality};
+use super::outputs::write;
+
+/// What a model is, as `model.json` has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// How it was made.
+    pub method: Method,
+    /// Topics.
+    pub k: usize,
+    /// Where chance began.
+    pub seed: u64,
+    /// Passes over the documents.
+    pub iterations: usize,
+    /// Documents, empty ones among them.
+    pub documents: usize,
+    /// Tokens of the documents.
+    pub tokens: usize,
+    /// Words.
+    pub vocabulary: usize,
+    /// How long each phase took.
+    pub seconds: Seconds,
+    /// Tokens that were sampled a second.
+    pub tokens_per_second: f64,
+    /// Mean coherence of the topics' words.
+    pub coherence_npmi: f64,
+    /// How many of all leading words are different ones.
+    pub diversity: f64,
+    /// The likelihood as it rose: pass, and nats a token.
+    pub log_likelihood: Vec<(usize, f64)>,
+    /// Whether somebody stopped it.
+    pub stopped: bool,
+    /// The topics.
+    pub topics: Vec<DescribedTopic>,
+}
+
+/// A topic, as `model.json` has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DescribedTopic {
+    /// Its number.
+    pub topic: usize,
+    /// What the operator calls it.
+    pub name: String,
+    /// How much of all text belongs to it.
+    pub share: f32,
+    /// What is expected of a document before it is read.
+    pub prior: f32,
+    /// Coherence of its words.
+    pub npmi: f64,
+    /// Its leading words.
+    pub words: Vec<String>,
+}
+
+/// Words of a topic in `model.json`.
+const WORDS: usize = 10;
+
+impl From<&Model> for Description {
+    fn from(model: &Model) -> Self {
+        let fitted = &model.fitted;
+        #[allow(clippy::cast_precision_loss, reason = "a rate to read")]
+        let sampled = fitted.tokens as f64 * fitted.iterations as f64;
+        let topics = (0..model.k()).map(|topic| DescribedTopic {
+            topic,
+            name: model.names[topic].clone(),
+            share: model.shares[topic],
+            prior: model.prior[topic],
+            npmi: model.quality.npmi.get(topic).copied().unwrap_or_default(),
+            words: model
+                .top_terms(topic, WORDS)
+                .into_iter()
+                .map(|(term, _)| model.terms[term].clone())
+                .collect(),
+        });
+        Self {
+            method: model.method,
+            k: model.k(),
+            seed: fitted.seed,
+            iterations: fitted.iterations,
+            documents: fitted.documents,
+            tokens: fitted.tokens,
+            vocabulary: model.terms.len(),
+            seconds: fitted.seconds.clone(),
+            tokens_per_second: sampled / fitted.seconds.of("sample").max(1e-9),
+            coherence_npmi: model.quality.mean_npmi(),
+            diversity: model.quality.diversity,
+            log_likelihood: fitted.likelihood.clone(),
+            stopped: fitted.stopped,
+            topics: topics.collect(),
+        }
+    }
+}
+
+/// Writes `model.json` and `model.parquet` into a folder that is there.
+pub fn save(folder: &Path, model: &Model) -> Result<(), TopicsError> {
+    let path = folder.join("model.parquet");
+    let rows = frame(model).and_then(|mut frame| {
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).with_compression(ParquetCompression::Snappy).finish(&mut frame)?;
+        Ok(bytes)
+    });
+    let rows = rows.map_err(|error| TopicsError::File {
+        action: "write",
+        path: path.clone(),
+        source: std::io::Error::other(error),
+    })?;
+    write(&path, &[rows])?;
+    write_description(folder, model)
+}
+
+/// Writes `model.json` anew.
+pub fn write_description(folder: &Path, model: &Model) -> Result<(), TopicsError> {
+    let mut text = serde_json::to_vec_pretty(&Description::from(model)).expect("numbers and text are JSON");
+    text.push(b'\n');
+    write(&folder.join("model.json"), &[text])
+}
+
+fn frame(model: &Model) -> Result<DataFrame, PolarsError> {
+    let mut columns = vec![
+        Column::new("term".into(), &model.terms),
+        Column::new("document_frequency".into(), &model.document_frequencies),
+    ];
+    for (topic, row) in model.topics.rows().into_iter().enumerate() {
+        columns.push(Column::new(format!("topic_{topic}").into(), row.to_vec()));
+    }
+    DataFrame::new(model.terms.len(), columns)
+}
+
+/// Reads what a model is, without its words' weights.
+pub fn describe(folder: &Path) -> Result<Description, TopicsError> {
+    let path = folder.join("model.json");
+    let text = std::fs::read(&path).map_err(|source| TopicsError::File {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_slice(&text).map_err(|error| TopicsError::NotAModel { path, why: error.to_string() })
+}
+
+/// Reads a model.
+pub fn load(folder: &Path) -> Result<Model, TopicsError> {
+    let described = describe(folder)?;
+    let path = folder.join("model.parquet");
+    let file = File::open(&path).map_err(|source| TopicsError::File {
+        action: "read",
+        path: path.clone(),
+        source,
+    })?;
+    let wrong = |why: String| TopicsError::NotAModel { path: path.clone(), why };
+    let frame = ParquetReader::new(file).finish().map_err(|error| wrong(error.to_string()))?;
+    let column = |name: &str, of: &DataType| {
+        let column = frame.column(name).and_then(|column| column.cast(of));
+        column.map_err(|error| wrong(error.to_string()))
+    };
+    let gap = || wrong("it has empty cells".to_owned());
+    let terms = column("term", &DataType::String)?;
+    let terms = terms.str().map_err(|error| wrong(error.to_string()))?;
+    let terms: Option<Vec<String>> = terms.iter().map(|term| term.map(str::to_owned)).collect();
+    let frequencies = column("document_frequency", &DataType::UInt32)?;
+    let frequencies = frequencies.u32().map_err(|error| wrong(error.to_string()))?;
+    let frequencies: Option<Vec<u32>> = frequencies.iter().collect();
+    let mut topics = Array2::zeros((described.k, frame.height()));
+    for (topic, mut row) in topics.rows_mut().into_iter().enumerate() {
+        let weights = column(&format!("topic_{topic}"), &DataType::Float32)?;
+        let weights = weights.f32().map_err(|error| wrong(error.to_string()))?;
+        for (cell, weight) in row.iter_mut().zip(weights.iter()) {
+            *cell = weight.filter(|weight| weight.is_finite()).ok_or_else(gap)?;
+        }
+    }
+    if described.topics.len() != described.k {
+        return Err(wrong(format!(
+            "model.json describes {} of {} topics",
+            described.topics.len(),
+            described.k
+        )));
+    }
+    Ok(Model {
+        method: described.method,
+        terms: terms.ok_or_else(gap)?,
+        document_frequencies: frequencies.ok_or_else(gap)?,
+        topics,
+        shares: described.topics.iter().map(|topic| topic.share).collect(),
+        prior: described.topics.iter().map(|topic| topic.prior).collect(),
+        names: described.topics.iter().map(|topic| topic.name.clone()).collect(),
+        quality: Quality {
+            npmi: described.topics.iter().map(|topic| topic.npmi).collect(),
+            diversity: described.diversity,
+        },
+        fitted: Fitted {
+            seed: described.seed,
+            iterations: described.iterations,
+            documents: described.documents,
+            tokens: described.tokens,
+            seconds: described.seconds,
+            likelihood: described.log_likelihood,
+            stopped: described.stopped,
+        },
+    })
+}
