@@ -98,6 +98,10 @@ actions! {
     StreamPause "stream.pause" ["space"] "pause" "Hold the posts still; those that come meanwhile wait behind" Scope::Pane(Pane::Stream), None;
 
     // Lake
+    LakeCombine "lake.combine" ["c"] "combine" "Combine what is chosen: an hour, a day, everything that is behind" Scope::Pane(Pane::Lake), Changes;
+    LakeDownload "lake.download" ["d"] "download" "Download the chosen file; it goes on where it stopped" Scope::Pane(Pane::Lake), None;
+    LakeView "lake.view" ["v"] "view" "The open file as a table, raw, or record by record" Scope::Pane(Pane::Lake), None;
+    LakeMap "lake.map" ["m"] "calendar" "To the calendar of hours and back" Scope::Pane(Pane::Lake), None;
 
     // Topics
 

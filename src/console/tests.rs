@@ -1,6 +1,7 @@
 //! The console without a terminal: sequences of events, pictures of every state, and whatever anybody may type.
 
 mod given;
+mod lake;
 mod pictures;
 mod promises;
 mod properties;

@@ -1,20 +1,527 @@
-//! The Lake pane.
+//! The Lake pane: years, months, days and hours as a tree, a calendar of hours to jump by, the files of an hour, and
+//! the chosen file opened.
+//!
+//! What is known of an hour is kept for the session: looked at again, only the latest hours are listed anew, unless
+//! the operator asks for all.
 
-use super::{Ask, Employs, PaneState, to_come};
+mod drawing;
+mod opened;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::flow::{Attention, Place, State as StationState, Station};
+use super::{Ask, Employs, Pane, PaneState};
+use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
 use crate::console::effect::Trouble;
-use crate::console::effect::lake::{Item, Outcome, Slot};
+use crate::console::effect::lake::{Item, Job, Outcome, Ran, Slot};
+use crate::console::overlay::Overlay;
+use crate::console::theme::Role;
+use crate::console::widget::dialog::{Answer, Confirm, Dialog};
+use crate::console::widget::table::TableState;
+use crate::console::widget::tree::{Node, TreeState};
+use crate::console::words;
+use crate::lake::hours::Span;
+use crate::lake::listing::Totals;
+use crate::lake::outputs::Combined;
+use crate::lake::place::Entry;
+use crate::lake::{Hour, Layout};
 use crate::progress::Report;
+use opened::Opened;
+
+/// How often the latest hours are looked at by themselves.
+const REFRESH: SignedDuration = SignedDuration::from_secs(60);
+/// Hours that may still change without anybody asking.
+const LATEST: i64 = 3;
+
+/// Where the keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Focus {
+    #[default]
+    Tree,
+    Map,
+    Files,
+    Opened,
+}
 
 /// What the pane holds.
 #[derive(Debug, Default)]
-pub struct LakePane {}
+pub struct LakePane {
+    address: String,
+    layout: Option<Layout>,
+    hours: BTreeMap<Hour, Totals>,
+    combined: BTreeMap<Hour, Combined>,
+    /// Whether the hours were listed to the end.
+    listed: bool,
+    asked: Option<Timestamp>,
+    /// When it is first to be listed.
+    first: Option<Timestamp>,
+    trouble: Option<Trouble>,
+    focus: Focus,
+    tree: TreeState,
+    nodes: Vec<Node>,
+    /// The hour that the map stands on.
+    map: Option<Hour>,
+    /// The hour whose files are shown.
+    hour: Option<Hour>,
+    files: Vec<Entry>,
+    files_listed: bool,
+    table: TableState,
+    opened: Option<Opened>,
+    /// What combining tells last of each hour.
+    running: BTreeMap<String, Report>,
+    /// Which span is asked about.
+    wanted: Option<Span>,
+}
+
+/// How an hour stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Raw,
+    Stale,
+    Combined,
+}
+
+impl LakePane {
+    fn list(&mut self, span: Span, desk: &Desk) -> Vec<Ask> {
+        self.asked = Some(desk.now);
+        vec![Ask::start(Job::Hours(span))]
+    }
+
+    fn standing(&self, hour: Hour) -> Standing {
+        let totals = self.hours.get(&hour);
+        match self.combined.get(&hour).filter(|combined| combined.newest().is_some()) {
+            None => Standing::Raw,
+            Some(combined)
+                if totals.is_some_and(|totals| !combined.is_of(totals.files, totals.fingerprint)) =>
+            {
+                Standing::Stale
+            }
+            Some(_) => Standing::Combined,
+        }
+    }
+
+    /// Rows that are known of an hour.
+    fn posts(&self, hour: Hour) -> Option<u64> {
+        self.combined.get(&hour)?.newest()?.1.sums.map(|sums| sums.rows)
+    }
+
+    /// Hours that are not combined as they are.
+    fn behind(&self) -> usize {
+        self.hours.keys().filter(|hour| self.standing(**hour) != Standing::Combined).count()
+    }
+
+    fn rebuild(&mut self) {
+        let chosen = self.chosen_node().map(|node| node.path.clone());
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for (hour, totals) in &self.hours {
+            let path = path_of(*hour);
+            for depth in 1..=4 {
+                let branch: String = path.split('/').take(depth).collect::<Vec<_>>().join("/");
+                let sum = sums.entry(branch).or_default();
+                *sum = (sum.0 + totals.files, sum.1 + totals.bytes);
+            }
+        }
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        // The newest first: what an operator looks for is there.
+        for hour in self.hours.keys().rev() {
+            let path = path_of(*hour);
+            let parts: Vec<&str> = path.split('/').collect();
+            for (depth, part) in parts.iter().enumerate() {
+                let branch = parts.get(..=depth).unwrap_or_default().join("/");
+                if !seen.insert(branch.clone()) {
+                    continue;
+                }
+                let (files, bytes) = sums.get(&branch).copied().unwrap_or_default();
+                let is_hour = depth == 3;
+                let note = if is_hour {
+                    let posts = self.posts(*hour).map(|rows| format!(" {} posts", words::count(rows)));
+                    format!(
+                        "{} files {}{}",
+                        words::count(files),
+                        words::bytes(bytes),
+                        posts.unwrap_or_default()
+                    )
+                } else {
+                    format!("{} files {}", words::count(files), words::bytes(bytes))
+                };
+                let label = if is_hour { format!("{part}:00") } else { (*part).to_owned() };
+                let depth = u16::try_from(depth).unwrap_or(0);
+                nodes.push(Node { path: branch, label, note, depth, branch: !is_hour });
+            }
+        }
+        // At first the way to the newest hour is open.
+        if self.tree.open.is_empty()
+            && let Some(newest) = self.hours.keys().next_back()
+        {
+            self.open_way_to(*newest);
+        }
+        self.nodes = nodes;
+        let visible = self.tree.visible(&self.nodes);
+        let at = chosen.and_then(|path| visible.iter().position(|node| node.path == path));
+        let rows = visible.len();
+        if let Some(at) = at {
+            self.tree.rows.chosen = at;
+        }
+        self.tree.rows.settle(rows);
+    }
+
+    fn open_way_to(&mut self, hour: Hour) {
+        let path = path_of(hour);
+        let parts: Vec<&str> = path.split('/').collect();
+        for depth in 1..parts.len() {
+            self.tree.open.insert(parts.get(..depth).unwrap_or_default().join("/"));
+        }
+    }
+
+    fn chosen_node(&self) -> Option<&Node> {
+        self.tree.visible(&self.nodes).get(self.tree.rows.chosen).copied()
+    }
+
+    /// The hours that the chosen branch of the tree holds.
+    fn chosen_span(&self) -> Option<Span> {
+        let path = &self.chosen_node()?.path;
+        let inside = |hour: &&Hour| {
+            let own = path_of(**hour);
+            own == *path || own.starts_with(&format!("{path}/"))
+        };
+        let since = self.hours.keys().find(inside).copied();
+        let until = self.hours.keys().rev().find(inside).copied();
+        Some(Span { since, until })
+    }
+
+    fn chosen_hour(&self) -> Option<Hour> {
+        match self.focus {
+            Focus::Map => self.map,
+            Focus::Files | Focus::Opened => self.hour,
+            Focus::Tree => self.chosen_span().filter(|span| span.since == span.until)?.since,
+        }
+    }
+
+    fn chosen_file(&self) -> Option<&Entry> {
+        if matches!(self.focus, Focus::Files | Focus::Opened) {
+            self.files.get(self.table.chosen)
+        } else {
+            None
+        }
+    }
+
+    fn enter_hour(&mut self, hour: Hour) -> Vec<Ask> {
+        self.focus = Focus::Files;
+        if self.hour == Some(hour) && self.files_listed {
+            return Vec::new();
+        }
+        self.hour = Some(hour);
+        (self.files, self.files_listed, self.opened) = (Vec::new(), false, None);
+        self.table = TableState::default();
+        vec![Ask::start(Job::Files(hour))]
+    }
+
+    fn open_file(&mut self) -> Vec<Ask> {
+        let Some(file) = self.chosen_file() else { return Vec::new() };
+        let key = file.key.clone();
+        if self.opened.as_ref().is_some_and(|opened| opened.key == key) {
+            self.focus = Focus::Opened;
+            return Vec::new();
+        }
+        vec![Ask::start(Job::Open(key))]
+    }
+
+    /// One step deeper.
+    fn open(&mut self, desk: &Desk) -> Vec<Ask> {
+        match self.focus {
+            Focus::Tree => {
+                if let Some(hour) = self.chosen_hour() {
+                    return self.enter_hour(hour);
+                }
+                self.tree.act(Action::Open, &self.nodes, drawing::tree_seen(desk.area()));
+                Vec::new()
+            }
+            Focus::Map => match self.map.filter(|hour| self.hours.contains_key(hour)) {
+                Some(hour) => {
+                    self.open_way_to(hour);
+                    let path = path_of(hour);
+                    let at = self.tree.visible(&self.nodes).iter().position(|node| node.path == path);
+                    self.tree.rows.chosen = at.unwrap_or(self.tree.rows.chosen);
+                    self.enter_hour(hour)
+                }
+                None => Vec::new(),
+            },
+            Focus::Files => self.open_file(),
+            Focus::Opened => {
+                if let Some(opened) = &mut self.opened {
+                    opened.show_record();
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// One step back; `None` at the outermost.
+    fn back(&mut self) -> Option<Vec<Ask>> {
+        self.focus = match self.focus {
+            Focus::Tree => return None,
+            Focus::Map | Focus::Files => Focus::Tree,
+            Focus::Opened => {
+                if self.opened.as_mut().is_some_and(Opened::back) {
+                    Focus::Opened
+                } else {
+                    Focus::Files
+                }
+            }
+        };
+        Some(Vec::new())
+    }
+
+    fn move_on_map(&mut self, action: Action) -> bool {
+        let Some(at) = self.map else { return false };
+        let by = match action {
+            Action::Left => -1,
+            Action::Right => 1,
+            Action::Up => -24,
+            Action::Down => 24,
+            _ => return false,
+        };
+        let moved = at.begins().checked_add(SignedDuration::from_hours(by)).map(Hour::of);
+        let (first, last) = (self.hours.keys().next(), self.hours.keys().next_back());
+        if let (Ok(moved), Some(first), Some(last)) = (moved, first, last) {
+            self.map = Some(moved.clamp(*first, *last));
+        }
+        true
+    }
+
+    /// Asks what to combine: what is chosen, which may be an hour, a day, or more.
+    fn ask_to_combine(&mut self) -> Vec<Ask> {
+        let span = match self.chosen_hour() {
+            Some(hour) => Some(Span::only(hour)),
+            None => self.chosen_span(),
+        };
+        let span = span.unwrap_or_default();
+        let due = |hour: &&Hour| span.holds(**hour) && self.standing(**hour) != Standing::Combined;
+        let due: Vec<Hour> = self.hours.keys().filter(due).copied().collect();
+        if due.is_empty() {
+            return vec![Ask::Say("what is chosen is combined as it is".to_owned())];
+        }
+        let files: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.files).sum();
+        let bytes: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.bytes).sum();
+        let mut body = vec![(
+            format!("{} hours, {} files, {}:", due.len(), words::count(files), words::bytes(bytes)),
+            Role::Strong,
+        )];
+        for hour in due.iter().take(12) {
+            let why = if self.standing(*hour) == Standing::Stale {
+                "files changed since"
+            } else {
+                "not combined yet"
+            };
+            body.push((format!("  {hour}  {why}"), Role::Text));
+        }
+        if due.len() > 12 {
+            body.push((format!("  and {} more", due.len() - 12), Role::Faint));
+        }
+        body.push((String::new(), Role::Text));
+        body.push((
+            "Each becomes one Parquet file; what lies in the hours stays as it is.".to_owned(),
+            Role::Faint,
+        ));
+        self.wanted = Some(span);
+        let dialog = Dialog::new("Combine", body, Confirm::Enter { does: "combine" });
+        vec![Ask::open(Overlay::question(Pane::Lake, "combine", dialog))]
+    }
+
+    fn ran(&mut self, ran: &Ran) -> Vec<Ask> {
+        self.running.clear();
+        self.combined.clone_from(&ran.combined);
+        self.rebuild();
+        if ran.failures.is_empty() && !ran.interrupted {
+            let said = format!(
+                "{} hours combined: {} posts, {} malformed rows put away",
+                ran.hours,
+                words::count(ran.rows),
+                words::count(ran.malformed)
+            );
+            return vec![Ask::Say(said)];
+        }
+        let mut body = Vec::new();
+        if ran.interrupted {
+            body.push(("It was stopped; the same action goes on from there.".to_owned(), Role::Warn));
+        }
+        body.push((format!("{} hours were combined.", ran.hours), Role::Text));
+        body.extend(ran.failures.iter().map(|failure| (failure.clone(), Role::Bad)));
+        vec![Ask::open(Overlay::told(Dialog::new("Combining", body, Confirm::Nothing)))]
+    }
+}
+
+/// `2026/11/22/18`: where an hour stands in the tree, whatever its folder is called.
+fn path_of(hour: Hour) -> String {
+    let day = hour.day();
+    format!("{:04}/{:02}/{:02}/{:02}", day.year(), day.month(), day.day(), hour.of_day())
+}
 
 impl PaneState for LakePane {
-    fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
-        to_come::draw(app.desk.pane, canvas);
+    fn habits(&self) -> &'static [Action] {
+        &[Action::Open, Action::Copy]
     }
+
+    fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
+        match action {
+            Action::Refresh if desk.identity().is_some() => return Some(self.list(Span::default(), desk)),
+            Action::Open => return Some(self.open(desk)),
+            Action::Back => return self.back(),
+            Action::LakeCombine => return Some(self.ask_to_combine()),
+            Action::LakeDownload => {
+                let key = self.chosen_file()?.key.clone();
+                return Some(vec![Ask::start(Job::Download(key))]);
+            }
+            Action::LakeMap => {
+                self.map = self.chosen_hour().or(self.map).or_else(|| self.hours.keys().next_back().copied());
+                self.focus = if self.focus == Focus::Map { Focus::Tree } else { Focus::Map };
+            }
+            Action::LakeView => {
+                if let Some(opened) = &mut self.opened {
+                    opened.next_view();
+                }
+            }
+            Action::Left if self.focus == Focus::Files => self.focus = Focus::Tree,
+            _ => {
+                let area = desk.area();
+                let moved = match self.focus {
+                    Focus::Tree => self.tree.act(action, &self.nodes, drawing::tree_seen(area)),
+                    Focus::Map => self.move_on_map(action),
+                    Focus::Files => self.table.act(action, self.files.len(), drawing::files_seen(area)),
+                    Focus::Opened => self
+                        .opened
+                        .as_mut()
+                        .is_some_and(|opened| opened.act(action, drawing::opened_size(area))),
+                };
+                return moved.then(Vec::new);
+            }
+        }
+        Some(Vec::new())
+    }
+
+    fn hindrance(&self, action: Action, desk: &Desk) -> Option<String> {
+        match action {
+            Action::LakeCombine => desk
+                .not_signed_in()
+                .or_else(|| self.hours.is_empty().then(|| "there are no hours".to_owned()))
+                .or_else(|| {
+                    desk.tasks
+                        .runs(Slot::Combine)
+                        .then(|| "hours are being combined: `t` shows it".to_owned())
+                }),
+            Action::LakeDownload => self.chosen_file().is_none().then(|| "choose a file first".to_owned()),
+            Action::LakeView => self.opened.is_none().then(|| "open a file first".to_owned()),
+            Action::LakeMap => self.hours.is_empty().then(|| "there are no hours".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The stack is read first: it is what an operator waits for.
+    fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
+        self.first = desk.later(SignedDuration::from_secs(1));
+        Vec::new()
+    }
+
+    fn due(&self, desk: &Desk) -> Option<Timestamp> {
+        let shown = matches!(desk.pane, Pane::Flow | Pane::Lake) && desk.focused;
+        let busy = desk.tasks.runs(Slot::Hours) || desk.tasks.runs(Slot::Combine);
+        if !shown || busy || desk.identity().is_none() {
+            return None;
+        }
+        match self.asked {
+            Some(asked) => asked.checked_add(REFRESH).ok(),
+            None => self.first,
+        }
+    }
+
+    fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
+        // A bucket that was never listed to its end is listed whole.
+        let latest = desk.now.checked_sub(SignedDuration::from_hours(LATEST)).map(Hour::of).ok();
+        let span = if self.listed { Span { since: latest, until: None } } else { Span::default() };
+        self.list(span, desk)
+    }
+
+    fn answered(&mut self, _name: &'static str, answer: Answer, _dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
+        match (answer, self.wanted.take()) {
+            (Answer::Confirmed, Some(span)) => vec![Ask::start(Job::Combine(span))],
+            _ => Vec::new(),
+        }
+    }
+
+    fn address(&self, _desk: &Desk) -> Option<String> {
+        let key = match (self.chosen_file(), self.chosen_hour(), &self.layout) {
+            (Some(file), ..) => file.key.clone(),
+            (None, Some(hour), _) => self.hours.get(&hour)?.folder.clone(),
+            (None, None, Some(layout)) => layout.root().to_owned(),
+            _ => return None,
+        };
+        Some(format!("{}{key}", self.address))
+    }
+
+    fn station(&self, place: Place, desk: &Desk) -> Option<Station> {
+        let known = self.listed || !self.hours.is_empty();
+        if !known {
+            return None;
+        }
+        let day = |value: &dyn Fn(Hour) -> Option<f64>| {
+            (0..24)
+                .rev()
+                .map(|back| {
+                    desk.now.checked_sub(SignedDuration::from_hours(back)).ok().map(Hour::of).and_then(value)
+                })
+                .collect()
+        };
+        match place {
+            Place::Lake => {
+                let now = self.hours.get(&Hour::of(desk.now)).map_or(0, |totals| totals.files);
+                let state = if self.hours.is_empty() { StationState::Absent } else { StationState::Ready };
+                let files = |hour: Hour| self.hours.get(&hour).map(|totals| as_f64(totals.files));
+                let number = format!("{} this hour", words::count(now));
+                Some(Station { state, number, trend: day(&files), flow: None })
+            }
+            Place::Combined => {
+                let behind = self.behind();
+                let (state, number) = match behind {
+                    _ if desk.tasks.runs(Slot::Combine) => (StationState::Working, "combining".to_owned()),
+                    _ if self.hours.is_empty() => (StationState::Absent, "no hours".to_owned()),
+                    0 => (StationState::Ready, "up to date".to_owned()),
+                    1 => (StationState::Drifted, "1 h behind".to_owned()),
+                    hours => (StationState::Drifted, format!("{hours} h behind")),
+                };
+                let rows = |hour: Hour| self.posts(hour).map(as_f64);
+                Some(Station { state, number, trend: day(&rows), flow: None })
+            }
+            _ => None,
+        }
+    }
+
+    fn attention(&self, desk: &Desk) -> Vec<Attention> {
+        let open = Hour::of(desk.now);
+        let behind = self
+            .hours
+            .keys()
+            .filter(|hour| **hour < open && self.standing(**hour) != Standing::Combined)
+            .count();
+        if behind == 0 || desk.tasks.runs(Slot::Combine) {
+            return Vec::new();
+        }
+        let text = format!("{behind} hours are not combined as they are: `c` in the Lake pane combines them");
+        vec![Attention { text, role: Role::Text, action: Some(Action::Lake) }]
+    }
+
+    fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
+        drawing::draw(self, &app.desk, canvas);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it becomes one of eight heights")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
 }
 
 impl Employs for LakePane {
@@ -23,18 +530,54 @@ impl Employs for LakePane {
     type Item = Item;
 
     fn came_to(&mut self, outcome: Outcome, _desk: &Desk) -> Vec<Ask> {
-        match outcome {}
+        match outcome {
+            Outcome::Found { address, layout } => {
+                if self.address != address {
+                    *self = Self { asked: self.asked, ..Self::default() };
+                }
+                (self.address, self.layout, self.trouble) = (address, Some(layout), None);
+            }
+            Outcome::Totals(totals) => {
+                self.hours.insert(totals.hour, totals);
+                self.rebuild();
+            }
+            Outcome::Combined(combined) => {
+                self.combined = combined;
+                self.rebuild();
+            }
+            Outcome::Listed => self.listed = true,
+            Outcome::Files { hour, files } if self.hour == Some(hour) => self.files.extend(files),
+            Outcome::FilesListed(hour) if self.hour == Some(hour) => self.files_listed = true,
+            Outcome::Files { .. } | Outcome::FilesListed(_) => {}
+            Outcome::Opened { key, preview } => {
+                self.opened = Some(Opened::new(key, preview));
+                self.focus = Focus::Opened;
+            }
+            Outcome::Downloaded { file, bytes } => {
+                return vec![Ask::Say(format!("{} ({})", file.display(), words::bytes(bytes)))];
+            }
+            Outcome::Ran(ran) => return self.ran(&ran),
+        }
+        Vec::new()
     }
 
-    fn failed(&mut self, slot: Slot, _trouble: &Trouble, _desk: &Desk) -> Vec<Ask> {
-        match slot {}
+    fn failed(&mut self, slot: Slot, trouble: &Trouble, desk: &Desk) -> Vec<Ask> {
+        match slot {
+            Slot::Hours => {
+                self.asked = Some(desk.now);
+                self.trouble = Some(trouble.clone());
+            }
+            Slot::Combine => self.running.clear(),
+            Slot::Files | Slot::Preview | Slot::Download => {}
+        }
+        Vec::new()
     }
 
-    fn told(&mut self, slot: Slot, _report: Report, _desk: &Desk) {
-        match slot {}
+    fn told(&mut self, slot: Slot, report: Report, _desk: &Desk) {
+        if slot == Slot::Combine {
+            self.running.insert(report.name.clone(), report);
+        }
     }
 
-    fn arrived(&mut self, slot: Slot, _items: Vec<Item>, _dropped: u64, _desk: &Desk) {
-        match slot {}
-    }
+    fn arrived(&mut self, _slot: Slot, _items: Vec<Item>, _dropped: u64, _desk: &Desk) {}
 }

@@ -1,0 +1,284 @@
+//! The Lake pane: what it promises, and its pictures.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::given::{Given, started, trouble};
+use super::pictures::take;
+use crate::console::effect::lake::{Job, Outcome, Ran, Slot};
+use crate::console::effect::{Effect, Job as AnyJob, Outcome as AnyOutcome, Remedy};
+use crate::console::event::Event;
+use crate::console::pane::Pane;
+use crate::console::pane::flow::{self, Place};
+use crate::lake::encoding::Encoding;
+use crate::lake::hours::Span;
+use crate::lake::listing::Totals;
+use crate::lake::outputs::{Combined, Kind, Run, Stamp, Sums};
+use crate::lake::place::Entry;
+use crate::lake::preview::{Content, Preview, Record};
+use crate::lake::record::{COUNT, Column};
+use crate::lake::{Hour, Layout};
+
+fn layout() -> Layout {
+    Layout::new("datasets/twitter/kinesis-demo/").expect("a layout")
+}
+
+fn hour(back: i64) -> Hour {
+    let now: Timestamp = "2026-11-20T14:02:07Z".parse().expect("a time");
+    Hour::of(now.checked_sub(SignedDuration::from_hours(back)).expect("a time"))
+}
+
+fn file(hour: Hour, number: u64) -> Entry {
+    let folder = layout().folder_of(hour).expect("a folder");
+    Entry {
+        key: format!("{folder}twitter_delivery_stream-1-{hour}-{number:02}-00-0123456789abcdef"),
+        bytes: 90_000 + number * 3_001,
+        etag: format!("{number:032x}"),
+        modified: hour.begins(),
+    }
+}
+
+fn totals(hour: Hour, files: u64) -> Totals {
+    let mut totals = Totals::empty(hour, layout().folder_of(hour).expect("a folder"));
+    (0..files).for_each(|number| totals.add(&file(hour, number)));
+    totals
+}
+
+fn combined(of: &Totals) -> Combined {
+    let stamp = Stamp { hour: of.hour, saved: of.hour.ends().as_second(), files: of.files };
+    let sums = Sums { rows: of.files * 64, fingerprint: of.fingerprint };
+    let files = BTreeMap::from([(Kind::Parquet, stamp.key(Kind::Parquet))]);
+    Combined { runs: BTreeMap::from([(stamp, Run { files, sums: Some(sums) })]) }
+}
+
+fn part(given: &mut Given, outcome: Outcome) {
+    given.happen(Event::Came(Box::new(AnyOutcome::Lake(outcome))));
+}
+
+/// Signed in, in the pane, with the lake listed: so many hours, the newest not combined, the one before it stale.
+fn with_lake(width: u16, height: u16, hours: i64) -> Given {
+    let mut given = Given::started(width, height);
+    given.signed_in();
+    given.press("4");
+    given.seconds_later(1);
+    let address = "s3://hydrant-471100000815-us-east-2/".to_owned();
+    part(&mut given, Outcome::Found { address, layout: layout() });
+    let mut known = BTreeMap::new();
+    for back in (0..hours).rev() {
+        let files = 20 + u64::from(hour(back).of_day().unsigned_abs()) * 2;
+        let of = totals(hour(back), files);
+        if back > 1 {
+            known.insert(of.hour, combined(&of));
+        }
+        if back == 1 {
+            known.insert(of.hour, combined(&totals(hour(back), files - 1)));
+        }
+        part(&mut given, Outcome::Totals(of));
+    }
+    part(&mut given, Outcome::Combined(known));
+    given.came(Slot::Hours, Outcome::Listed);
+    given
+}
+
+fn preview() -> Preview {
+    let texts =
+        ["Perihelion burn done, telemetry nominal", "火星探査機が着陸", "first light frames are clean 🔭"];
+    let record = |text: &&str| {
+        let mut fields = vec!["None".to_owned(); COUNT];
+        let mut set = |column: Column, value: &str| value.clone_into(&mut fields[column as usize]);
+        set(Column::CreatedAt, "Fri Nov 20 14:00:18 +0000 2026");
+        set(Column::UserScreenName, "orbitwatcher");
+        set(Column::TweetTextHashtags, "mars|moon");
+        set(Column::Text, text);
+        Record { raw: fields.join("\t"), fields: Ok(fields) }
+    };
+    let mut records: Vec<Record> = texts.iter().map(record).collect();
+    records
+        .push(Record { raw: "a\ttorn\trow".to_owned(), fields: Err("it has 3 fields, not 53".to_owned()) });
+    Preview {
+        bytes: 93_001,
+        encoding: Encoding::Gzip,
+        content: Content::Records(records),
+        more: false,
+        fault: None,
+    }
+}
+
+/// The same with the newest hour's first file open.
+fn with_file(width: u16, height: u16) -> Given {
+    let mut given = with_lake(width, height, 60);
+    given.press("g j j j enter");
+    let of = hour(0);
+    let files = (0..40).map(|number| file(of, number)).collect();
+    part(&mut given, Outcome::Files { hour: of, files });
+    given.came(Slot::Files, Outcome::FilesListed(of));
+    given.press("enter");
+    let key = file(of, 0).key;
+    given.came(Slot::Preview, Outcome::Opened { key, preview: preview() });
+    given
+}
+
+fn job(effects: &[Effect]) -> Option<&Job> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start(AnyJob::Lake(job)) => Some(job),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_lake_is_listed_once_and_then_only_its_latest_hours() {
+    let mut given = Given::started(100, 30);
+    given.signed_in();
+    given.press("4");
+    let first = given.seconds_later(1);
+    assert!(matches!(job(&first), Some(Job::Hours(span)) if *span == Span::default()));
+    let mut given = with_lake(100, 30, 30);
+    let again = given.seconds_later(61);
+    let Some(Job::Hours(span)) = job(&again) else { panic!("{again:?}") };
+    assert_eq!(span.since, Some(hour(3)));
+    let all = given.press("r");
+    assert!(matches!(job(&all), Some(Job::Hours(span)) if *span == Span::default()));
+}
+
+#[test]
+fn the_way_to_the_newest_hour_is_open_and_enter_lists_its_files() {
+    let mut given = with_lake(120, 36, 30);
+    assert!(given.shows("14:00"));
+    let effects = given.press("g j j j enter");
+    assert!(matches!(job(&effects), Some(Job::Files(of)) if *of == hour(0)), "{effects:?}");
+}
+
+#[test]
+fn combining_asks_and_does_what_is_chosen_and_due() {
+    let mut given = with_lake(120, 36, 30);
+    // The year: everything that is behind.
+    given.press("g c");
+    assert!(given.shows("2 hours, "));
+    assert!(given.shows("files changed since") && given.shows("not combined yet"));
+    let effects = given.press("enter");
+    let Some(Job::Combine(span)) = job(&effects) else { panic!("{effects:?}") };
+    assert!(span.holds(hour(0)) && span.holds(hour(29)));
+    given.came(
+        Slot::Combine,
+        Outcome::Ran(Ran {
+            hours: 2,
+            skipped: 28,
+            rows: 6_100,
+            malformed: 3,
+            failures: Vec::new(),
+            interrupted: false,
+            combined: (0..30)
+                .map(|back| {
+                    (
+                        hour(back),
+                        combined(&totals(hour(back), 20 + u64::from(hour(back).of_day().unsigned_abs()) * 2)),
+                    )
+                })
+                .collect(),
+        }),
+    );
+    assert!(given.shows("2 hours combined: 6,100 posts, 3 malformed rows put away"));
+    assert!(given.shows("all combined"));
+    given.press("c");
+    assert!(given.app.overlays.is_empty(), "there is nothing to combine");
+}
+
+#[test]
+fn a_read_only_look_never_combines() {
+    let effects = Job::Combine(Span::default());
+    assert!(!effects.is_allowed_readonly());
+    assert!(
+        Job::Hours(Span::default()).is_allowed_readonly() && Job::Open(String::new()).is_allowed_readonly()
+    );
+}
+
+#[test]
+fn an_open_file_is_seen_as_table_raw_and_record_and_esc_leads_back() {
+    let mut given = with_file(120, 36);
+    assert!(given.shows("Perihelion burn done") && given.shows("malformed: it has 3 fields"));
+    given.press("v");
+    assert!(given.shows("None │ None"));
+    given.press("v");
+    assert!(given.shows("user_screen_name") || given.shows("contributors"));
+    given.press("esc esc esc");
+    assert_eq!(given.app.desk.pane, Pane::Lake);
+    let effects = given.press("d");
+    assert!(job(&effects).is_none(), "no file is chosen any more");
+}
+
+#[test]
+fn what_is_chosen_is_copied_and_downloaded_by_its_address() {
+    let mut given = with_file(120, 36);
+    let effects = given.press("y");
+    let copied = effects.iter().find_map(|effect| match effect {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    let key = file(hour(0), 0).key;
+    assert_eq!(copied, Some(format!("s3://hydrant-471100000815-us-east-2/{key}")));
+    let effects = given.press("d");
+    assert!(matches!(job(&effects), Some(Job::Download(of)) if *of == key));
+}
+
+#[test]
+fn the_map_leads_to_an_hour() {
+    let mut given = with_lake(120, 36, 60);
+    given.press("m h up");
+    let effects = given.press("enter");
+    assert!(matches!(job(&effects), Some(Job::Files(of)) if *of == hour(25)), "{effects:?}");
+}
+
+#[test]
+fn a_million_files_scroll_as_ten_do() {
+    let mut given = with_lake(200, 60, 3);
+    given.press("g j j j enter");
+    let of = hour(0);
+    for page in 0..1000 {
+        let files = (0..1000).map(|number| file(of, page * 1000 + number)).collect();
+        part(&mut given, Outcome::Files { hour: of, files });
+    }
+    assert!(given.shows("1,000,000 files"));
+    given.press("G");
+    assert!(given.shows("999999-00"));
+}
+
+#[test]
+fn its_stations_say_how_full_and_how_far_behind() {
+    let given = with_lake(120, 36, 30);
+    assert_eq!(flow::station(&given.app, Place::Lake).number, "48 this hour");
+    assert_eq!(flow::station(&given.app, Place::Combined).number, "2 h behind");
+}
+
+#[test]
+fn it_lists_as_soon_as_somebody_is_signed_in_and_looks() {
+    let mut given = Given::started(100, 30);
+    given.signed_in();
+    assert!(started(&given.seconds_later(1)).contains(&Slot::Hours.into()));
+}
+
+#[test]
+fn pictures() {
+    take("lake_empty", |width, height| with_lake(width, height, 0));
+    take("lake", |width, height| with_lake(width, height, 24 * 40));
+    take("lake_file", with_file);
+    take("lake_map", |width, height| {
+        let mut given = with_lake(width, height, 24 * 10);
+        given.press("m h h up");
+        given
+    });
+    take("lake_combine", |width, height| {
+        let mut given = with_lake(width, height, 60);
+        given.press("g c");
+        given
+    });
+    take("lake_failing", |width, height| {
+        let mut given = Given::started(width, height);
+        given.signed_in();
+        given.press("4");
+        given.seconds_later(1);
+        given.failed(Slot::Hours, trouble(Remedy::Retry));
+        given.press("esc");
+        given
+    });
+}
