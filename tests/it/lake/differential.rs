@@ -17,13 +17,9 @@ const FILES: usize = 20;
 const PIECES: &[&str] = &[
     "telescope",
     "launch",
-    "Goddard",
-    "god",
-    "crypto",
     "nebula,",
     "\"quoted\"",
     "it's",
-    "日本語",
     "火星探査機",
     "🚀",
     "👨‍👩‍👧‍👦",
@@ -38,8 +34,6 @@ const PIECES: &[&str] = &[
     "\u{1f}",
     "שלום",
     "\u{202e}evil\u{202c}",
-    "İstanbul",
-    "ΣΊΣΥΦΟΣ",
     "STRASSE",
     "ẞ",
     "ﬃ",
@@ -54,11 +48,9 @@ const PIECES: &[&str] = &[
     "NaN",
     "\u{feff}",
     "\u{1b}[31m",
-    "NFT",
-    "Élan",
     "rt truth",
     "&amp;",
-    "z̵̴̡a",
+    "z̵̴̡a",
     "\u{10ffff}",
     "नीता",
     "=1+1",
@@ -66,6 +58,24 @@ const PIECES: &[&str] = &[
     "0x1F",
     "1e5",
     "True",
+    "ΣΊΣΥ",
+    "İ",
+    "日",
+];
+/// What holds an unwanted word, or nearly.
+const RARE: &[&str] = &[
+    "Goddard",
+    "god",
+    "crypto",
+    "NFT",
+    "İstanbul",
+    "ΣΊΣΥΦΟΣ",
+    "日本語",
+    "Élan",
+    "ÉLAN",
+    "go d",
+    "cryp to",
+    "nf t",
 ];
 const WORDS: &str = "crypto\ngod\nnft\nσίσυφος\ni̇stanbul\n日本\nélan\n";
 
@@ -74,7 +84,10 @@ fn row(rng: &mut StdRng, id: usize) -> String {
         let count = rng.random_range(0..=most);
         (0..count).map(|_| *PIECES.choose(rng).expect("pieces")).collect::<Vec<_>>().join(" ")
     };
-    let (text, name, location) = (some(25), some(3), some(2));
+    let (mut text, name, location) = (some(25), some(3), some(2));
+    if id.is_multiple_of(9) {
+        text.push_str(RARE.choose(rng).expect("pieces"));
+    }
     let place = if id.is_multiple_of(9) {
         "p1\thttps://x/p.json\tcity\tHouston\tHouston, TX\tUS\tUnited States\tPolygon"
     } else {
@@ -163,7 +176,7 @@ async fn every_cell_is_what_pandas_makes_of_it() {
             same_as_parquet(&expected, got);
         }
     }
-    assert!(compared >= 50_000, "{compared}");
+    assert!(compared >= 100_000, "{compared}");
 }
 
 fn same_csv(expected: &[u8], got: &[u8]) -> usize {

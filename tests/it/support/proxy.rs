@@ -192,7 +192,9 @@ async fn forward(shared: &Shared, parts: &hyper::http::request::Parts, body: Byt
     let answer = request.send().await.expect("the emulator answers");
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
-        if name != "transfer-encoding" && name != "content-length" && name != "connection" {
+        // An answer to HEAD says how long the body would be; of any other, it is counted anew.
+        let is_length = name == "content-length" && parts.method != hyper::Method::HEAD;
+        if name != "transfer-encoding" && name != "connection" && !is_length {
             response = response.header(name, value);
         }
     }
