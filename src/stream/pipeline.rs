@@ -293,7 +293,7 @@ impl WayIn {
             }
             Store::Spool { shared, kept } => {
                 let mut was_full = false;
-                loop {
+                let next = loop {
                     let (batch, mark) = (&mut self.batch, self.mark.as_deref());
                     let kept_now = shared.with_spool(|spool| {
                         spool.append(batch, mark).map(|()| (spool.next(), spool.bytes()))
@@ -305,9 +305,7 @@ impl WayIn {
                             if was_full {
                                 self.live.hold(None);
                             }
-                            // Whoever delivers may have given up; what is kept waits for the next start.
-                            kept.send_replace(next);
-                            break;
+                            break next;
                         }
                         Err(error) => {
                             was_full = true;
@@ -328,12 +326,14 @@ impl WayIn {
                         () = tokio::time::sleep(TRIES) => {}
                         () = stop.cancelled() => {}
                     }
-                }
+                };
                 // Only now: a key that is known without its post would make it lost.
                 if let Err(error) = tokio::task::block_in_place(|| self.intake.window.keep(Timestamp::now()))
                 {
                     self.live.failed(format!("the ids of posts could not be kept: {error}"));
                 }
+                // And only then: a post that was delivered must be known after a restart, or it would come again.
+                kept.send_replace(next);
             }
         }
         self.tally = Tally::default();
