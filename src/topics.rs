@@ -1,6 +1,9 @@
 //! Topics: from the text of hours to words that tell what it is about.
 //!
 //! ```text
+//! input        posts out of combined hours
+//! text         posts become documents, step by step, with counts
+//! near_duplicates, vocabulary   two of the steps
 //! corpus       documents as numbers
 //! lda          latent Dirichlet allocation by collapsed Gibbs sampling: several topics a document
 //! gsdmm        a Dirichlet multinomial mixture: one topic a document, for short posts
@@ -8,33 +11,47 @@
 //! coherence    how good a model's words are
 //! model        what a fit leaves: words, priors, names; saved and loaded
 //! predict      topics of documents, seen or not
-//! outputs      a model as CSV files
+//! browse       relevance, typical documents, a map of topics
+//! outputs, predictions   a model as CSV files; every post with its topics
 //! ```
 //!
 //! Every method is parameters → checked parameters → fit → model, behind [linfa]'s traits. The same seed gives the same
 //! model, byte for byte, on any number of threads.
 
+pub mod browse;
 mod coherence;
 pub mod corpus;
 mod fit;
 pub mod gsdmm;
+mod input;
 mod lanes;
 pub mod lda;
 pub mod model;
+pub mod near_duplicates;
 pub mod nmf;
 mod order;
 mod outputs;
 pub mod predict;
+mod predictions;
 pub mod random;
 mod store;
+pub mod sweep;
+pub mod text;
+pub mod vocabulary;
 
 pub use coherence::judge;
 pub use corpus::Corpus;
 pub use fit::{Seconds, Step, Watch};
+pub use input::read_posts;
 pub use model::{Fitted, Method, Model, Quality};
 pub use order::{Found, Order};
 pub use outputs::write_outputs;
-pub use store::{DescribedTopic, Description, describe, load, save, write_description};
+pub use predictions::{predictions, write_posts};
+pub use store::{
+    DescribedTopic, Description, Text, describe, load, read_text, save, write_description, write_text,
+};
+pub use text::{Post, Prepared, TextCounts, TextSteps};
+pub use vocabulary::VocabularyRule;
 
 use std::path::PathBuf;
 
@@ -69,7 +86,7 @@ pub enum TopicsError {
         terms: usize,
     },
     /// Every document is the same.
-    #[error("all {0} documents hold the same words: there is nothing to tell topics apart by")]
+    #[error("no two of the {0} documents hold different words: there is nothing to tell topics apart by")]
     AllTheSame(usize),
     /// A number that makes no sense.
     #[error("{what} is {value}: {wanted}")]
@@ -102,6 +119,37 @@ pub enum TopicsError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file of rows is not of posts.
+    #[error("{file} does not hold posts: {why}")]
+    NotPosts {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is nothing to read.
+    #[error("{0} holds no combined hours: give a .csv or .parquet file, or a folder with some in it")]
+    NoInput(String),
+    /// The steps dropped every post.
+    #[error(
+        "none of the {} posts is left: {} are retweets, {} have too few words, {} hold no word that counts; keep more with --retweets, --longer-than or --letters",
+        .0.posts, .0.retweets, .0.short, .0.empty
+    )]
+    NothingLeft(Box<TextCounts>),
+    /// There is no such language among the stop words.
+    #[error("there are no stop words for the language `{0}`: give a two-letter code such as en, de or es")]
+    NoLanguage(String),
+    /// There is no such topic.
+    #[error("there is no topic {topic}: the model has topics 0 to {last}")]
+    NoTopic {
+        /// Which was meant.
+        topic: usize,
+        /// The last one.
+        last: usize,
+    },
+    /// The lake's.
+    #[error(transparent)]
+    Lake(#[from] crate::lake::LakeError),
     /// linfa's own.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),

@@ -1,6 +1,9 @@
 //! `hydrant topics`: fit models, look at them, and ask them.
 
 mod fit;
+mod models;
+mod sweep;
+mod text;
 
 use clap::{Args, Subcommand};
 
@@ -8,7 +11,7 @@ use super::{CliError, Context, Exit};
 
 /// Topic models
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hydrant topics fit --tokens posts.txt --model lda --k 20 --out model")]
+#[command(after_help = "Example: hydrant topics fit --input hours.parquet --k 20 --out model")]
 pub(super) struct Topics {
     #[command(subcommand)]
     command: Command,
@@ -17,13 +20,28 @@ pub(super) struct Topics {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Find the topics of documents
-    Fit(fit::Fit),
+    Fit(Box<fit::Fit>),
+    /// Try several numbers of topics, and recommend one
+    Sweep(Box<sweep::Sweep>),
+    /// List the models in a folder
+    List(models::List),
+    /// Show a model's topics
+    Show(models::Show),
+    /// Name a topic
+    Name(models::Name),
+    /// Tell the topics of posts that a model has not seen
+    Predict(models::Predict),
 }
 
 impl Topics {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         match self.command {
             Command::Fit(fit) => fit.run(&context).await,
+            Command::Sweep(sweep) => sweep.run(&context).await,
+            Command::List(list) => list.run(&context),
+            Command::Show(show) => show.run(&context),
+            Command::Name(name) => name.run(&context),
+            Command::Predict(predict) => predict.run(&context).await,
         }
     }
 }

@@ -62,8 +62,13 @@ impl Seconds {
     pub fn measure<T>(&mut self, phase: &str, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = work();
-        *self.0.entry(phase.to_owned()).or_default() += begun.elapsed().as_secs_f64();
+        self.note(phase, begun.elapsed().as_secs_f64());
         done
+    }
+
+    /// Adds so much to a phase.
+    pub fn note(&mut self, phase: &str, seconds: f64) {
+        *self.0.entry(phase.to_owned()).or_default() += seconds;
     }
 
     /// How long a phase took; zero if it did not happen.
@@ -79,7 +84,7 @@ impl Seconds {
     /// Adds what was measured elsewhere.
     pub fn add(&mut self, other: Self) {
         for (phase, seconds) in other.0 {
-            *self.0.entry(phase).or_default() += seconds;
+            self.note(&phase, seconds);
         }
     }
 }
@@ -110,7 +115,7 @@ pub(super) fn check_corpus(corpus: &Corpus) -> Result<(), TopicsError> {
         words
     };
     let first = filled.next().map(sorted).unwrap_or_default();
-    if filled.all(|document| document.len() == first.len() && sorted(document) == first) && corpus.len() > 1 {
+    if filled.all(|document| document.len() == first.len() && sorted(document) == first) {
         return Err(TopicsError::AllTheSame(corpus.len()));
     }
     Ok(())

@@ -199,7 +199,7 @@ impl NmfValidParams {
                 .zip(gram_of(&topics, k))
                 .map(|(a, b)| f64::from(*a) * f64::from(b))
                 .sum::<f64>();
-            let error = ((whole - 2.0 * met + both) / whole).max(0.0).sqrt();
+            let error = ((whole - 2.0 * met + both) / whole.max(f64::MIN_POSITIVE)).max(0.0).sqrt();
             errors.push((*iterations, -error));
             self.watch.tell(Step { iteration: *iterations, of: self.iterations, likelihood: Some(-error) });
             if last - error < STILL * error {
@@ -278,7 +278,10 @@ impl NmfValidParams {
                 row.fill(1.0 / terms as f32);
             }
         }
-        let shares: Vec<f32> = order.iter().map(|topic| (weights[*topic] / all) as f32).collect();
+        // Words that are in every document weigh nothing: then no topic has more of the text than another.
+        let nothing = weights.iter().all(|weight| *weight == 0.0);
+        let share = |topic: &usize| if nothing { 1.0 / k as f64 } else { weights[*topic] / all };
+        let shares: Vec<f32> = order.iter().map(|topic| share(topic) as f32).collect();
         Model {
             method: Method::Nmf,
             terms: corpus.terms().to_vec(),

@@ -114,7 +114,7 @@ fn push_millionths(text: &mut Vec<u8>, share: u32) {
     text.extend_from_slice(&digits[..end]);
 }
 
-fn csv_of<R: AsRef<[F]>, F: AsRef<[u8]>>(rows: &[R]) -> Result<Vec<u8>, TopicsError> {
+pub(super) fn csv_of<R: AsRef<[F]>, F: AsRef<[u8]>>(rows: &[R]) -> Result<Vec<u8>, TopicsError> {
     let failed = |source: std::io::Error| TopicsError::File { action: "write", path: "CSV".into(), source };
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
     for row in rows {

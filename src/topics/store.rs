@@ -14,6 +14,7 @@ use super::TopicsError;
 use super::fit::Seconds;
 use super::model::{Fitted, Method, Model, Quality};
 use super::outputs::write;
+use super::text::{TextCounts, TextSteps};
 
 /// What a model is, as `model.json` has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +138,34 @@ fn frame(model: &Model) -> Result<DataFrame, PolarsError> {
         columns.push(Column::new(format!("topic_{topic}").into(), row.to_vec()));
     }
     DataFrame::new(model.terms.len(), columns)
+}
+
+/// What became of posts before they were fitted, as `text.json` has it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Text {
+    /// The steps.
+    pub steps: TextSteps,
+    /// What they dropped.
+    pub counts: TextCounts,
+}
+
+/// Writes `text.json`: so that posts that come later go through the same steps.
+pub fn write_text(folder: &Path, steps: &TextSteps, counts: &TextCounts) -> Result<(), TopicsError> {
+    let text = Text { steps: steps.clone(), counts: counts.clone() };
+    let mut json = serde_json::to_vec_pretty(&text).expect("numbers and text are JSON");
+    json.push(b'\n');
+    write(&folder.join("text.json"), &[json])
+}
+
+/// Reads the steps that a model's posts went through; the usual ones if it came from tokens.
+pub fn read_text(folder: &Path) -> Result<Text, TopicsError> {
+    let path = folder.join("text.json");
+    match std::fs::read(&path) {
+        Ok(json) => serde_json::from_slice(&json)
+            .map_err(|error| TopicsError::NotAModel { path, why: error.to_string() }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Text::default()),
+        Err(source) => Err(TopicsError::File { action: "read", path, source }),
+    }
 }
 
 /// Reads what a model is, without its words' weights.

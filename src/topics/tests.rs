@@ -169,7 +169,10 @@ fn what_cannot_be_learned_from_is_said_in_a_sentence() {
         assert!(said("", method, 2).starts_with("there are no documents"));
         assert!(said("\n \n", method, 2).starts_with("none of the 2 documents has a word left"));
         assert!(said("a\na a\n", method, 2).starts_with("the vocabulary is the one word “a”"));
-        assert!(said("a b\nb a\na b", method, 2).starts_with("all 3 documents hold the same words"));
+        assert!(
+            said("a b\nb a\na b", method, 2).starts_with("no two of the 3 documents hold different words")
+        );
+        assert!(said("a b c", method, 2).starts_with("no two of the 1 documents"));
         assert!(said("a b\nb c", method, 1).starts_with("1 topics cannot be told apart"));
         assert!(said("a b\nb c", method, 1_001).contains("ask for 2 to 1000"));
         assert!(said("a b\nb c\n", method, 2).is_empty());
@@ -229,5 +232,29 @@ proptest::proptest! {
                 proptest::prop_assert!(found.shares.iter().all(|share| (0.0..=1.0001).contains(share)));
             }
         }
+    }
+}
+
+#[test]
+fn relevance_goes_from_frequent_to_particular_words() {
+    let (corpus, _) = planted(4, 400, 8);
+    let model = order(Method::Lda, 4).fit(corpus).expect("a model").model;
+    let probable: Vec<usize> = model.top_terms(0, 10).into_iter().map(|(term, _)| term).collect();
+    let at = |lambda| {
+        browse::relevant_terms(&model, 0, lambda, 10).into_iter().map(|(term, _)| term).collect::<Vec<_>>()
+    };
+    assert_eq!(at(1.0), probable);
+    assert!(at(0.0).iter().all(|term| model.terms[*term].starts_with('s')));
+}
+
+#[test]
+fn a_map_keeps_the_distances_that_two_dimensions_can_keep() {
+    let (corpus, _) = planted(3, 400, 8);
+    let model = order(Method::Lda, 3).fit(corpus).expect("a model").model;
+    let distances = browse::distances(&model);
+    let places = browse::map(&model);
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        let drawn = (places[a].0 - places[b].0).hypot(places[a].1 - places[b].1);
+        assert!((drawn - distances[[a, b]]).abs() < 1e-3, "{drawn} instead of {}", distances[[a, b]]);
     }
 }

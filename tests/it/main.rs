@@ -14,3 +14,4 @@ mod sandbox;
 mod stack;
 mod stream;
 mod support;
+mod topics;

@@ -2,25 +2,90 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::text::{Steps, counted};
 use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
-use crate::topics::{self, Corpus, Description, Method, Order, Seconds, Step, TopicsError, Watch};
+use crate::topics::{
+    self, Corpus, Description, Method, Order, Post, Prepared, Seconds, Step, TextSteps, TopicsError, Watch,
+};
 
 /// Find the topics of documents
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hydrant topics fit --tokens posts.txt --model lda --k 20 --out model")]
+#[command(
+    after_help = "Examples:\n  hydrant topics fit --input s3://bucket/datasets/twitter/kinesis-demo/ --k 20 --out model\n  hydrant topics fit --tokens posts.txt --model lda --k 20 --out model"
+)]
 pub(super) struct Fit {
-    /// Documents that are tokens already: one a line, parted by spaces, used as they are
-    #[arg(long, value_name = "FILE")]
-    tokens: PathBuf,
+    #[command(flatten)]
+    from: From,
     #[command(flatten)]
     how: How,
+    #[command(flatten)]
+    text: Steps,
     /// Folder that the model and its tables go to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+/// What a model is made from.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct From {
+    /// Combined hours: .csv or .parquet files, or folders of them, local or `s3://`
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    input: Vec<String>,
+    /// Documents that are tokens already: one a line, parted by spaces, used as they are
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+}
+
+/// Documents, and where they came from.
+pub(super) struct Documents {
+    pub(super) corpus: Corpus,
+    /// The posts that the documents were made of, and how; none if they came as tokens.
+    pub(super) posts: Option<(Vec<Post>, TextSteps, Prepared)>,
+}
+
+impl From {
+    /// Reads the documents.
+    pub(super) async fn documents(&self, context: &Context, text: &Steps) -> Result<Documents, CliError> {
+        if let Some(path) = &self.tokens {
+            return Ok(Documents { corpus: read_tokens(path)?, posts: None });
+        }
+        let steps = text.steps()?;
+        let posts = self.posts(context).await?;
+        let prepare = move || -> Result<Documents, TopicsError> {
+            let mut prepared = steps.prepare(&posts)?;
+            let corpus = std::mem::take(&mut prepared.corpus);
+            Ok(Documents { corpus, posts: Some((posts, steps, prepared)) })
+        };
+        Ok(aside(prepare).await??)
+    }
+
+    async fn posts(&self, context: &Context) -> Result<Vec<Post>, CliError> {
+        read_inputs(context, &self.input).await
+    }
+}
+
+/// Reads posts; a bucket is reached only if one is named.
+pub(super) async fn read_inputs(context: &Context, inputs: &[String]) -> Result<Vec<Post>, CliError> {
+    let remote = inputs.iter().any(|input| input.starts_with("s3://"));
+    let cloud = if remote { Some(context.cloud().await?) } else { None };
+    let posts = context.unless_stopped(topics::read_posts(inputs, cloud.as_ref())).await?;
+    Ok(posts?)
+}
+
+/// Does what takes long on a thread of its own.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CliError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| CliError::Io {
+        what: "go on: the thread that did the work has ended".into(),
+        source: std::io::Error::other(error),
+    })
 }
 
 /// How a model is made.
@@ -88,11 +153,17 @@ impl Fit {
         let order = self.how.order(watch(context));
         let json = context.global.json;
         let stop = context.stop.clone();
-        let described = tokio::task::spawn_blocking(move || self.fit(&order)).await;
-        let described = described.map_err(|error| CliError::Io {
-            what: "fit: its thread has ended".into(),
-            source: std::io::Error::other(error),
-        })??;
+        let begun = Instant::now();
+        let documents = self.from.documents(context, &self.text).await?;
+        let read = begun.elapsed().as_secs_f64();
+        if let Some((_, _, prepared)) = &documents.posts
+            && !json
+        {
+            for line in counted(&prepared.counts) {
+                talk!("{line}");
+            }
+        }
+        let described = aside(move || self.fit(&order, documents, read)).await??;
         if json {
             answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
         } else {
@@ -101,16 +172,23 @@ impl Fit {
         Ok(if stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
     }
 
-    fn fit(&self, order: &Order) -> Result<Description, TopicsError> {
+    fn fit(&self, order: &Order, documents: Documents, read: f64) -> Result<Description, TopicsError> {
         let mut seconds = Seconds::default();
-        let corpus = seconds.measure("read", || read_tokens(&self.tokens))?;
+        seconds.note("read", read);
         std::fs::create_dir_all(&self.out).map_err(|source| TopicsError::File {
             action: "make the folder",
             path: self.out.clone(),
             source,
         })?;
-        let mut found = order.fit(corpus)?;
-        seconds.measure("write", || topics::write_outputs(&self.out, &found.model, &found.shares))?;
+        let mut found = order.fit(documents.corpus)?;
+        seconds.measure("write", || -> Result<(), TopicsError> {
+            topics::write_outputs(&self.out, &found.model, &found.shares)?;
+            if let Some((posts, steps, prepared)) = &documents.posts {
+                topics::write_text(&self.out, steps, &prepared.counts)?;
+                topics::write_posts(&self.out, posts, prepared, &found.shares)?;
+            }
+            Ok(())
+        })?;
         found.model.fitted.seconds.add(seconds);
         topics::save(&self.out, &found.model)?;
         Ok(Description::from(&found.model))

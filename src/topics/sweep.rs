@@ -1,0 +1,151 @@
+//! How many topics? Models of several sizes from several seeds, judged by documents that they have not seen.
+
+#![allow(clippy::cast_precision_loss, reason = "means of fewer than 2⁵² things")]
+
+use serde::Serialize;
+
+use super::TopicsError;
+use super::corpus::Corpus;
+use super::model::Model;
+use super::order::Order;
+use super::predict::Predictor;
+
+/// Every tenth document is held out.
+const HELD_OUT: usize = 10;
+/// A word that a model thinks impossible still happens this often.
+const LEAST: f32 = 1e-9;
+
+/// One model of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tried {
+    /// Topics that were asked for.
+    pub k: usize,
+    /// Where chance began.
+    pub seed: u64,
+    /// Topics that are left.
+    pub topics: usize,
+    /// Mean log-likelihood of an unseen token, in nats.
+    pub held_out: f64,
+    /// Mean coherence of the topics' words.
+    pub coherence_npmi: f64,
+    /// How many of all leading words are different ones.
+    pub diversity: f64,
+}
+
+/// A sweep's outcome.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sweep {
+    /// Every model, in the order of sizes and seeds.
+    pub tried: Vec<Tried>,
+    /// The size to take.
+    pub recommended: usize,
+    /// Why.
+    pub because: String,
+}
+
+/// Mean log-likelihood of a token by document completion: a document's topics are told from every other token, and the
+/// tokens between are scored.
+pub fn held_out(model: &Model, corpus: &Corpus) -> f64 {
+    let predictor = Predictor::new(model);
+    let mut seen = Corpus::over(corpus.terms().to_vec());
+    for document in corpus.documents() {
+        seen.push(document.iter().copied().step_by(2));
+    }
+    let shares = predictor.shares(&seen);
+    let mut sum = 0.0;
+    let mut tokens = 0_u64;
+    for (document, shares) in corpus.documents().zip(shares.rows()) {
+        for word in document.iter().skip(1).step_by(2) {
+            let column = model.topics.column(*word as usize);
+            let weight: f32 = column.iter().zip(shares).map(|(weight, share)| weight * share).sum();
+            sum += f64::from(weight.max(LEAST).ln());
+            tokens += 1;
+        }
+    }
+    if tokens == 0 { 0.0 } else { sum / tokens as f64 }
+}
+
+/// Fits every size from every seed, and tells `listener` of each.
+pub fn sweep(
+    corpus: &Corpus,
+    order: &Order,
+    sizes: &[usize],
+    seeds: &[u64],
+    mut listener: impl FnMut(&Tried),
+) -> Result<Sweep, TopicsError> {
+    let learned = corpus.part((0..corpus.len()).filter(|index| index % HELD_OUT != 0));
+    let unseen = corpus.part((0..corpus.len()).step_by(HELD_OUT));
+    let mut tried = Vec::new();
+    for k in sizes {
+        for seed in seeds {
+            let order = Order { k: Some(*k), seed: Some(*seed), ..order.clone() };
+            let model = order.fit(learned.clone())?.model;
+            let one = Tried {
+                k: *k,
+                seed: *seed,
+                topics: model.k(),
+                held_out: held_out(&model, &unseen),
+                coherence_npmi: model.quality.mean_npmi(),
+                diversity: model.quality.diversity,
+            };
+            listener(&one);
+            tried.push(one);
+            if order.watch.is_stopped() {
+                break;
+            }
+        }
+    }
+    let (recommended, because) = recommend(&tried);
+    Ok(Sweep { tried, recommended, because })
+}
+
+/// The smallest size that tells unseen words as well as the best one does, to within what chance makes of the best.
+fn recommend(tried: &[Tried]) -> (usize, String) {
+    const NOISE: f64 = 0.02;
+    let mut sizes: Vec<usize> = tried.iter().map(|one| one.k).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let of = |k: usize| tried.iter().filter(move |one| one.k == k);
+    let mean =
+        |k: usize, value: fn(&Tried) -> f64| of(k).map(value).sum::<f64>() / of(k).count().max(1) as f64;
+    let held_out = |k: usize| mean(k, |one| one.held_out);
+    let Some(best) = sizes.iter().copied().max_by(|a, b| held_out(*a).total_cmp(&held_out(*b))) else {
+        return (0, "nothing was tried".to_owned());
+    };
+    let most = of(best).map(|one| one.held_out).fold(f64::NEG_INFINITY, f64::max);
+    let least = of(best).map(|one| one.held_out).fold(f64::INFINITY, f64::min);
+    let spread = (most - least).max(NOISE);
+    let good = sizes.iter().copied().filter(|k| held_out(*k) >= held_out(best) - spread);
+    let recommended = good.min().unwrap_or(best);
+    let coherence = mean(recommended, |one| one.coherence_npmi);
+    let because = if recommended == best {
+        format!(
+            "{best} topics tell unseen words best ({:.3} nats a token), and no smaller number comes within {spread:.3} of that; coherence is {coherence:.3}",
+            held_out(best)
+        )
+    } else {
+        format!(
+            "{recommended} topics tell unseen words as well ({:.3} nats a token) as {best} do ({:.3}), to within {spread:.3}, which is what the seed alone makes; fewer topics are easier to read, and coherence is {coherence:.3}",
+            held_out(recommended),
+            held_out(best)
+        )
+    };
+    (recommended, because)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(k: usize, held_out: f64) -> Tried {
+        Tried { k, seed: 1, topics: k, held_out, coherence_npmi: 0.1, diversity: 1.0 }
+    }
+
+    #[test]
+    fn the_smallest_that_is_as_good_is_recommended_with_its_reason() {
+        let (k, because) = recommend(&[tried(5, -9.0), tried(10, -8.505), tried(20, -8.50), tried(40, -8.7)]);
+        assert_eq!(k, 10);
+        assert!(because.contains("as well (-8.505 nats a token) as 20 do"), "{because}");
+        assert_eq!(recommend(&[tried(5, -9.0), tried(10, -8.0)]).0, 10);
+    }
+}
