@@ -106,8 +106,15 @@ actions! {
     // Topics
 
     // Logs
+    LogsPause "logs.pause" ["space"] "pause" "Pause the tail, or follow again; nothing is lost meanwhile" Scope::Pane(Pane::Logs), None;
+    LogsMark "logs.mark" ["m"] "mark" "Mark a group, to see several as one" Scope::Pane(Pane::Logs), None;
+    LogsPattern "logs.pattern" ["f"] "pattern" "Show only what fits a filter pattern, which CloudWatch applies" Scope::Pane(Pane::Logs), None;
+    LogsSince "logs.since" ["s"] "since" "Begin at another time" Scope::Pane(Pane::Logs), None;
+    LogsSave "logs.save" ["w"] "write" "Write the lines to a file" Scope::Pane(Pane::Logs), None;
 
     // Host
+    HostProvision "host.provision" ["p"] "provision" "Look what the host lacks, show it, and make it so" Scope::Pane(Pane::Host), Changes;
+    HostShell "host.shell" ["!"] "shell" "A shell on the host, while the console steps aside" Scope::Pane(Pane::Host), None;
 
     // What a pane has or has not, under the same key in all of them.
     Open "open" ["enter"] "open" "Open what is chosen" Habit, None;

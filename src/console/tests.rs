@@ -1,7 +1,9 @@
 //! The console without a terminal: sequences of events, pictures of every state, and whatever anybody may type.
 
 mod given;
+mod host;
 mod lake;
+mod logs;
 mod pictures;
 mod promises;
 mod properties;

@@ -1,10 +1,72 @@
 //! Runs the jobs of the Logs pane.
 
-use super::{Line, Rooms};
-use crate::console::effect::Trouble;
-use crate::console::effect::logs::{Job, Outcome};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
-#[expect(clippy::unused_async, reason = "there is no job yet")]
-pub(super) async fn run(job: Job, _rooms: &Rooms, _line: &Line) -> Result<Outcome, Trouble> {
-    match job {}
+use jiff::Timestamp;
+
+use super::{Line, Rooms, remedy};
+use crate::console::effect::logs::{Item, Job, Outcome};
+use crate::console::effect::{Remedy, Trouble};
+use crate::logs::{Ending, Follow, LogsError, Request, Told, groups, own, tail};
+use crate::stack::graph::Kind;
+
+pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
+    match job {
+        Job::Groups => {
+            let stack = rooms.stack(line).await?;
+            let groups = groups(stack.cloud(), None).await.map_err(|error| trouble(&error))?;
+            Ok(Outcome::Groups { own: stack.names().of(Kind::LogGroup).to_owned(), groups })
+        }
+        Job::Tail { groups, since, pattern } => {
+            let since = since.before(Timestamp::now());
+            let (ours, theirs): (Vec<String>, Vec<String>) =
+                groups.into_iter().partition(|group| group == own::NAME);
+            let (folder, stop) = (&rooms.folders.state, line.stop());
+            let ours = async {
+                if ours.is_empty() {
+                    return Ok(Ending::Whole);
+                }
+                own::tail(folder, since, true, stop, |told| feed(line, told)).await
+            };
+            let theirs = async {
+                if theirs.is_empty() {
+                    return Ok(Ending::Whole);
+                }
+                let cloud = rooms.cloud().await?;
+                let request = Request { groups: theirs, since, pattern, follow: Follow::Watch };
+                let ending = tail(&cloud, &request, stop, |told| feed(line, told)).await;
+                ending.map_err(|error| trouble(&error))
+            };
+            let ours = async { ours.await.map_err(|error| trouble(&error)) };
+            let (_, ending) = tokio::try_join!(ours, theirs)?;
+            Ok(Outcome::Ended(ending))
+        }
+        Job::Save { path, text } => save(&path, &text).map(|()| Outcome::Saved(path)),
+    }
+}
+
+fn feed(line: &Line, told: Told) {
+    match told {
+        Told::Events(events) => events.into_iter().for_each(|event| line.feed(Item::Event(event))),
+        Told::Note(note) => line.feed(Item::Note(note)),
+    }
+}
+
+/// A file that is there is somebody's: it is never overwritten. Logs are for their reader's eyes.
+fn save(path: &Path, text: &str) -> Result<(), Trouble> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| Trouble {
+        sentence: format!("cannot write {}", path.display()),
+        causes: vec![error.to_string()],
+        remedy: Remedy::Retry,
+    })
+}
+
+fn trouble(error: &LogsError) -> Trouble {
+    match error {
+        LogsError::Cloud(cloud) => Trouble::of(error, remedy(cloud)),
+        _ => Trouble::of(error, Remedy::Retry),
+    }
 }

@@ -173,6 +173,7 @@ fn the_stack_is_read_again_by_itself_less_often_unseen_and_never_in_a_run() {
 fn nothing_wakes_an_idle_console_but_its_clock() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("6");
+    given.came(super::super::effect::logs::Slot::Groups, super::logs::groups());
     let wake = given.app.next_wake().expect("the clock");
     assert_eq!(wake.as_second() % 60, 0);
 }

@@ -1,0 +1,220 @@
+//! What the Logs pane promises, and its pictures.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::given::{Given, morning, trouble};
+use super::pictures::take;
+use crate::console::effect::logs::{Item, Job, Outcome, Slot};
+use crate::console::effect::{Effect, Item as AnyItem, Job as AnyJob, Remedy};
+use crate::console::event::Event;
+use crate::console::pane::logs::lines::MOST;
+use crate::logs::{Group, LogEvent, Note};
+use crate::stack::status::StackState;
+
+const OWN: &str = "kinesisfirehose_twitter_delivery_stream";
+
+fn at(seconds_ago: i64) -> Timestamp {
+    morning().checked_sub(SignedDuration::from_secs(seconds_ago)).expect("in range")
+}
+
+fn event(seconds_ago: i64, message: &str) -> LogEvent {
+    LogEvent {
+        group: OWN.into(),
+        stream: "twitter_delivery_stream".into(),
+        at: at(seconds_ago),
+        ingested: None,
+        message: message.to_owned(),
+        is_late: false,
+    }
+}
+
+fn group(name: &str, bytes: u64) -> Group {
+    let arn = format!("arn:aws:logs:us-east-2:471100000815:log-group:{name}");
+    Group { name: name.to_owned(), arn, bytes, retention_days: Some(30), created: None }
+}
+
+pub(super) fn groups() -> Outcome {
+    let groups = vec![group("/aws/sagemaker/NotebookInstances", 1_250_000), group(OWN, 37_020)];
+    Outcome::Groups { own: OWN.to_owned(), groups }
+}
+
+/// Items that a tail fed.
+fn feed(given: &mut Given, items: Vec<Item>, dropped: u64) {
+    let items = items.into_iter().map(AnyItem::Logs).collect();
+    given.happen(Event::Arrived { slot: Slot::Tail.into(), items, dropped });
+}
+
+fn lines(given: &mut Given, events: &[(i64, &str)]) {
+    feed(given, events.iter().map(|(ago, message)| Item::Event(event(*ago, message))).collect(), 0);
+}
+
+/// The tail that effects start.
+fn tail(effects: &[Effect]) -> Option<(Vec<String>, String, Option<String>)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start(AnyJob::Logs(Job::Tail { groups, since, pattern })) => {
+            Some((groups.clone(), since.to_string(), pattern.clone()))
+        }
+        _ => None,
+    })
+}
+
+fn followed(width: u16, height: u16) -> Given {
+    let mut given = Given::with_stack(width, height, StackState::Ready);
+    given.came(Slot::Groups, groups());
+    given.press("6");
+    given
+}
+
+fn busy(width: u16, height: u16) -> Given {
+    let mut given = followed(width, height);
+    let error = r#"{"deliveryStreamARN":"arn:aws:firehose:us-east-2:471100000815:deliverystream/twitter_delivery_stream","errorCode":"S3.AccessDenied","errorMessage":"Access was denied. Ensure that the trust policy allows Firehose to assume the role.","attemptsMade":8}"#;
+    lines(
+        &mut given,
+        &[
+            (300, "2026-11-20T13:57:07Z INFO hydrant::stream: started: replay → firehose"),
+            (240, "2026-11-20T13:58:07Z INFO hydrant::stream: 3702 posts delivered"),
+            (
+                200,
+                "2026-11-20T13:58:47Z WARN hydrant::stream: throttled by the delivery stream, again in 2 s",
+            ),
+            (120, error),
+            (60, "a line with \u{1b}[31mcolours\u{1b}[0m and wide 漢字 characters 🚀"),
+            (5, "2026-11-20T14:02:02Z DEBUG hydrant::stream: a batch of 500"),
+        ],
+    );
+    let mut late = event(150, "2026-11-20T13:59:37Z INFO hydrant::stream: this one came late");
+    late.is_late = true;
+    feed(&mut given, vec![Item::Event(late), Item::Note(Note::Live)], 0);
+    given
+}
+
+#[test]
+fn pictures() {
+    take("logs_signing_in", |width, height| {
+        let mut given = Given::started(width, height);
+        given.press("6");
+        given
+    });
+    take("logs_failed", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("6");
+        given.failed(Slot::Groups, trouble(Remedy::Retry));
+        given
+    });
+    take("logs_empty", followed);
+    take("logs_live", busy);
+    take("logs_paused", |width, height| {
+        let mut given = busy(width, height);
+        given.press("l k k");
+        lines(&mut given, &[(1, "newer"), (0, "newest")]);
+        given
+    });
+    take("logs_throttled", |width, height| {
+        let mut given = busy(width, height);
+        let after = std::time::Duration::from_millis(3500);
+        let why = "logs:FilterLogEvents: ThrottlingException".to_owned();
+        feed(&mut given, vec![Item::Note(Note::Again { why, throttled: true, after })], 120);
+        given
+    });
+    take("logs_pattern", |width, height| {
+        let mut given = busy(width, height);
+        given.press("f");
+        given.type_text("{ $.errorCode = \"S3*\" }");
+        given
+    });
+    take("logs_event", |width, height| {
+        let mut given = busy(width, height);
+        given.press("l k k enter");
+        given
+    });
+}
+
+#[test]
+fn the_stacks_own_group_is_followed_as_soon_as_somebody_looks() {
+    let mut given = Given::with_stack(120, 36, StackState::Ready);
+    let effects = given.came(Slot::Groups, groups());
+    assert_eq!(tail(&effects), None, "nobody looks yet, and looking costs");
+    let effects = given.press("6");
+    assert_eq!(tail(&effects), Some((vec![OWN.to_owned()], "10m".to_owned(), None)));
+    lines(&mut given, &[(30, "one")]);
+    let effects = given.press("1");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(_))), "{effects:?}");
+    let (_, since, _) = tail(&given.press("6")).expect("it goes on");
+    assert_eq!(since, at(150).to_string(), "from a little before the newest line");
+    lines(&mut given, &[(30, "one"), (10, "two")]);
+    assert!(given.shows("2 lines"), "what was shown is not shown again");
+}
+
+#[test]
+fn it_follows_until_one_scrolls_and_loses_nothing_while_it_is_paused() {
+    let mut given = followed(120, 36);
+    let many: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
+    let events: Vec<(i64, &str)> =
+        many.iter().zip((100..200).rev()).map(|(message, ago)| (ago, message.as_str())).collect();
+    lines(&mut given, &events);
+    assert!(given.shows("line 99") && !given.shows("line 10 "));
+    given.press("space");
+    lines(&mut given, &[(1, "newer"), (0, "newest")]);
+    assert!(!given.shows("newest") && given.shows("2 new"));
+    given.press("space");
+    assert!(given.shows("newest"));
+    given.press("l k");
+    lines(&mut given, &[(50, "in between")]);
+    given.press("G");
+    assert!(given.shows("newest") && given.shows("103 lines"));
+}
+
+#[test]
+fn ten_thousand_lines_a_second_stay_in_bounds_and_what_went_is_counted() {
+    let mut given = followed(120, 36);
+    for second in 0..25 {
+        let events = (0..10_000).map(|_| Item::Event(event(100 - second, "a line of a busy group")));
+        feed(&mut given, events.collect(), 7);
+    }
+    assert_eq!(MOST, 200_000);
+    for said in ["200,000 lines", "50,000 older ones let go", "175 came too fast"] {
+        assert!(given.shows(said), "{said}");
+    }
+}
+
+#[test]
+fn lines_are_searched_written_and_filtered() {
+    let mut given = busy(120, 36);
+    given.press("/");
+    given.type_text("hydrant::stream: [0-9]+");
+    given.press("enter");
+    given.press("y");
+    let copied = given.press("y");
+    assert!(
+        matches!(copied.as_slice(), [Effect::Copy(text), ..] if text.contains("3702 posts delivered")),
+        "{copied:?}"
+    );
+    given.press("w backspace");
+    let effects = given.press("enter");
+    let saved = effects.iter().find_map(|effect| match effect {
+        Effect::Start(AnyJob::Logs(Job::Save { path, text })) => Some((path.clone(), text.lines().count())),
+        _ => None,
+    });
+    assert_eq!(saved, Some(("hydrant-logs.tx".into(), 7)));
+    given.press("f");
+    given.type_text("ERROR -quiet");
+    let (_, _, pattern) = tail(&given.press("enter")).expect("it begins anew");
+    assert_eq!(pattern.as_deref(), Some("ERROR -quiet"));
+    assert!(given.shows("0 lines"));
+    given.press("s ctrl-u");
+    given.type_text("2h");
+    assert_eq!(tail(&given.press("enter")).map(|(_, since, _)| since).as_deref(), Some("2h"));
+    given.press("s ctrl-u");
+    given.type_text("soon");
+    assert_eq!(tail(&given.press("enter")), None);
+    assert!(given.shows("write it as 90s"));
+}
+
+#[test]
+fn several_groups_are_marked_and_followed_as_one() {
+    let mut given = followed(120, 36);
+    given.press("h m j j m");
+    let (groups, _, _) = tail(&given.press("enter")).expect("they are followed");
+    assert_eq!(groups, [OWN, "/aws/sagemaker/NotebookInstances"]);
+    assert!(given.shows("2 groups"));
+}
