@@ -437,7 +437,7 @@ mod tests {
         let mut driver = driver(folder.path());
         driver.start(Job::Connect);
         driver.cancel(Slot::Connect);
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(60), driver.next()).await;
+        let ended = tokio::time::timeout(std::time::Duration::from_mins(1), driver.next()).await;
         let Ok(Event::Ended(Slot::Connect, result)) = ended else { panic!("it ends: {ended:?}") };
         assert_eq!(result.expect_err("it was cancelled").remedy, Remedy::Cancelled);
     }

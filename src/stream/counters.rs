@@ -127,7 +127,7 @@ mod tests {
         let at = |second| Timestamp::from_second(second).expect("a time");
         let mut rate = Rate::default();
         rate.add(100, at(1000));
-        assert!((rate.over(Duration::from_secs(60), at(1001)) - 50.0).abs() < 0.01);
+        assert!((rate.over(Duration::from_mins(1), at(1001)) - 50.0).abs() < 0.01);
         rate.add(100, at(1900));
         assert!((rate.over(Duration::from_secs(10), at(1900)) - 10.0).abs() < 0.01);
         rate.add(1, at(1901));

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_read_is_the_record_that_is_written() {
-        let line = (0..53).map(|column| format!("field {column}\t")).collect::<String>();
+        let line = (0..53).map(|column| format!("field {column}\t")).collect::<Vec<_>>().concat();
         let (mut batch, mut tally) = (Batch::default(), Tally::default());
         let mut intake = intake(Wanted::default());
         intake.line(line.as_bytes(), Timestamp::UNIX_EPOCH, &mut batch, &mut tally);

@@ -563,7 +563,7 @@ mod tests {
         assert_eq!(posts, ["0", "1", "2"]);
         let mut stopper = Client::connect(&place).await.expect("connected");
         stopper.ask(Ask::Stop).await.expect("asked");
-        tokio::time::timeout(Duration::from_secs(60), stop.cancelled()).await.expect("the stop arrives");
+        tokio::time::timeout(Duration::from_mins(1), stop.cancelled()).await.expect("the stop arrives");
         server.end(State::Stopped, None).await;
         let mut last = None;
         while let Some(Answer::Status(status)) = stopper.next().await.expect("an answer") {

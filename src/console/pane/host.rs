@@ -263,9 +263,6 @@ impl Employs for HostPane {
         }
     }
 
-    fn arrived(&mut self, _slot: Slot, items: Vec<Item>, _dropped: u64, _desk: &Desk) {
-        for item in items {
-            match item {}
-        }
-    }
+    // Nothing feeds this pane: there is no item to be given.
+    fn arrived(&mut self, _slot: Slot, _items: Vec<Item>, _dropped: u64, _desk: &Desk) {}
 }

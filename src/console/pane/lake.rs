@@ -33,7 +33,7 @@ use crate::progress::Report;
 use opened::Opened;
 
 /// How often the latest hours are looked at by themselves.
-const REFRESH: SignedDuration = SignedDuration::from_secs(60);
+const REFRESH: SignedDuration = SignedDuration::from_mins(1);
 /// Hours that may still change without anybody asking.
 const LATEST: i64 = 3;
 

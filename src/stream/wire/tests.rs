@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::stream::record::{Column, Format};
+use crate::stream::record::{Column as C, Format};
 use crate::stream::wording::Wording;
 
 fn user(id: &str, name: &str) -> Value {
@@ -19,14 +19,17 @@ fn tweet(id: &str, text: &str) -> Value {
 }
 
 fn with(mut tweet: Value, more: Value) -> Value {
-    let more = more.as_object().expect("an object").clone();
+    let Value::Object(more) = more else { panic!("an object: {more}") };
     tweet.as_object_mut().expect("an object").extend(more);
     tweet
 }
 
 fn envelope(data: Value, tweets: Value) -> Value {
-    json!({ "data": data, "includes": { "users": [user("11", "orbitwatcher"), user("12", "lunar_desk")], "tweets": tweets },
-        "matching_rules": [{ "id": "1", "tag": "space-1" }] })
+    let mut line = json!({ "includes": { "users": [user("11", "orbitwatcher"), user("12", "lunar_desk")] },
+        "matching_rules": [{ "id": "1", "tag": "space-1" }] });
+    line["data"] = data;
+    line["includes"]["tweets"] = tweets;
+    line
 }
 
 /// The same in the names of August 2026.
@@ -69,7 +72,7 @@ fn record(line: &Value) -> Vec<String> {
     records(line.to_string().as_bytes()).remove(0)
 }
 
-fn columns<const N: usize>(line: &Value, wanted: [Column; N]) -> [String; N] {
+fn columns<const N: usize>(line: &Value, wanted: [C; N]) -> [String; N] {
     let record = record(line);
     wanted.map(|column| record[column as usize].clone())
 }
@@ -131,7 +134,6 @@ fn escapes_and_plain_letters_give_the_same_record() {
 
 #[test]
 fn the_record_is_the_predecessors() {
-    use Column as C;
     let [first, retweet, quote, reply, long] = samples().try_into().expect("five");
     let shown = columns(
         &first,
@@ -200,7 +202,6 @@ fn a_place_comes_from_includes_and_a_point_with_it() {
     let geo = json!({ "geo": { "place_id": "0a1b", "coordinates": { "type": "Point", "coordinates": [22, 60.4518] } } });
     let mut line = envelope(with(tweet("1", "Aurora"), geo), json!([]));
     line["includes"]["places"] = json!([place]);
-    use Column as C;
     let shown = columns(
         &line,
         [
@@ -249,7 +250,7 @@ fn what_is_missing_is_absent_and_the_post_stays() {
             json!([]),
         ),
     ] {
-        assert_eq!(columns(&line, [Column::Id, Column::Text]), ["1", "t"], "{line}");
+        assert_eq!(columns(&line, [C::Id, C::Text]), ["1", "t"], "{line}");
     }
     let gone = envelope(
         with(
@@ -258,7 +259,7 @@ fn what_is_missing_is_absent_and_the_post_stays() {
         ),
         json!([]),
     );
-    assert_eq!(columns(&gone, [Column::Text, Column::RetweetedTweet]), ["this was deleted", "yes"]);
+    assert_eq!(columns(&gone, [C::Text, C::RetweetedTweet]), ["this was deleted", "yes"]);
 }
 
 #[test]
@@ -266,7 +267,7 @@ fn pages_and_flattened_posts_are_read() {
     let page = envelope(json!([tweet("1", "one"), tweet("2", "two")]), json!([]));
     let texts: Vec<String> = records(page.to_string().as_bytes())
         .into_iter()
-        .map(|mut record| record.remove(Column::Text as usize))
+        .map(|mut record| record.remove(C::Text as usize))
         .collect();
     assert_eq!(texts, ["one", "two"]);
     let flat = with(
@@ -275,7 +276,6 @@ fn pages_and_flattened_posts_are_read() {
         "geo": { "place_id": "p", "full_name": "Turku, Finland", "country_code": "FI" },
         "referenced_tweets": [{ "type": "retweeted", "id": "5", "text": "whole", "author": user("12", "lunar_desk") }] }),
     );
-    use Column as C;
     assert_eq!(
         columns(&flat, [C::Text, C::UserScreenName, C::RetweetedTweet, C::PlaceFullName]),
         ["whole", "orbitwatcher", "yes", "Turku, Finland"]
@@ -290,7 +290,6 @@ fn the_old_interface_and_its_notices_are_read() {
         "geo": { "type": "Point", "coordinates": [60.45, 22.26] }, "coordinates": { "type": "Point", "coordinates": [22.26, 60.45] },
         "place": { "id": "p", "full_name": "Turku", "bounding_box": { "coordinates": [[[22.0, 60.3], [22.0, 60.6], [22.4, 60.6], [22.4, 60.3]]] } },
         "is_quote_status": false, "extended_tweet": { "full_text": "Long one in full #mars" }, "lang": "en" });
-    use Column as C;
     let shown = columns(
         &line,
         [
@@ -343,7 +342,6 @@ fn bluesky_is_read_in_both_versions() {
     second["seq"] = json!(812_345_678);
     second["time"] = json!("2026-11-20T14:03:30.000123Z");
     let second = json!({ "$type": "message", "payload": second });
-    use Column as C;
     for line in [&first, &second] {
         let shown = columns(
             line,

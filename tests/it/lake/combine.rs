@@ -360,7 +360,7 @@ async fn watching_combines_hours_that_are_closed_and_then_late_files() {
     let stdout = child.stdout.take().expect("it is piped");
     let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(stdout));
     let mut next = async || loop {
-        let line = tokio::time::timeout(std::time::Duration::from_secs(60), lines.next_line());
+        let line = tokio::time::timeout(std::time::Duration::from_mins(1), lines.next_line());
         let line = line.await.expect("in time").expect("text").expect("a line");
         let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
         if line["rows_out"].is_number() {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::aws::Aws;
 
 /// Whatever is waited for comes within this time, however busy the machine is.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 async fn cloud(endpoint: &str) -> Cloud {
     let settings = [

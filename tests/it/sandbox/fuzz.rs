@@ -100,7 +100,7 @@ async fn ask(port: u16, request: &[u8]) -> String {
 
 async fn head(mut stream: TcpStream) -> String {
     let mut answer = vec![0; 512];
-    let read = tokio::time::timeout(std::time::Duration::from_secs(60), stream.read(&mut answer)).await;
+    let read = tokio::time::timeout(std::time::Duration::from_mins(1), stream.read(&mut answer)).await;
     let read = read.expect("an answer or an end").unwrap_or(0);
     String::from_utf8_lossy(&answer[..read]).into_owned()
 }

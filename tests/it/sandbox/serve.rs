@@ -107,7 +107,7 @@ async fn a_token_and_posts_come_from_the_feed() {
     let mut stream = stream.send().await.expect("an answer");
     assert_eq!(stream.status(), 200);
     let mut bytes = Vec::new();
-    let limit = std::time::Duration::from_secs(60);
+    let limit = std::time::Duration::from_mins(1);
     while !bytes.windows(2).any(|pair| pair == b"\r\n") || bytes.len() < 100 {
         let chunk =
             tokio::time::timeout(limit, stream.chunk()).await.expect("posts in time").expect("a chunk");

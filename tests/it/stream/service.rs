@@ -10,7 +10,7 @@ use tokio::process::Command;
 use super::{balances, post, posts, replay};
 use crate::support::run::{Ran, command, run};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A home whose stream is stopped when the test ends, however it ends.
 struct Home(tempfile::TempDir);

@@ -106,7 +106,7 @@ async fn a_stall_is_noticed_and_keep_alives_are_not_taken_for_one() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), stalled).await.expect("the stall is said");
+    tokio::time::timeout(std::time::Duration::from_mins(1), stalled).await.expect("the stall is said");
     sandbox.faults(&[]).await;
     let status = run.end().await.expect(0).json();
     assert!(status["delivered"].as_u64() > Some(0), "{status}");
@@ -129,7 +129,7 @@ async fn what_only_a_person_can_mend_parks_or_stops_and_says_what_to_do() {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(60), parked).await.expect("it is said");
+        tokio::time::timeout(std::time::Duration::from_mins(1), parked).await.expect("it is said");
         run.interrupt();
         run.end().await.expect(130);
     }

@@ -128,7 +128,7 @@ impl Proxy {
 
     /// Waits until a call is swallowed.
     pub async fn swallowed(&self) {
-        let limit = std::time::Duration::from_secs(60);
+        let limit = std::time::Duration::from_mins(1);
         tokio::time::timeout(limit, self.shared.swallowed.notified()).await.expect("the call is made");
     }
 }

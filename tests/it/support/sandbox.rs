@@ -12,7 +12,7 @@ use super::aws::Aws;
 use super::run::{Ran, Running, command, run};
 
 /// A sandbox starts in a tenth of a second; a busy machine takes longer.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 pub struct Sandbox {
     pub folder: tempfile::TempDir,

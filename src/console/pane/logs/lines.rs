@@ -59,9 +59,9 @@ impl Lines {
         let after = self.list.iter().rev().take_while(|other| order(other) > order(&event)).count();
         let at = self.list.len() - after;
         if after == 0 {
-            self.list.push_back(event)
+            self.list.push_back(event);
         } else {
-            self.list.insert(at, event)
+            self.list.insert(at, event);
         }
         at
     }

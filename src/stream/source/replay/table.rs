@@ -210,7 +210,7 @@ mod tests {
         let header = COLUMNS.join(",");
         let row: Vec<String> = (0..COLUMNS.len()).map(|place| format!("\"{place},x\"")).collect();
         let line = lines(&format!("{header}\n{}\n", row.join(","))).remove(0);
-        assert_eq!(line, (0..COLUMNS.len()).map(|place| format!("{place},x\t")).collect::<String>());
+        assert_eq!(line, (0..COLUMNS.len()).map(|place| format!("{place},x\t")).collect::<Vec<_>>().concat());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::*;
 
 /// Whatever a test waits for is there long before.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// How a connection to the stream is answered.
 #[derive(Debug, Clone)]
@@ -231,7 +231,7 @@ async fn run_as(stream: FilteredStream, holds: impl Fn(&Came, &Live) -> bool) ->
                     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                         match Reader::default().read(line) {
                             Incoming::Posts(posts) => {
-                                came.posts.extend(posts.iter().map(|post| post.key().0))
+                                came.posts.extend(posts.iter().map(|post| post.key().0));
                             }
                             _ => came.broken += 1,
                         }
