@@ -34,6 +34,8 @@ use opened::Opened;
 
 /// How often the latest hours are looked at by themselves.
 const REFRESH: SignedDuration = SignedDuration::from_mins(1);
+/// While a listing comes, the tree is made anew this often.
+const REBUILD: SignedDuration = SignedDuration::from_millis(300);
 /// Hours that may still change without anybody asking.
 const LATEST: i64 = 3;
 
@@ -63,6 +65,10 @@ pub struct LakePane {
     focus: Focus,
     tree: TreeState,
     nodes: Vec<Node>,
+    /// When the tree was last made from the hours.
+    rebuilt: Option<Timestamp>,
+    /// Whether the operator has done anything here: until then, the way to the newest hour is open.
+    touched: bool,
     /// The hour that the map stands on.
     map: Option<Hour>,
     /// The hour whose files are shown.
@@ -154,11 +160,11 @@ impl LakePane {
                 nodes.push(Node { path: branch, label, note, depth, branch: !is_hour });
             }
         }
-        // At first the way to the newest hour is open.
-        if self.tree.open.is_empty()
-            && let Some(newest) = self.hours.keys().next_back()
+        if !self.touched
+            && let Some(newest) = self.hours.keys().next_back().copied()
         {
-            self.open_way_to(*newest);
+            self.tree.open.clear();
+            self.open_way_to(newest);
         }
         self.nodes = nodes;
         let visible = self.tree.visible(&self.nodes);
@@ -368,6 +374,7 @@ impl PaneState for LakePane {
     }
 
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
+        self.touched |= action != Action::Refresh;
         match action {
             Action::Refresh if desk.identity().is_some() => return Some(self.list(Span::default(), desk)),
             Action::Open => return Some(self.open(desk)),
@@ -529,7 +536,7 @@ impl Employs for LakePane {
     type Outcome = Outcome;
     type Item = Item;
 
-    fn came_to(&mut self, outcome: Outcome, _desk: &Desk) -> Vec<Ask> {
+    fn came_to(&mut self, outcome: Outcome, desk: &Desk) -> Vec<Ask> {
         match outcome {
             Outcome::Found { address, layout } => {
                 if self.address != address {
@@ -539,13 +546,21 @@ impl Employs for LakePane {
             }
             Outcome::Totals(totals) => {
                 self.hours.insert(totals.hour, totals);
-                self.rebuild();
+                // The pages of a large lake come faster than anybody reads a tree.
+                let is_old = self.rebuilt.is_none_or(|at| desk.now.duration_since(at) >= REBUILD);
+                if is_old {
+                    self.rebuilt = Some(desk.now);
+                    self.rebuild();
+                }
             }
             Outcome::Combined(combined) => {
                 self.combined = combined;
                 self.rebuild();
             }
-            Outcome::Listed => self.listed = true,
+            Outcome::Listed => {
+                self.listed = true;
+                self.rebuild();
+            }
             Outcome::Files { hour, files } if self.hour == Some(hour) => self.files.extend(files),
             Outcome::FilesListed(hour) if self.hour == Some(hour) => self.files_listed = true,
             Outcome::Files { .. } | Outcome::FilesListed(_) => {}
