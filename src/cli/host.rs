@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::host::facts::Facts;
-use crate::host::output::word;
+use crate::host::output::{Order, word};
 use crate::host::recipe::Recipe;
+use crate::host::service;
 use crate::host::task::{Done, Mode, State};
 use crate::host::{self, Host as Remote};
 use crate::progress::{Phase, Progress, Report};
@@ -194,10 +195,72 @@ impl Run {
         let script = self.command.iter().map(|part| word(part)).collect::<Vec<_>>().join(" ");
         let code = host.run_here(&script).await;
         host.close().await;
-        Ok(match code? {
-            0 => Exit::Done,
-            code => Exit::Other(u8::try_from(code).unwrap_or(1)),
-        })
+        Ok(exit_of(code?))
+    }
+}
+
+/// A command of `hydrant stream` that is meant for the host.
+#[derive(Debug)]
+pub(super) enum OnHost {
+    /// With these arguments of `hydrant stream run`.
+    Start(Vec<String>),
+    Stop,
+    Status,
+    Tail,
+}
+
+/// Has the host do what would be done here.
+pub(super) async fn stream(context: &Context, what: OnHost) -> Result<Exit, CliError> {
+    if matches!(what, OnHost::Start(_) | OnHost::Stop) {
+        context.refuse_if_readonly(1)?;
+    }
+    let host = connect(context, host::UP).await?;
+    let result = stream_on(&host, context, what).await;
+    host.close().await;
+    result
+}
+
+async fn stream_on(host: &Remote, context: &Context, what: OnHost) -> Result<Exit, CliError> {
+    let json = context.global.json;
+    let output = match &what {
+        OnHost::Tail => {
+            let arguments = if json { vec!["tail", "--json"] } else { vec!["tail"] };
+            let arguments: Vec<String> = arguments.into_iter().map(ToOwned::to_owned).collect();
+            return Ok(exit_of(host.run_here(&service::script(&arguments)).await?));
+        }
+        OnHost::Start(arguments) => service::start(host, arguments).await?,
+        OnHost::Stop => service::stop(host).await?,
+        OnHost::Status => {
+            let arguments = ["status", "--json"].map(ToOwned::to_owned);
+            host.run(&Order::new("asking the service on the host", service::script(&arguments))).await?
+        }
+    };
+    let Some(status) = service::said(&output.out) else {
+        return Err(output.failure("the stream on the host").into());
+    };
+    if json {
+        answer!("{status}");
+    } else {
+        let number = |name: &str| status[name].as_u64().unwrap_or(0);
+        answer!(
+            "the stream on the host is {}: {} received, {} delivered, {} wait",
+            style::safe(status["state"].as_str().unwrap_or("unknown")),
+            number("received"),
+            number("delivered"),
+            number("pending"),
+        );
+        if let Some(error) = status["last_error"].as_str() {
+            talk!("{} {}", style::warn("hydrant:"), style::safe(error));
+        }
+    }
+    Ok(exit_of(output.code))
+}
+
+/// The exit code of a command that was run there.
+fn exit_of(code: i32) -> Exit {
+    match code {
+        0 => Exit::Done,
+        code => Exit::Other(u8::try_from(code).unwrap_or(1)),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::host::OnHost;
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::stream::live::{Live, State, Status};
@@ -145,29 +146,36 @@ enum On {
     Host,
 }
 
-impl Where {
-    /// The stream on the remote host has no door yet.
-    fn is_local(self) -> Result<(), CliError> {
-        match self.on {
-            On::Local => Ok(()),
-            On::Host => Err(CliError::Usage(
-                "the stream cannot be run on the remote host yet: leave out `--on host` to run it here"
-                    .to_owned(),
-            )),
-        }
-    }
-}
-
 impl StreamCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
+        if let Some(there) = self.command.on_host() {
+            return super::host::stream(&context, there).await;
+        }
         match self.command {
             Verb::Check(check) => check.run(context).await,
             Verb::Run(run) => run.run(context).await,
             Verb::Start(start) => start.run(context).await,
-            Verb::Stop(place) => stop(place, &context).await,
-            Verb::Status(place) => status(place, &context).await,
-            Verb::Tail(place) => tail(place, &context).await,
+            Verb::Stop(_) => stop(&context).await,
+            Verb::Status(_) => status(&context).await,
+            Verb::Tail(_) => tail(&context).await,
             Verb::Rules(rules) => rules.run(&context).await,
+        }
+    }
+}
+
+impl Verb {
+    /// What the host is to do; `None` if it is meant for this machine.
+    fn on_host(&self) -> Option<OnHost> {
+        match self {
+            Self::Start(start) if start.place.on == On::Host => {
+                let settings = start.run.settings().into_iter();
+                let set = |(key, value): (&str, String)| ["--set".to_owned(), format!("{key}={value}")];
+                Some(OnHost::Start(settings.flat_map(set).collect()))
+            }
+            Self::Stop(place) if place.on == On::Host => Some(OnHost::Stop),
+            Self::Status(place) if place.on == On::Host => Some(OnHost::Status),
+            Self::Tail(place) if place.on == On::Host => Some(OnHost::Tail),
+            _ => None,
         }
     }
 }
@@ -256,7 +264,6 @@ fn finish(
 
 impl Start {
     async fn run(self, context: Context) -> Result<Exit, CliError> {
-        self.place.is_local()?;
         let set = self.run.settings();
         let context = context.with_settings(&set)?;
         context.refuse_if_readonly(1)?;
@@ -276,8 +283,7 @@ impl Start {
     }
 }
 
-async fn stop(at: Where, context: &Context) -> Result<Exit, CliError> {
-    at.is_local()?;
+async fn stop(context: &Context) -> Result<Exit, CliError> {
     context.refuse_if_readonly(1)?;
     let mut client = Client::connect(&place(context)).await.map_err(StreamError::from)?;
     client.ask(Ask::Stop).await.map_err(StreamError::from)?;
@@ -319,8 +325,7 @@ async fn stop(at: Where, context: &Context) -> Result<Exit, CliError> {
     Ok(if status.counters.pending > 0 { Exit::Partly } else { Exit::Done })
 }
 
-async fn status(at: Where, context: &Context) -> Result<Exit, CliError> {
-    at.is_local()?;
+async fn status(context: &Context) -> Result<Exit, CliError> {
     let status = place(context)
         .status(Place::pending(&context.folders, context.settings.stack.as_str()))
         .await
@@ -335,8 +340,7 @@ async fn status(at: Where, context: &Context) -> Result<Exit, CliError> {
     Ok(if status.state == State::Failed { Exit::Partly } else { Exit::Done })
 }
 
-async fn tail(at: Where, context: &Context) -> Result<Exit, CliError> {
-    at.is_local()?;
+async fn tail(context: &Context) -> Result<Exit, CliError> {
     let mut client = Client::connect(&place(context)).await.map_err(StreamError::from)?;
     client.ask(Ask::Tail).await.map_err(StreamError::from)?;
     let mut last: Option<Status> = None;

@@ -3,6 +3,8 @@
 mod connection;
 mod provisioning;
 mod running;
+#[cfg(feature = "sandbox")]
+mod stream;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,0 +1,29 @@
+//! The stream on the host, from here.
+
+use super::*;
+use crate::support::sandbox::Sandbox;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream_is_started_asked_and_drained_on_the_host() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    let early = sandbox.hydrant(&["stream", "status", "--on", "host"]).await.expect(1);
+    assert!(early.err.contains("`hydrant host provision` puts it there"), "{}", early.err);
+    sandbox.hydrant(&["host", "provision"]).await.expect(0);
+    let start = ["stream", "start", "--on", "host", "--source", "jetstream", "--to", "firehose", "--json"];
+    let started = sandbox.hydrant(&start).await.expect(0).json();
+    assert_eq!(started["on"], "host", "{started}");
+    let flowing = async {
+        loop {
+            let status = sandbox.hydrant(&["stream", "status", "--on", "host", "--json"]).await.json();
+            assert_ne!(status["state"], "failed", "{status}");
+            if status["delivered"].as_u64() > Some(0) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, flowing).await.expect("posts are delivered by the host's own role");
+    let stopped = sandbox.hydrant(&["stream", "stop", "--on", "host", "--json"]).await.expect(0).json();
+    assert_eq!((&stopped["on"], &stopped["pending"]), (&"host".into(), &0.into()), "{stopped}");
+}
