@@ -48,14 +48,14 @@ fn looked(service: Option<Service>) -> Outcome {
     }))
 }
 
-fn running() -> Option<Service> {
-    Some(Service {
+fn running() -> Service {
+    Service {
         state: "running".to_owned(),
         received: 37_020,
         delivered: 36_900,
         pending: 120,
         last_error: None,
-    })
+    }
 }
 
 fn done(states: [State; 8]) -> Vec<Done> {
@@ -124,9 +124,9 @@ fn pictures() {
         given
     });
     take("host_new", host(None));
-    take("host_running", host(running()));
+    take("host_running", host(Some(running())));
     take("host_does_not_answer", |width, height| {
-        let mut given = host(running())(width, height);
+        let mut given = host(Some(running()))(width, height);
         given.press("r");
         given.failed(Slot::Look, trouble(Remedy::Retry));
         given
@@ -154,7 +154,7 @@ fn pictures() {
         given
     });
     take("host_provisioned", |width, height| {
-        let mut given = host(running())(width, height);
+        let mut given = host(Some(running()))(width, height);
         given.press("p");
         given.came(Slot::Provision, Outcome::Provisioned(ended()));
         given.press("j j j");
@@ -182,7 +182,7 @@ fn provisioning_shows_what_it_would_do_and_asks_first() {
 
 #[test]
 fn a_host_as_it_should_be_is_said_to_be_and_nothing_is_asked() {
-    let mut given = host(running())(120, 36);
+    let mut given = host(Some(running()))(120, 36);
     given.press("p");
     given.came(Slot::Provision, Outcome::Checked(done([State::Ok; 8])));
     assert!(given.shows("nothing to change") && !given.shows("make it so"));
@@ -190,7 +190,7 @@ fn a_host_as_it_should_be_is_said_to_be_and_nothing_is_asked() {
 
 #[test]
 fn a_shell_takes_the_terminal_over() {
-    let mut given = host(running())(120, 36);
+    let mut given = host(Some(running()))(120, 36);
     assert!(starts(&given.press("!"), |job| matches!(job, Job::Shell)));
     let program =
         Program { name: "ssh".to_owned(), arguments: vec!["host".to_owned()], said: "exit".to_owned() };
@@ -211,7 +211,7 @@ fn read_only_looks_and_changes_nothing() {
     let mut given = Given::with(120, 36, None, true);
     given.signed_in();
     given.press("7");
-    given.came(Slot::Look, looked(running()));
+    given.came(Slot::Look, looked(Some(running())));
     assert!(given.press("p").is_empty());
     assert!(given.press("!").is_empty());
     assert!(given.shows("read-only"));

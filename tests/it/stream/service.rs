@@ -20,7 +20,8 @@ impl Drop for Home {
         let lock = self.0.path().join(".local/state/hydrant/stream/default/lock");
         let running = std::fs::File::open(&lock).is_ok_and(|file| file.try_lock_shared().is_err());
         if let (true, Some(pid)) = (running, pid(self.0.path())) {
-            drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+            // It may have ended meanwhile.
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
         }
     }
 }
