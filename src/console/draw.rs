@@ -157,14 +157,19 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
             .map_or(0, |key| crate::text::width(&key) + 1 + crate::text::width(action.spec().short) + 3)
     };
     let mut hints = hints(app);
-    // What has to be said needs the room more than keys that are the same everywhere.
+    // What has to be said needs the room more than keys do, and most of all those that are the same everywhere.
     let width = usize::from(canvas.width());
-    let room = if message.is_some() { width / 2 } else { width };
+    let said = message.as_ref().map_or(0, |(text, _)| crate::text::width(text) + 3);
+    let room = (width - said.min(width)).max(width / 4);
+    let fit = |hints: &[Action]| hints.iter().map(wide).sum::<usize>() <= room;
     for spare in GIVES_WAY {
-        if hints.iter().map(wide).sum::<usize>() <= room {
+        if fit(&hints) {
             break;
         }
         hints.retain(|action| *action != spare);
+    }
+    while !fit(&hints) {
+        hints.pop();
     }
     let mut x = 1;
     for action in hints {
