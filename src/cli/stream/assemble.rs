@@ -86,10 +86,13 @@ pub(super) fn live(context: &Context) -> Result<Live, CliError> {
     let sinks = sinks(context)?.iter().map(ToString::to_string).collect();
     let live = Live::new(source_kind(context)?.to_string(), sinks);
     let terms = Wish::of(context)?.terms;
+    let connecting = stop_words::lookup("en");
     let mut words: Vec<String> = terms
         .iter()
         .flat_map(|term| term.split_whitespace())
         .map(|word| word.trim_matches('"').to_lowercase())
+        // Of "national aeronautics and space administration", "and" is nothing to point at.
+        .filter(|word| !connecting.is_some_and(|words| words.contains(&word.as_str())))
         .collect();
     words.sort_unstable();
     words.dedup();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Line, Rooms};
+use crate::cloud::Failure;
 use crate::console::effect::lake::{Job, Outcome, Ran};
 use crate::console::effect::{Remedy, Trouble};
 use crate::lake::combine::{self, Wish};
@@ -17,7 +18,10 @@ use crate::stack::graph::Kind;
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let lake = open(rooms, line).await?;
     let done = match job {
-        Job::Hours(span) => hours(&lake, span, line).await,
+        Job::Hours(span) => match hours(&lake, span, line).await {
+            Err(LakeError::Cloud(error)) if error.failure() == Failure::Missing => Ok(Outcome::NoBucket),
+            done => done,
+        },
         Job::Files(hour) => files(&lake, hour, line).await,
         Job::Open(key) => {
             preview::open(&lake.place, &key).await.map(|preview| Outcome::Opened { key, preview })

@@ -97,6 +97,8 @@ pub enum Outcome {
         /// Its layout.
         layout: Layout,
     },
+    /// There is no bucket that could hold a lake: the stack is not there yet, or no longer.
+    NoBucket,
     /// What an hour holds, as far as it is listed.
     Totals(Totals),
     /// Every hour that is combined.

@@ -226,7 +226,8 @@ impl Layout {
             per_row,
             step,
             high: HIGH + if area.height > 20 { 2 } else { 1 },
-            wide: step.saturating_sub(3).min(26),
+            // A pipe has room for its rate where the stations can spare it.
+            wide: step.saturating_sub(9).clamp(BOX + 1, 26).min(step.saturating_sub(3)),
         }
     }
 

@@ -34,6 +34,8 @@ use opened::Opened;
 
 /// How often the latest hours are looked at by themselves.
 const REFRESH: SignedDuration = SignedDuration::from_mins(1);
+/// While there is no bucket, it is looked for this often.
+const BUCKETLESS: SignedDuration = SignedDuration::from_secs(10);
 /// While a listing comes, the tree is made anew this often.
 const REBUILD: SignedDuration = SignedDuration::from_millis(300);
 /// Hours that may still change without anybody asking.
@@ -56,8 +58,7 @@ pub struct LakePane {
     layout: Option<Layout>,
     hours: BTreeMap<Hour, Totals>,
     combined: BTreeMap<Hour, Combined>,
-    /// Whether the hours were listed to the end.
-    listed: bool,
+    known: Known,
     asked: Option<Timestamp>,
     /// When it is first to be listed.
     first: Option<Timestamp>,
@@ -81,6 +82,18 @@ pub struct LakePane {
     running: BTreeMap<String, Report>,
     /// Which span is asked about.
     wanted: Option<Span>,
+}
+
+/// How much is known of the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Known {
+    /// Not all of it yet.
+    #[default]
+    Part,
+    /// There is no bucket.
+    NoBucket,
+    /// The hours were listed to the end.
+    Whole,
 }
 
 /// How an hour stands.
@@ -428,6 +441,15 @@ impl PaneState for LakePane {
         }
     }
 
+    /// What could not be listed may be there by now.
+    fn entered(&mut self, desk: &Desk) -> Vec<Ask> {
+        let again = self.known == Known::NoBucket || self.trouble.is_some();
+        if !again || desk.identity().is_none() || desk.tasks.runs(Slot::Hours) {
+            return Vec::new();
+        }
+        self.tick(desk)
+    }
+
     /// The stack is read first: it is what an operator waits for.
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
         self.first = desk.later(SignedDuration::from_secs(1));
@@ -441,6 +463,7 @@ impl PaneState for LakePane {
             return None;
         }
         match self.asked {
+            Some(asked) if self.known == Known::NoBucket => asked.checked_add(BUCKETLESS).ok(),
             Some(asked) => asked.checked_add(REFRESH).ok(),
             None => self.first,
         }
@@ -449,7 +472,8 @@ impl PaneState for LakePane {
     fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
         // A bucket that was never listed to its end is listed whole.
         let latest = desk.now.checked_sub(SignedDuration::from_hours(LATEST)).map(Hour::of).ok();
-        let span = if self.listed { Span { since: latest, until: None } } else { Span::default() };
+        let span =
+            if self.known == Known::Whole { Span { since: latest, until: None } } else { Span::default() };
         self.list(span, desk)
     }
 
@@ -471,7 +495,11 @@ impl PaneState for LakePane {
     }
 
     fn station(&self, place: Place, desk: &Desk) -> Option<Station> {
-        let known = self.listed || !self.hours.is_empty();
+        let known = self.known == Known::Whole || !self.hours.is_empty();
+        if self.known == Known::NoBucket && place == Place::Combined {
+            let number = "no bucket yet".to_owned();
+            return Some(Station { state: StationState::Absent, number, trend: Vec::new(), flow: None });
+        }
         if !known {
             return None;
         }
@@ -544,6 +572,9 @@ impl Employs for LakePane {
                 }
                 (self.address, self.layout, self.trouble) = (address, Some(layout), None);
             }
+            Outcome::NoBucket => {
+                *self = Self { asked: Some(desk.now), known: Known::NoBucket, ..Self::default() }
+            }
             Outcome::Totals(totals) => {
                 self.hours.insert(totals.hour, totals);
                 // The pages of a large lake come faster than anybody reads a tree.
@@ -558,7 +589,7 @@ impl Employs for LakePane {
                 self.rebuild();
             }
             Outcome::Listed => {
-                self.listed = true;
+                self.known = Known::Whole;
                 self.rebuild();
             }
             Outcome::Files { hour, files } if self.hour == Some(hour) => self.files.extend(files),

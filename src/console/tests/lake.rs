@@ -282,3 +282,16 @@ fn pictures() {
         given
     });
 }
+
+#[test]
+fn a_bucket_that_is_not_there_yet_is_no_error_and_is_looked_for_again() {
+    let mut given = Given::started(120, 36);
+    given.signed_in();
+    given.press("4");
+    given.came(Slot::Hours, Outcome::NoBucket);
+    assert!(given.shows("There is no bucket yet") && given.app.desk.problems.is_empty());
+    given.press("1");
+    assert!(given.shows("no bucket yet"));
+    let effects = given.press("4");
+    assert!(matches!(effects[..], [Effect::Start(AnyJob::Lake(Job::Hours(_)))]), "{effects:?}");
+}

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Focus, LakePane, Standing};
+use super::{Focus, Known, LakePane, Standing};
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::lake::Slot;
@@ -149,7 +149,12 @@ fn nothing(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
         canvas.line(0, rows + 1, &pieces);
         return;
     }
-    if matches!(desk.session, Session::Connecting) || !pane.listed {
+    if pane.known == Known::NoBucket {
+        canvas.put(0, 0, "There is no bucket yet that could hold a lake.", Role::Text);
+        canvas.line(0, 2, &[("2", Role::Key), (" is the stack, where it is created", Role::Faint)]);
+        return;
+    }
+    if matches!(desk.session, Session::Connecting) || pane.known != Known::Whole {
         let words = match desk.session {
             Session::Connecting => "Signing in: asking AWS whose account this is…",
             _ => "Listing the lake's hours…",
