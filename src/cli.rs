@@ -108,9 +108,12 @@ impl CliError {
             Self::Settings(_)
             | Self::Usage(_)
             | Self::Cloud(CloudError::NoRegion)
-            | Self::Host(HostError::NoAddress | HostError::BadAddress(_) | HostError::Settings(_)) => {
-                Exit::Usage
-            }
+            | Self::Host(
+                HostError::Cloud(CloudError::NoRegion)
+                | HostError::NoAddress
+                | HostError::BadAddress(_)
+                | HostError::Settings(_),
+            ) => Exit::Usage,
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)

@@ -497,7 +497,7 @@ impl PaneState for LakePane {
     fn station(&self, place: Place, desk: &Desk) -> Option<Station> {
         let known = self.known == Known::Whole || !self.hours.is_empty();
         if self.known == Known::NoBucket && place == Place::Combined {
-            let number = "no bucket yet".to_owned();
+            let number = "no bucket".to_owned();
             return Some(Station { state: StationState::Absent, number, trend: Vec::new(), flow: None });
         }
         if !known {

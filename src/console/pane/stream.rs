@@ -157,8 +157,8 @@ impl PaneState for StreamPane {
             Action::PageUp => self.step(-page),
             Action::PageDown => self.step(page),
             Action::First => self.step(isize::MIN / 2),
+            Action::Last if self.open.is_some() => self.step(isize::MAX / 2),
             Action::Last => {
-                self.open = None;
                 self.chosen = None;
             }
             _ => return None,

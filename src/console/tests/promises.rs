@@ -305,9 +305,9 @@ fn a_station_is_chosen_by_arrows_or_a_click_and_opens_its_pane() {
     given.press("l l enter");
     assert_eq!(given.app.desk.pane, Pane::Stack);
     given.press("1");
-    given.happen(Event::Mouse(Mouse::Click { x: 110, y: 6 }));
+    given.happen(Event::Mouse(Mouse::Click { x: 100, y: 6 }));
     assert_eq!(given.app.panes.flow.chosen, 5);
-    given.happen(Event::Mouse(Mouse::Click { x: 110, y: 6 }));
+    given.happen(Event::Mouse(Mouse::Click { x: 100, y: 6 }));
     assert_eq!(given.app.desk.pane, Pane::Topics);
 }
 

@@ -169,7 +169,7 @@ async fn broken_requests_to_the_feeds_servers_harm_nothing() {
         "DELETE /2/connections/all HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n",
     ];
     let jetstream = [
-        "GET /subscribe?wantedCollections=app.bsky.feed.post&cursor=1 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x01\x02",
+        "GET /subscribe?wantedCollections=app.bsky.feed.post&cursor=1 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         "GET /xrpc/network.bsky.jetstream.getZstdDictionary?id=7 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n",
     ];
     let mut numbers = Numbers(20_261_126);

@@ -104,7 +104,7 @@ async fn what_is_wrong_is_said_in_one_sentence() {
         (&["check", "--csv", "x.csv", "--source", "mastodon"], 2, "is no source"),
         (&["run", "--to", "kafka", "--source", "replay:x"], 2, "is no sink"),
         (&["run", "--to", "none", "--source", "replay:x", "--speed", "fast"], 2, "is no speed"),
-        (&["start", "--on", "host"], 2, "on the remote host"),
+        (&["start", "--on", "host"], 2, "no region is set"),
         (&["stop"], 1, "does not run"),
         (&["check", "--csv", "x.csv", "--source", "x"], 1, "no X credentials"),
     ] {
