@@ -34,6 +34,8 @@ use crate::settings::{Folders, Settings};
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// An answer takes at most this long.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long it is between two tries to reach a run that begins or ends.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How often a status is written down and sent to watchers.
 const TELLS: Duration = Duration::from_secs(1);
 /// A service begins to answer within this time.
@@ -470,12 +472,18 @@ pub struct Client {
 impl Client {
     /// Connects to the service of a place.
     pub async fn connect(place: &Place) -> Result<Self, ServiceError> {
-        let connecting = tokio::time::timeout(ANSWER_LIMIT, UnixStream::connect(place.socket()));
-        let stream = match connecting.await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(_)) if !place.is_running() => return Err(ServiceError::NotRunning),
-            Ok(Err(error)) => return Err(place.silent(error)),
-            Err(_) => return Err(place.silent("no answer in time")),
+        let began = tokio::time::Instant::now();
+        let stream = loop {
+            let connecting = tokio::time::timeout(ANSWER_LIMIT, UnixStream::connect(place.socket()));
+            match connecting.await {
+                Ok(Ok(stream)) => break stream,
+                Ok(Err(_)) if !place.is_running() => return Err(ServiceError::NotRunning),
+                // A run takes its lock before it listens, and gives it back after: at both ends it holds the lock
+                // and has no socket for a moment.
+                Ok(Err(_)) if began.elapsed() < ANSWER_LIMIT => tokio::time::sleep(LOOK_AGAIN).await,
+                Ok(Err(error)) => return Err(place.silent(error)),
+                Err(_) => return Err(place.silent("no answer in time")),
+            }
         };
         let (read, write) = stream.into_split();
         Ok(Self { place: place.clone(), lines: BufReader::new(read).lines(), write })
