@@ -1,6 +1,6 @@
 //! A tail of log groups: their history in one order of time, then what comes in, each event once.
 //!
-//! It goes in rounds. A round reads every group from its [window](super::window)'s beginning, page by page (an empty
+//! It goes in rounds. A round reads every group from its window's beginning, page by page (an empty
 //! page with a token after it is normal), hands on what was not shown yet, and forgets what is too old to be asked for
 //! again. The first round is the history. Whoever looks on has Live Tail beside the rounds, which then come seldom and
 //! bring what a sample left out, what came late, and the proof that Live Tail shows anything at all.

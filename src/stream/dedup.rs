@@ -2,7 +2,7 @@
 //!
 //! Keys are kept in two generations. When the present one is as old as the window is long, or full, it becomes the
 //! previous one and the one before it is forgotten: a key is remembered for at least one window, unless there are more
-//! posts than [`MOST_A_GENERATION`] in it.
+//! posts than `MOST_A_GENERATION` in it.
 //!
 //! On disk a generation is a file, `seen-<seconds since 1970>`, of keys as 8 bytes each, little-endian, only appended
 //! to. The order that crash safety needs: the spool holds a post before its key is written here, else a post that was

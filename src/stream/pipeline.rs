@@ -1,7 +1,7 @@
 //! The way in, and the whole: source → filter → duplicates → record → spool → sinks.
 //!
 //! A source hands over lines; here they are taken in, kept, and counted: in this order, so that what is counted is safe.
-//! Lines that come together are synced together, at most [`COMMIT`] after the first of them. When the spool is full the
+//! Lines that come together are synced together, at most `COMMIT` after the first of them. When the spool is full the
 //! way in waits, and with it the source: nothing is dropped.
 //!
 //! Without a spool (`check`, and `--to none`) records go to the files at once.

@@ -1,7 +1,7 @@
 //! What could not be used, kept to be looked at: a file of JSON lines, each with when, why and the bytes.
 //!
 //! Nothing that is put here is lost silently; but a source gone mad must not fill the disk either. The file stops
-//! growing at [`LARGEST`]; what comes after that is only counted, and the file's last line says so.
+//! growing at `LARGEST`; what comes after that is only counted, and the file's last line says so.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

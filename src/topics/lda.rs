@@ -46,7 +46,7 @@ const LOOK: usize = 10;
 pub enum Alpha {
     /// The same of every topic, from beginning to end.
     Fixed(f32),
-    /// Learned, each topic's own: see [`priors`].
+    /// Learned, each topic's own: see `priors`.
     Learned(f32),
 }
 

@@ -1,6 +1,6 @@
 //! The Stream pane: posts as they come, what became of all of them, and the switch.
 //!
-//! Posts are kept in a ring of [`MOST_POSTS`], bounded in bytes too; each is its record's line, and only the lines that
+//! Posts are kept in a ring of 100,000 posts, bounded in bytes too; each is its record's line, and only the lines that
 //! are seen are parted into fields. The newest is at the bottom and followed until the operator moves; a pause holds the
 //! picture still while posts go on coming in behind it, and says how many.
 
