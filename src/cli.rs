@@ -113,12 +113,14 @@ impl CliError {
                 | HostError::NoAddress
                 | HostError::BadAddress(_)
                 | HostError::Settings(_),
-            ) => Exit::Usage,
+            )
+            | Self::Topics(TopicsError::BadNumberOfTopics(_) | TopicsError::BadParameter { .. }) => {
+                Exit::Usage
+            }
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)
             | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
-            Self::Topics(TopicsError::BadNumberOfTopics(_) | TopicsError::BadParameter { .. }) => Exit::Usage,
             _ => Exit::Failed,
         }
     }

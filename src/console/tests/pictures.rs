@@ -53,11 +53,22 @@ fn picture(buffer: &Buffer) -> String {
     picture
 }
 
-/// Takes a picture at every size.
+/// Takes a picture at every size, in the dark theme and without colours.
 pub(super) fn take(name: &str, make: impl Fn(u16, u16) -> Given) {
     for (width, height) in SIZES {
-        let given = make(width, height);
+        let mut given = make(width, height);
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture(&given.screen()));
+        given.app.desk.look = look(Depth::None, &Signs::UNICODE);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}_colourless"), picture(&given.screen()));
+    }
+}
+
+/// Takes a picture at every size, in ASCII.
+fn take_in_ascii(name: &str, make: impl Fn(u16, u16) -> Given) {
+    for (width, height) in SIZES {
+        let mut given = make(width, height);
+        given.app.desk.look = look(Depth::None, &Signs::ASCII);
+        insta::assert_snapshot!(format!("{name}_ascii_{width}x{height}"), picture(&given.screen()));
     }
 }
 
@@ -239,35 +250,24 @@ fn the_stream() {
 }
 
 #[test]
-fn without_colours_and_in_ascii() {
-    for (name, depth, signs) in
-        [("colourless", Depth::None, Signs::UNICODE), ("ascii", Depth::None, Signs::ASCII)]
-    {
-        take(&format!("stack_{name}"), |width, height| {
-            let mut given = Given::with_stack(width, height, StackState::Partial);
-            given.app.desk.look = look(depth, &signs);
-            given.press("2 j");
-            given
-        });
-        take(&format!("plan_down_{name}"), |width, height| {
-            let mut given = Given::with_stack(width, height, StackState::Ready);
-            given.app.desk.look = look(depth, &signs);
-            given.press("2 D");
-            given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
-            given
-        });
-        take(&format!("palette_{name}"), |width, height| {
-            let mut given = Given::with_stack(width, height, StackState::Ready);
-            given.app.desk.look = look(depth, &signs);
-            given.press(":");
-            given
-        });
-        take(&format!("flow_{name}"), |width, height| {
-            let mut given = Given::with_stack(width, height, StackState::Drifted);
-            given.app.desk.look = look(depth, &signs);
-            given
-        });
-    }
+fn in_ascii() {
+    take_in_ascii("stack", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Partial);
+        given.press("2 j");
+        given
+    });
+    take_in_ascii("plan_down", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 D");
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given
+    });
+    take_in_ascii("palette", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press(":");
+        given
+    });
+    take_in_ascii("flow", |width, height| Given::with_stack(width, height, StackState::Drifted));
 }
 
 #[test]
