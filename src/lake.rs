@@ -23,7 +23,6 @@ mod parquet_rows;
 pub mod place;
 pub mod preview;
 mod raw_rows;
-pub mod record;
 mod rows;
 mod times;
 pub mod unwanted;

@@ -7,12 +7,12 @@
 //! console    the terminal console: state is data, effects are data, one driver
 //!   │
 //! host       the remote host over ssh: reached, provisioned, run on
-//!   │
-//! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
-//! stream     posts in, records out, nothing lost
 //! topics     from hours to words: topic models, fitted, kept, read
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
+//!   │
+//! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
+//! stream     posts in, records out, nothing lost
 //! logs       CloudWatch logs, tailed: history, then what comes in
 //!   │
 //! sandbox    an embedded cloud, feed and host on this machine: a server like any other

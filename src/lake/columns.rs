@@ -1,7 +1,7 @@
 //! The columns of combined hours: which of a record's 53 are kept, and what each holds.
 
 use super::LakeError;
-use super::record::Column;
+use crate::stream::record::Column;
 
 /// The 24 that the predecessor kept, in its order.
 pub const KEPT: [Column; 24] = [

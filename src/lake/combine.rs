@@ -24,10 +24,10 @@ use super::hours::Span;
 use super::listing::{self, Totals};
 use super::manifest::Counts;
 use super::outputs::{self, Combined, Kind, Stamp};
-use super::record::Column;
 use super::unwanted::Unwanted;
 use super::{Hour, Lake, LakeError, Place};
 use crate::progress::{Phase, Progress};
+use crate::stream::record::Column;
 
 /// What an hour that is being combined takes at least: pieces that were read ahead, and what is about to be written.
 const LEAST_FOR_AN_HOUR: u64 = 40 << 20;

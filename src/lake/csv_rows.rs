@@ -1,9 +1,9 @@
 //! Rows as CSV, as pandas writes it: a header, fields in quotes only where they must be, a line feed after each row.
 
 use super::columns::{FILE_NAME, Type, type_of};
-use super::record::Column;
 use super::rows::Row;
 use super::times;
+use crate::stream::record::Column;
 
 /// Appends a field, in quotes if it holds what would end it.
 pub(super) fn field(value: &[u8], out: &mut Vec<u8>) {

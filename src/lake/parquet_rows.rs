@@ -7,8 +7,8 @@ use polars::prelude::{
 use polars::prelude::{ChunkedBuilder, Schema};
 
 use super::columns::{FILE_NAME, Type, type_of};
-use super::record::Column;
 use super::rows::Row;
+use crate::stream::record::Column;
 
 /// One column that is being filled.
 enum Filling {

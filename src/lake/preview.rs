@@ -6,9 +6,9 @@
 
 use super::encoding::{Decoder, Encoding};
 use super::lines::{Line, Lines};
-use super::record::{COLUMNS, Column};
 use super::rows::Reader;
 use super::{LakeError, Place, combined};
+use crate::stream::record::{COLUMNS, Column};
 
 /// How much of a file is read.
 pub const FIRST_PART: u64 = 256 << 10;

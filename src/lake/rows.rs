@@ -7,8 +7,8 @@
 use std::fmt;
 
 use super::lines::{LONGEST, Line};
-use super::record::{self, COUNT, Column, Fields, Format, JsonRecord};
 use super::times::{self, Time};
+use crate::stream::record::{self, COUNT, Column, Fields, Format, JsonRecord};
 
 /// Why a line is not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

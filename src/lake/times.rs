@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::record;
+use crate::stream::record;
 
 /// What a time field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

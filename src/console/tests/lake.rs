@@ -17,8 +17,8 @@ use crate::lake::listing::Totals;
 use crate::lake::outputs::{Combined, Kind, Run, Stamp, Sums};
 use crate::lake::place::Entry;
 use crate::lake::preview::{Content, Preview, Record};
-use crate::lake::record::{COUNT, Column};
 use crate::lake::{Hour, Layout};
+use crate::stream::record::{COUNT, Column};
 
 fn layout() -> Layout {
     Layout::new("datasets/twitter/kinesis-demo/").expect("a layout")

@@ -19,10 +19,10 @@ use crate::lake::manifest::{Counts, Manifest, Source, UnwantedWords, sources_jso
 use crate::lake::outputs::{Fingerprint, Kind, Stamp, Sums};
 use crate::lake::place::{Body, Entry};
 use crate::lake::raw_rows::RawRow;
-use crate::lake::record::Column;
 use crate::lake::rows::{Reader, Row};
 use crate::lake::{LakeError, Place};
 use crate::progress::Phase;
+use crate::stream::record::Column;
 
 /// Files up to this size are read whole, some of them ahead; larger ones piece by piece.
 pub(super) const WHOLE: u64 = 8 << 20;

@@ -16,9 +16,9 @@ use crate::lake::outputs::{Kind, Stamp};
 use crate::lake::parquet_rows::Gathered;
 use crate::lake::place::Upload;
 use crate::lake::raw_rows::{ColumnList, CsvList, RawRow};
-use crate::lake::record::Column;
 use crate::lake::rows::{Malformed, Row};
 use crate::lake::{LakeError, Place};
+use crate::stream::record::Column;
 
 /// What is gathered before it is written.
 const BUFFER: usize = 1 << 20;

@@ -202,8 +202,8 @@ async fn packed_empty_and_mixed_files_are_one_hour() {
     given::put(&world, &key(HOUR, 2), "").await;
     let mut json = Vec::new();
     let line = record(3, "json");
-    let fields = hydrant::lake::record::Fields::split(line.as_bytes()).expect("a record");
-    fields.write(hydrant::lake::record::Format::Json, &mut json);
+    let fields = hydrant::stream::record::Fields::split(line.as_bytes()).expect("a record");
+    fields.write(hydrant::stream::record::Format::Json, &mut json);
     json.extend_from_slice(record(4, "and tabs").as_bytes());
     given::put(&world, &key(HOUR, 3), json).await;
     let done = world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json();

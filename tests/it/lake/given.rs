@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hydrant::lake::record::{COUNT, Column};
+use hydrant::stream::record::{COUNT, Column};
 
 use crate::support::World;
 use crate::support::run::{Ran, command, run};

@@ -8,7 +8,7 @@ use crate::console::widget::table::{self, Column as Head, TableState, Width};
 use crate::console::widget::text_view::{self, TextState};
 use crate::console::words;
 use crate::lake::preview::{Content, Preview, field_names};
-use crate::lake::record::Column;
+use crate::stream::record::Column;
 
 /// How records are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
