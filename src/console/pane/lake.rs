@@ -34,8 +34,6 @@ use opened::Opened;
 
 /// How often the latest hours are looked at by themselves.
 const REFRESH: SignedDuration = SignedDuration::from_mins(1);
-/// While there is no bucket, it is looked for this often.
-const BUCKETLESS: SignedDuration = SignedDuration::from_secs(10);
 /// While a listing comes, the tree is made anew this often.
 const REBUILD: SignedDuration = SignedDuration::from_millis(300);
 /// Hours that may still change without anybody asking.
@@ -463,7 +461,6 @@ impl PaneState for LakePane {
             return None;
         }
         match self.asked {
-            Some(asked) if self.known == Known::NoBucket => asked.checked_add(BUCKETLESS).ok(),
             Some(asked) => asked.checked_add(REFRESH).ok(),
             None => self.first,
         }
