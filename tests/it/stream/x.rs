@@ -116,7 +116,7 @@ async fn a_stall_is_noticed_and_keep_alives_are_not_taken_for_one() {
 async fn what_only_a_person_can_mend_parks_or_stops_and_says_what_to_do() {
     let sandbox = sandbox(&["x-auth"]).await;
     let refused = sandbox.hydrant(&["stream", "run", "--source", "x", "--to", "none"]).await.expect(1);
-    assert!(refused.err.contains("in the developer console"), "{}", refused.err);
+    assert!(refused.err.contains("regenerate them in the developer console"), "{}", refused.err);
     for (fault, says) in [("x-credits", "buy some"), ("x-cap", "spending limit is reached")] {
         sandbox.faults(&[fault]).await;
         let run = sandbox.start(&["stream", "run", "--json", "--source", "x", "--to", "none"]);
