@@ -160,14 +160,17 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
         if records.len() >= ROWS {
             return Err(());
         }
-        let raw = String::from_utf8_lossy(line.bytes).into_owned();
-        let Some((_, row)) = reader.read(line) else { return Ok(()) };
-        any |= row.is_ok();
-        let fields = row
-            .map(|row| row.fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect())
-            .map_err(|why| why.to_string());
-        records.push(Record { raw, fields });
-        Ok(())
+        let raw = String::from_utf8_lossy(line.bytes);
+        reader.read(line, |_, row| {
+            any |= row.is_ok();
+            let fields = row
+                .map(|row| {
+                    row.fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect()
+                })
+                .map_err(|why| why.to_string());
+            records.push(Record { raw: raw.to_string(), fields });
+            Ok(())
+        })
     };
     let mut lines = Lines::default();
     let fed = lines.feed(plain, &mut each);

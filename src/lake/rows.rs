@@ -1,17 +1,21 @@
 //! What a line of an hour's file is: a row, or malformed for a reason.
 //!
-//! Lines are records of 53 columns, or JSON objects of the same columns; both may stand in one file. A record's last
-//! tab may be missing, and its line may end with a carriage return too. Nothing is guessed: what is not quite a record
-//! is malformed, and the reason says why.
+//! Lines are records of 53 columns, JSON objects of the same columns, or posts as their networks write them (every
+//! shape that [`wire`] knows: a lake may have been filled by somebody else's streamer); all may stand in one file. A
+//! page of posts is a row for each. A record's last tab may be missing, and its line may end with a carriage return
+//! too. Nothing is guessed: what is not quite a record is malformed, and the reason says why; so is a notice, which is
+//! no post, but may be a deletion that somebody must know of.
 
 use std::fmt;
 
 use super::lines::{LONGEST, Line};
 use super::times::{self, Time};
-use crate::stream::record::{self, COUNT, Column, Fields, Format, JsonRecord};
+use crate::stream::record::{self, COUNT, Column, Fields, Format};
+use crate::stream::wire::{self, Incoming};
+use crate::stream::wording::Wording;
 
 /// Why a line is not a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Malformed {
     /// It has another number of fields.
     Fields(usize),
@@ -32,8 +36,12 @@ pub(super) enum Malformed {
         /// Which byte it is.
         at: usize,
     },
-    /// It is a JSON object, but not of a record's columns.
-    Json,
+    /// It is a JSON object, but neither a record nor a post: why, in words.
+    Json(String),
+    /// It says that the post of this id was taken back.
+    Deletion(String),
+    /// It is something else that a source said of itself, of this kind.
+    Notice(String),
     /// A time is none.
     Time(Column),
 }
@@ -46,7 +54,9 @@ impl fmt::Display for Malformed {
             Self::Encoding { at } => write!(f, "byte {at} is not UTF-8"),
             Self::Nul { at } => write!(f, "byte {at} is NUL"),
             Self::CarriageReturn { at } => write!(f, "byte {at} is a carriage return within the line"),
-            Self::Json => f.write_str("it is JSON, but no record"),
+            Self::Json(why) => write!(f, "it is neither a record nor a post: {why}"),
+            Self::Deletion(id) => write!(f, "it is no post, but says that {id} was deleted"),
+            Self::Notice(kind) => write!(f, "it is no post, but a notice: {kind}"),
             Self::Time(column) => write!(f, "{} is not a time", column.name()),
         }
     }
@@ -73,75 +83,99 @@ impl<'a> Row<'a> {
 /// Reads lines. Holds what is needed to read one that is not a plain record.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    wire: wire::Reader,
+    wording: Wording,
     rewritten: Vec<u8>,
 }
 
 impl Reader {
-    /// What the line is; `None` if there is nothing in it. With how many fields it has, for the list of raw rows.
-    pub(super) fn read<'a>(&'a mut self, line: Line<'a>) -> Option<(usize, Result<Row<'a>, Malformed>)> {
+    /// Gives what the line is: nothing if there is nothing in it, a row or a reason, of a page of posts a row for each.
+    /// With how many fields it has, for the list of raw rows.
+    pub(super) fn read<E>(
+        &mut self,
+        line: Line<'_>,
+        mut each: impl FnMut(usize, Result<Row<'_>, Malformed>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let bytes = line.bytes;
         if bytes.is_empty() || bytes == b"\r" {
-            return None;
+            return Ok(());
         }
         if line.is_cut() {
-            return Some((0, Err(Malformed::TooLong(line.length))));
+            return each(0, Err(Malformed::TooLong(line.length)));
         }
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         if let Some(at) = memchr::memchr2(0, b'\r', bytes) {
             let is_nul = bytes.get(at) == Some(&0);
             let why = if is_nul { Malformed::Nul { at } } else { Malformed::CarriageReturn { at } };
-            return Some((fields_in(bytes), Err(why)));
+            return each(fields_in(bytes), Err(why));
         }
         if let Err(error) = std::str::from_utf8(bytes) {
-            return Some((fields_in(bytes), Err(Malformed::Encoding { at: error.valid_up_to() })));
+            return each(fields_in(bytes), Err(Malformed::Encoding { at: error.valid_up_to() }));
         }
-        Some(self.row(bytes))
-    }
-
-    fn row<'a>(&'a mut self, bytes: &'a [u8]) -> (usize, Result<Row<'a>, Malformed>) {
-        let fields = match Fields::split(bytes) {
-            Ok(fields) => fields,
-            Err(_) if bytes.first() == Some(&b'{') => {
-                self.rewritten.clear();
-                if !rewrite(bytes, &mut self.rewritten) {
-                    return (fields_in(bytes), Err(Malformed::Json));
-                }
-                match Fields::split(&self.rewritten) {
-                    Ok(fields) => fields,
-                    Err(_) => return (fields_in(bytes), Err(Malformed::Json)),
-                }
-            }
+        match Fields::split(bytes) {
+            Ok(fields) => each(COUNT, row(&fields)),
+            Err(_) if bytes.trim_ascii_start().first() == Some(&b'{') => match self.rewrite(bytes) {
+                Ok(()) => self.rewritten(each),
+                Err(why) => each(fields_in(bytes), Err(why)),
+            },
             // All fields, and no tab after the last.
             Err(record::Malformed::Columns(COUNT)) if bytes.last() != Some(&b'\t') => {
                 self.rewritten.clear();
                 self.rewritten.extend_from_slice(bytes);
-                self.rewritten.push(b'\t');
-                match Fields::split(&self.rewritten) {
-                    Ok(fields) => fields,
-                    Err(_) => return (COUNT, Err(Malformed::Fields(COUNT))),
-                }
+                self.rewritten.extend_from_slice(b"\t\n");
+                self.rewritten(each)
             }
             Err(_) => {
                 let count = fields_in(bytes);
-                return (count, Err(Malformed::Fields(count)));
+                each(count, Err(Malformed::Fields(count)))
             }
-        };
-        let time = |column| match times::read(fields.get(column)) {
-            Time::At(at) => Ok(Some(at)),
-            Time::Absent => Ok(None),
-            Time::Unreadable => Err(Malformed::Time(column)),
-        };
-        let (created_at, user_joined) = match (time(Column::CreatedAt), time(Column::UserJoined)) {
-            (Ok(created_at), Ok(user_joined)) => (created_at, user_joined),
-            (Err(why), _) | (_, Err(why)) => return (COUNT, Err(why)),
-        };
-        (COUNT, Ok(Row { fields, created_at, user_joined }))
+        }
+    }
+
+    /// A JSON line as records, if it is one or more.
+    fn rewrite(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        self.rewritten.clear();
+        match self.wire.read(line) {
+            Incoming::Posts(posts) => {
+                for post in posts {
+                    post.part(&mut self.wording);
+                    post.write(&self.wording, Format::Tsv, &mut self.rewritten);
+                }
+                Ok(())
+            }
+            Incoming::JsonRecord(record) => {
+                record.write(Format::Tsv, &mut self.rewritten);
+                Ok(())
+            }
+            Incoming::Delete(_, id) => Err(Malformed::Deletion(id)),
+            Incoming::Notice(notice) => Err(Malformed::Notice(notice.kind)),
+            Incoming::Unknown(why) => Err(Malformed::Json(why)),
+            // Its fields were parted already, and it had too few or too many.
+            Incoming::Record(_) => Err(Malformed::Fields(fields_in(line))),
+        }
+    }
+
+    /// Gives the records that a line was rewritten as.
+    fn rewritten<E>(
+        &self,
+        mut each: impl FnMut(usize, Result<Row<'_>, Malformed>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.rewritten.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+            let fields = Fields::split(line).map_err(|_| Malformed::Fields(fields_in(line)));
+            each(COUNT, fields.and_then(|fields| row(&fields)))
+        })
     }
 }
 
-/// A JSON line as a record, if it is one.
-fn rewrite(line: &[u8], out: &mut Vec<u8>) -> bool {
-    JsonRecord::parse(line).map(|record| record.write(Format::Tsv, out)).is_ok()
+/// The row of a record whose times can be read.
+fn row<'a>(fields: &Fields<'a>) -> Result<Row<'a>, Malformed> {
+    let time = |column| match times::read(fields.get(column)) {
+        Time::At(at) => Ok(Some(at)),
+        Time::Absent => Ok(None),
+        Time::Unreadable => Err(Malformed::Time(column)),
+    };
+    let (created_at, user_joined) = (time(Column::CreatedAt)?, time(Column::UserJoined)?);
+    Ok(Row { fields: *fields, created_at, user_joined })
 }
 
 /// How many fields there are: parted by tabs, one after the last or not.
@@ -164,10 +198,21 @@ mod tests {
         fields
     }
 
+    /// What a line is: how many fields it has, and what `of` says of its row.
+    fn all<T>(line: &[u8], of: impl Fn(&Row<'_>) -> T) -> Vec<(usize, Result<T, Malformed>)> {
+        let line = Line { bytes: line.get(..LONGEST).unwrap_or(line), length: line.len() as u64 };
+        let mut all = Vec::new();
+        let Ok(()) = Reader::default().read(line, |count, row| {
+            all.push((count, row.map(|row| of(&row))));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        all
+    }
+
     fn read(line: &[u8]) -> Option<(usize, Result<Option<i64>, Malformed>)> {
-        let length = line.len() as u64;
-        let line = Line { bytes: line.get(..LONGEST).unwrap_or(line), length };
-        Reader::default().read(line).map(|(count, row)| (count, row.map(|row| row.created_at)))
+        let all = all(line, |row| row.created_at);
+        assert!(all.len() < 2);
+        all.into_iter().next()
     }
 
     #[test]
@@ -206,14 +251,45 @@ mod tests {
             (with(0xff), "byte 3 is not UTF-8"),
             (with(0), "byte 3 is NUL"),
             (with(b'\r'), "byte 3 is a carriage return within the line"),
-            (b"{\"id\":1}".to_vec(), "it is JSON, but no record"),
-            (b"{".to_vec(), "it is JSON, but no record"),
+            (
+                b"{\"id\":1}".to_vec(),
+                "it is neither a record nor a post: it is JSON, but neither a post nor a notice",
+            ),
+            (
+                br#"{"delete":{"status":{"id":9,"id_str":"9","user_id":1}}}"#.to_vec(),
+                "it is no post, but says that 9 was deleted",
+            ),
+            (br#"{"limit":{"track":14}}"#.to_vec(), "it is no post, but a notice: limit"),
             (vec![b'x'; 10_000_000], "it has 10000000 bytes, more than any record (1048576)"),
             (line.replace("Fri Dec 31", "Fri Dec 41").into_bytes(), "created_at is not a time"),
         ] {
             let (_, row) = read(&line).expect("something");
             assert_eq!(row.map_err(|why| why.to_string()), Err(why.to_owned()));
         }
+    }
+
+    #[test]
+    fn json_that_breaks_off_is_malformed() {
+        let read = read(br#"{"data":{"id":"1","te"#);
+        assert!(matches!(read, Some((1, Err(Malformed::Json(_))))), "{read:?}");
+    }
+
+    #[test]
+    fn posts_as_their_networks_write_them_are_rows() {
+        let of = |row: &Row<'_>| {
+            let columns = [Column::Id, Column::UserScreenName, Column::TweetTextHashtags, Column::Text];
+            (columns.map(|column| row.get(column).to_owned()), row.created_at)
+        };
+        let v2 = r#"{"data":{"id":"1","text":"Mars &amp;\tmoon #mars","created_at":"2026-11-20T14:03:01.000Z","author_id":"7"},"includes":{"users":[{"id":"7","username":"orbit"}]},"matching_rules":[]}"#;
+        let v1 = r#"{"created_at":"Fri Nov 20 14:03:01 +0000 2026","id":1,"id_str":"1","text":"Mars &amp; moon #mars","user":{"screen_name":"orbit"}}"#;
+        let flat = r#"{"id":"1","text":"Mars &amp; moon #mars","created_at":"2026-11-20T14:03:01.000Z","author":{"username":"orbit"}}"#;
+        let wanted = (["1", "orbit", "#mars", "Mars & moon"].map(str::to_owned), Some(1_795_183_381_000));
+        for line in [v2, v1, flat, &format!("{v2}\r")] {
+            assert_eq!(all(line.as_bytes(), of), [(COUNT, Ok(wanted.clone()))], "{line}");
+        }
+        let page = r#"{"data":[{"id":"1","text":"one"},{"id":"2","text":"two"}],"meta":{}}"#;
+        let texts: Vec<_> = all(page.as_bytes(), |row| row.get(Column::Text).to_owned());
+        assert_eq!(texts, [(COUNT, Ok("one".to_owned())), (COUNT, Ok("two".to_owned()))]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::lake::manifest::{Counts, Manifest, Source, UnwantedWords, sources_jso
 use crate::lake::outputs::{Fingerprint, Kind, Stamp, Sums};
 use crate::lake::place::{Body, Entry};
 use crate::lake::raw_rows::RawRow;
-use crate::lake::rows::{Reader, Row};
+use crate::lake::rows::{Malformed, Reader, Row};
 use crate::lake::{LakeError, Place};
 use crate::progress::Phase;
 use crate::stream::record::Column;
@@ -222,7 +222,7 @@ impl Work {
         match self.take_all(&mut rows) {
             Ok(()) => self.finish(rows),
             Err(error) => {
-                rows.outputs.abort();
+                rows.taken.outputs.abort();
                 Err(error)
             }
         }
@@ -250,13 +250,14 @@ impl Work {
                 Piece::Gone(number) => {
                     let key = self.files.get(number).map_or("", |file| file.key.as_str());
                     tracing::warn!(key, "it was listed and is gone");
-                    rows.vanished += 1;
+                    rows.taken.vanished += 1;
                     taken += 1;
                 }
             }
             if reported.elapsed() >= REPORT_EVERY {
                 reported = Instant::now();
-                let text = format!("{taken} of {} files, {} rows", self.files.len(), rows.counts.rows_in);
+                let text =
+                    format!("{taken} of {} files, {} rows", self.files.len(), rows.taken.counts.rows_in);
                 shared.progress.tell("hour", &self.stamp.hour.to_string(), Phase::Acting, text);
             }
         }
@@ -264,8 +265,8 @@ impl Work {
     }
 
     fn finish(self, rows: Rows<'_>) -> Result<Made, LakeError> {
-        debug_assert!(rows.counts.balance(), "{:?}", rows.counts);
-        let Rows { outputs, sources, counts, fingerprint, vanished, .. } = rows;
+        let Taken { outputs, sources, counts, fingerprint, vanished, .. } = rows.taken;
+        debug_assert!(counts.balance(), "{counts:?}");
         let misfits = outputs.misfits();
         let outputs = outputs.finish()?;
         Ok(Made { stamp: self.stamp, fingerprint, sources, counts, vanished, misfits, outputs })
@@ -274,16 +275,21 @@ impl Work {
 
 /// The rows of an hour, as they are taken in.
 struct Rows<'w> {
+    decoder: Decoder,
+    lines: Lines,
+    reader: Reader,
+    taken: Taken<'w>,
+}
+
+/// What became of them.
+struct Taken<'w> {
     wish: &'w Wish,
     outputs: Outputs,
-    reader: Reader,
     ids: Ids,
     counts: Counts,
     fingerprint: Fingerprint,
     vanished: u64,
     sources: Vec<Source>,
-    decoder: Decoder,
-    lines: Lines,
     file: FileState,
     appended: String,
 }
@@ -298,22 +304,51 @@ struct FileState {
 
 impl<'w> Rows<'w> {
     fn new(wish: &'w Wish, outputs: Outputs) -> Self {
-        Self {
+        let taken = Taken {
             wish,
             outputs,
-            reader: Reader::default(),
             ids: Ids::default(),
             counts: Counts::default(),
             fingerprint: Fingerprint::default(),
             vanished: 0,
             sources: Vec::new(),
-            decoder: Decoder::default(),
-            lines: Lines::default(),
             file: FileState::default(),
             appended: String::new(),
-        }
+        };
+        Self { decoder: Decoder::default(), lines: Lines::default(), reader: Reader::default(), taken }
     }
 
+    fn begin(&mut self, number: usize, file: &Entry, key: String) {
+        self.taken.begin(number, file, key);
+        (self.decoder, self.lines) = (Decoder::default(), Lines::default());
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), LakeError> {
+        let Self { decoder, lines, reader, taken } = self;
+        if taken.file.damage.is_some() {
+            return Ok(());
+        }
+        let fed = decoder.feed(piece, |plain| lines.feed(plain, |line| taken.line(reader, line)))?;
+        if let Err(fault) = fed {
+            taken.file.damage = Some(format!("it is not good {}: {fault}", decoder.encoding().name()));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), LakeError> {
+        let Self { decoder, lines, reader, taken } = self;
+        if taken.file.damage.is_none() {
+            let ended = decoder.finish(|plain| lines.feed(plain, |line| taken.line(reader, line)))?;
+            if let Err(fault) = ended {
+                taken.file.damage = Some(format!("it is not good {}: {fault}", decoder.encoding().name()));
+            }
+        }
+        lines.finish(|line| taken.line(reader, line))?;
+        taken.end(decoder.encoding().name())
+    }
+}
+
+impl Taken<'_> {
     fn begin(&mut self, number: usize, file: &Entry, key: String) {
         self.outputs.file(number, key.clone(), file.name());
         self.fingerprint.add(file);
@@ -330,48 +365,32 @@ impl<'w> Rows<'w> {
             malformed: 0,
             damage: None,
         });
-        (self.decoder, self.lines, self.file) = (Decoder::default(), Lines::default(), FileState::default());
+        self.file = FileState::default();
     }
 
-    fn take(&mut self, piece: &[u8]) -> Result<(), LakeError> {
-        if self.file.damage.is_some() {
-            return Ok(());
-        }
-        let mut decoder = std::mem::take(&mut self.decoder);
-        let mut lines = std::mem::take(&mut self.lines);
-        let fed = decoder.feed(piece, |plain| lines.feed(plain, |line| self.line(line)))?;
-        (self.decoder, self.lines) = (decoder, lines);
-        if let Err(fault) = fed {
-            self.file.damage = Some(format!("it is not good {}: {fault}", self.decoder.encoding().name()));
-        }
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), LakeError> {
-        let mut decoder = std::mem::take(&mut self.decoder);
-        let mut lines = std::mem::take(&mut self.lines);
-        if self.file.damage.is_none() {
-            let ended = decoder.finish(|plain| lines.feed(plain, |line| self.line(line)))?;
-            if let Err(fault) = ended {
-                self.file.damage = Some(format!("it is not good {}: {fault}", decoder.encoding().name()));
-            }
-        }
-        lines.finish(|line| self.line(line))?;
-        if let Some(why) = self.file.damage.take() {
-            self.outputs.damaged(self.file.line + 1, &why)?;
-            if let Some(source) = self.sources.last_mut() {
-                source.damage = Some(why);
-            }
+    fn end(&mut self, encoding: &'static str) -> Result<(), LakeError> {
+        let damage = self.file.damage.take();
+        if let Some(why) = &damage {
+            self.outputs.damaged(self.file.line + 1, why)?;
         }
         if let Some(source) = self.sources.last_mut() {
-            source.encoding = decoder.encoding().name();
+            source.encoding = encoding;
+            source.damage = damage;
         }
         Ok(())
     }
 
-    fn line(&mut self, line: Line<'_>) -> Result<(), LakeError> {
+    fn line(&mut self, reader: &mut Reader, line: Line<'_>) -> Result<(), LakeError> {
         self.file.line += 1;
-        let Some((fields, row)) = self.reader.read(line) else { return Ok(()) };
+        reader.read(line, |fields, row| self.row(line, fields, row))
+    }
+
+    fn row(
+        &mut self,
+        line: Line<'_>,
+        fields: usize,
+        row: Result<Row<'_>, Malformed>,
+    ) -> Result<(), LakeError> {
         let Some(source) = self.sources.last_mut() else { return Ok(()) };
         self.outputs.raw(RawRow {
             length: line.length,

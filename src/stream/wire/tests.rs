@@ -432,6 +432,15 @@ fn what_is_nothing_is_unknown() {
 }
 
 #[test]
+fn a_json_record_with_hardly_anything_in_it_is_one() {
+    let line = ["1"].into_iter().chain(std::iter::repeat_n("None", 51)).chain(["text"]);
+    let line = line.map(|field| field.to_owned() + "\t").collect::<String>();
+    let mut json = Vec::new();
+    Fields::split(line.as_bytes()).expect("a record").write(Format::Json, &mut json);
+    assert!(matches!(Reader::default().read(&json), Incoming::JsonRecord(_)));
+}
+
+#[test]
 fn a_file_may_mix_its_shapes() {
     let mut reader = Reader::default();
     let first = samples().remove(0).to_string();

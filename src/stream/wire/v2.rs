@@ -221,6 +221,16 @@ pub(super) fn enveloped(line: &[u8]) -> Result<Option<Incoming<'_>>, serde_json:
     Ok((!posts.is_empty()).then_some(Incoming::Posts(posts)))
 }
 
+/// Whether a key is there, whatever it says: a record in JSON has all of its columns, and many are `null`.
+#[derive(Default)]
+struct There(bool);
+
+impl<'de> Deserialize<'de> for There {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(from).map(|_| Self(true))
+    }
+}
+
 /// A post that stands alone, with its author and references in place.
 pub(super) fn flat(line: &[u8]) -> Result<Option<Incoming<'_>>, serde_json::Error> {
     #[derive(Deserialize)]
@@ -231,9 +241,12 @@ pub(super) fn flat(line: &[u8]) -> Result<Option<Incoming<'_>>, serde_json::Erro
         user: Option<serde::de::IgnoredAny>,
         #[serde(default)]
         is_quote_status: Option<serde::de::IgnoredAny>,
+        #[serde(default)]
+        tweet_text_urls: There,
     }
     let marks: Marks = serde_json::from_slice(line)?;
-    if marks.id_str.is_some() || marks.user.is_some() || marks.is_quote_status.is_some() {
+    let is_v1 = marks.id_str.is_some() || marks.user.is_some() || marks.is_quote_status.is_some();
+    if is_v1 || marks.tweet_text_urls.0 {
         return Ok(None);
     }
     let tweet: Tweet<'_> = serde_json::from_slice(line)?;

@@ -214,6 +214,50 @@ async fn packed_empty_and_mixed_files_are_one_hour() {
     assert_eq!(column(&rows, "user_verified"), ["True"; 4]);
 }
 
+/// A lake that somebody else's streamer filled, or several did.
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_as_x_writes_them_are_combined_with_records_of_any_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let user = r#""id":"7","username":"orbit","name":"Orbit","verified":true,"public_metrics":{"followers_count":7}"#;
+    let v2 = format!(
+        r##"{{"data":{{"id":"1","text":"v2 &amp; tab\there #mars","created_at":"2021-12-30T17:35:53.000Z","author_id":"7"}},"includes":{{"users":[{{{user}}}]}}}}"##
+    );
+    let v1 = r#"{"created_at":"Thu Dec 30 17:35:53 +0000 2021","id":2,"id_str":"2","text":"v1.1","user":{"screen_name":"orbit","followers_count":7,"verified":true}}"#;
+    let page = format!(
+        r#"{{"data":[{{"id":"4","text":"of a page","created_at":"2021-12-30T17:35:53Z","author_id":"7"}},{{"id":"1","text":"v2 again"}}],"includes":{{"users":[{{{user}}}]}}}}"#
+    );
+    let deletion = r#"{"delete":{"status":{"id":9,"id_str":"9","user_id":7}}}"#;
+    let cut = v2.get(..60).expect("its beginning");
+    let mut json = Vec::new();
+    let line = record(5, "a JSON record");
+    let fields = hydrant::stream::record::Fields::split(line.as_bytes()).expect("a record");
+    fields.write(hydrant::stream::record::Format::Json, &mut json);
+    let json = String::from_utf8(json).expect("text");
+    let first = format!("{v2}\r\n{v1}\n{}{deletion}\n", record(3, "columns"));
+    write(folder.path(), &key(HOUR, 0), first);
+    write(folder.path(), &key(HOUR, 1), format!("{page}\n{json}{cut}\n"));
+    let from = folder.path().to_str().expect("a path");
+    let combine = ["combine", "--from", from, "--format", "csv,parquet", "--json"];
+    let done = local(folder.path(), &combine).await.expect(0).json();
+    let counts = ["rows_in", "rows_out", "malformed", "duplicates"].map(|count| done[count].as_u64());
+    assert_eq!(counts, [Some(8), Some(5), Some(2), Some(1)], "{done}");
+    let csv = std::fs::read(done["outputs"][0].as_str().expect("a path")).expect("a file");
+    assert_eq!(texts(&csv), ["v2 & tab here", "v1.1", "columns", "of a page", "a JSON record"]);
+    assert_eq!(column(&csv, "created_at"), ["2021-12-30 17:35:53+00:00"; 5]);
+    assert_eq!(column(&csv, "user_followers"), ["7"; 5]);
+    assert_eq!(column(&csv, "user_verified"), ["True"; 5]);
+    let quarantine =
+        std::fs::read_dir(folder.path().join(PREFIX).join("quarantine")).expect("a folder").next();
+    let quarantine = std::fs::read_to_string(quarantine.expect("a file").expect("a file").path());
+    let entries: Vec<serde_json::Value> =
+        quarantine.expect("text").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(entries[0]["reason"], "it is no post, but says that 9 was deleted");
+    assert!(
+        entries[1]["reason"].as_str().is_some_and(|why| why.starts_with("it is neither a record nor a post"))
+    );
+    assert_eq!((entries.len(), &entries[0]["row"], &entries[1]["row"]), (2, &deletion.into(), &cut.into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn unwanted_words_and_repeated_ids_are_left_out_and_counted() {
     let folder = tempfile::tempdir().expect("a folder");
