@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -49,6 +50,8 @@ const CALL_LIMIT: Duration = Duration::from_mins(2);
 const ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
 
 /// Who the credentials belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +108,7 @@ pub struct Cloud {
     /// Finds resources by tag over most services at once.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     sts: aws_sdk_sts::Client,
+    config: SdkConfig,
     region: Region,
     place: Place,
     profile: Option<String>,
@@ -134,6 +138,8 @@ impl Cloud {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(aws_types::region::Region::new(region.to_string()))
             .app_name(app)
+            // One for all services: each would load the system's certificates and keep connections of its own.
+            .http_client(aws_smithy_http_client::Builder::new().tls_provider(TLS).build_https())
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(ATTEMPTS)
@@ -164,11 +170,19 @@ impl Cloud {
         let credentials = credentials::provider(settings, &place).await;
         let config = config.into_builder().credentials_provider(credentials).build();
         let changes = Arc::new(ChangeRecord::new(terms.changes, &settings.stack));
-        Ok(Self::from_config(&config, region, place, profile.cloned(), terms.readonly, changes))
+        Ok(Self::from_config(config, region, place, profile.cloned(), terms.readonly, changes))
+    }
+
+    /// The same connections and credentials for another piece of work: what it counts and whom it tells is its own.
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        let (config, changes) = (self.config.clone(), Arc::clone(&self.changes));
+        let (region, place, profile) = (self.region.clone(), self.place.clone(), self.profile.clone());
+        Self::from_config(config, region, place, profile, self.guard.is_readonly(), changes)
     }
 
     fn from_config(
-        config: &SdkConfig,
+        config: SdkConfig,
         region: Region,
         place: Place,
         profile: Option<String>,
@@ -178,7 +192,7 @@ impl Cloud {
         let guard = Guard::new(readonly, &place);
         macro_rules! client {
             ($sdk:ident $(, $option:ident ( $value:expr ))*) => {
-                $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(guard.clone()) $(.$option($value))* .build())
+                $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(guard.clone()) $(.$option($value))* .build())
             };
         }
         Self {
@@ -189,6 +203,7 @@ impl Cloud {
             logs: client!(aws_sdk_cloudwatchlogs),
             tagging: client!(aws_sdk_resourcegroupstagging),
             sts: client!(aws_sdk_sts),
+            config,
             region,
             place,
             profile,

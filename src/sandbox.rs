@@ -34,6 +34,7 @@ mod host;
 mod iam;
 mod ids;
 mod imds;
+mod inflow;
 mod logs;
 mod operation;
 mod paging;

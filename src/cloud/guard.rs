@@ -64,6 +64,10 @@ impl Guard {
         }
     }
 
+    pub(super) fn is_readonly(&self) -> bool {
+        self.readonly
+    }
+
     pub(super) fn tell_when_slowed(&self, progress: Progress) {
         *self.slowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }

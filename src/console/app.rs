@@ -295,6 +295,18 @@ impl App {
 
     fn press_overlay(&mut self, mut overlay: Overlay, key: Key, action: Option<Action>) -> Vec<Effect> {
         let turn = overlay.press(self, key, action);
+        self.turned(overlay, turn)
+    }
+
+    fn click_overlay(&mut self, x: u16, y: u16) -> Vec<Effect> {
+        let (top, height) = super::draw::overlays(self.desk.size.height);
+        let Some(y) = y.checked_sub(top) else { return Vec::new() };
+        let Some(mut overlay) = self.overlays.pop() else { return Vec::new() };
+        let turn = overlay.click(x, y, (self.desk.size.width, height));
+        self.turned(overlay, turn)
+    }
+
+    fn turned(&mut self, overlay: Overlay, turn: Turn) -> Vec<Effect> {
         match turn {
             Turn::Stays => {
                 self.overlays.push(overlay);
@@ -333,7 +345,7 @@ impl App {
                 Mouse::Wheel { by, .. } => {
                     self.press(if by < 0 { Key::named("up") } else { Key::named("down") })
                 }
-                Mouse::Click { .. } => Vec::new(),
+                Mouse::Click { x, y } => self.click_overlay(x, y),
             };
         }
         // A pane begins one cell from the left and under the frame's upper rows.

@@ -35,10 +35,17 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
     }
     canvas.rule(height - BELOW);
     footer(app, &mut canvas);
-    let mut middle = canvas.part(0, ABOVE - 1, width, height - ABOVE + 1 - BELOW + 1);
+    let (top, high) = overlays(height);
+    let mut middle = canvas.part(0, top, width, high);
     for overlay in &app.overlays {
         overlay.draw(app, &mut middle);
     }
+}
+
+/// The first row of what overlays are drawn in, and its height, on a screen of some height.
+pub fn overlays(height: u16) -> (u16, u16) {
+    let top = ABOVE - 1;
+    (top, height.saturating_sub(top + BELOW - 1))
 }
 
 fn too_small(canvas: &mut Canvas<'_>) {

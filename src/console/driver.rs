@@ -44,7 +44,13 @@ pub struct Rooms {
     pub folders: Folders,
     /// Refuse every change.
     pub readonly: bool,
+    /// The connections that the jobs share, once one has needed them.
+    pub connections: Connections,
 }
+
+/// Connections and credentials, made once and forgotten when they are not good: who signs in anew is asked anew.
+#[derive(Debug, Clone, Default)]
+pub struct Connections(Arc<tokio::sync::Mutex<Option<Cloud>>>);
 
 #[derive(Debug)]
 enum Said {
@@ -245,6 +251,14 @@ impl Driver {
 
 impl Rooms {
     async fn run(&self, job: Job, line: Line) -> Result<Outcome, Trouble> {
+        let result = self.run_with(job, line).await;
+        if result.as_ref().is_err_and(|trouble| trouble.remedy == Remedy::SignIn) {
+            self.forget_connections().await;
+        }
+        result
+    }
+
+    async fn run_with(&self, job: Job, line: Line) -> Result<Outcome, Trouble> {
         match job {
             Job::Connect => self.connect(&line).await.map(Outcome::Connected),
             Job::WriteSettings(path) => write_settings(&path).map(|()| Outcome::Wrote(path)),
@@ -258,6 +272,7 @@ impl Rooms {
     }
 
     async fn connect(&self, line: &Line) -> Result<Identity, Trouble> {
+        self.forget_connections().await;
         let stack = self.stack(line).await?;
         Ok(Identity {
             stack: stack.names().stack.clone(),
@@ -268,9 +283,20 @@ impl Rooms {
 
     /// The clients, on this run's terms.
     async fn cloud(&self) -> Result<Cloud, Trouble> {
+        let mut kept = self.connections.0.lock().await;
+        if let Some(cloud) = &*kept {
+            return Ok(cloud.for_another());
+        }
         let changes = self.folders.state.join("changes.jsonl");
         let terms = Terms { readonly: self.readonly, changes: Some(changes) };
-        Cloud::connect(&self.settings, terms).await.map_err(|error| Trouble::of_cloud(&error))
+        let cloud = Cloud::connect(&self.settings, terms).await.map_err(|error| Trouble::of_cloud(&error))?;
+        *kept = Some(cloud.clone());
+        Ok(cloud)
+    }
+
+    /// Looks for credentials again when they are needed next.
+    async fn forget_connections(&self) {
+        *self.connections.0.lock().await = None;
     }
 
     /// The stack: its names, the account, and what can be done with it.
@@ -376,7 +402,7 @@ mod tests {
         let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
         let folders =
             Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };
-        Rooms { settings, folders, readonly: false }
+        Rooms { settings, folders, readonly: false, connections: Connections::default() }
     }
 
     #[test]

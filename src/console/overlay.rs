@@ -159,22 +159,35 @@ impl Overlay {
             What::Keys(reading) => reading.press(&keys_text(app), app.desk.size, key, action),
             What::Text { text, reading, .. } => reading.press(text, app.desk.size, key, action),
             What::Tasks(rows) => press_tasks(app, rows, seen, action),
-            What::Told(dialog) => match dialog.press(key, action) {
-                Answer::Open | Answer::Toggled(_) => Turn::Stays,
-                Answer::Cancelled | Answer::Confirmed => Turn::Closes,
-            },
-            What::Question { pane, name, dialog } => match dialog.press(key, action) {
-                Answer::Open => Turn::Stays,
-                answer => {
-                    let stays = matches!(answer, Answer::Toggled(_));
-                    Turn::Answers { pane: *pane, name, answer, stays }
-                }
-            },
-            What::Quit(dialog) => match dialog.press(key, action) {
-                Answer::Open | Answer::Toggled(_) => Turn::Stays,
-                Answer::Cancelled => Turn::Closes,
-                Answer::Confirmed => Turn::Quits,
-            },
+            What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => {
+                let answer = dialog.press(key, action);
+                self.turn(answer)
+            }
+        }
+    }
+
+    /// Takes a click into the room that overlays are drawn in.
+    pub fn click(&mut self, x: u16, y: u16, room: (u16, u16)) -> Turn {
+        match &mut self.0 {
+            What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => {
+                let answer = dialog.click(x, y, room);
+                self.turn(answer)
+            }
+            What::Keys(_) | What::Palette { .. } | What::Tasks(_) | What::Text { .. } => Turn::Stays,
+        }
+    }
+
+    /// What an answer of its dialog means.
+    fn turn(&self, answer: Answer) -> Turn {
+        match (&self.0, answer) {
+            (_, Answer::Open) => Turn::Stays,
+            (What::Question { pane, name, .. }, answer) => {
+                let stays = matches!(answer, Answer::Toggled(_));
+                Turn::Answers { pane: *pane, name, answer, stays }
+            }
+            (_, Answer::Toggled(_)) => Turn::Stays,
+            (What::Quit(_), Answer::Confirmed) => Turn::Quits,
+            (_, Answer::Cancelled | Answer::Confirmed) => Turn::Closes,
         }
     }
 

@@ -18,13 +18,13 @@
 //! What changes something must carry the header `x-hydrant-control`, which no page in a browser can send here.
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::fault::AnyFault;
 use super::feed::Backfill as Lake;
+use super::inflow::Inflow;
 use super::s3;
 use super::server::{Body, Rooms, plain};
 use super::store::StoreError;
@@ -35,7 +35,7 @@ pub(crate) const PREFIX: &str = "/_hydrant/";
 const HEADER: &str = "x-hydrant-control";
 const LARGEST_REQUEST: usize = 64 << 10;
 
-pub(crate) async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(rooms: &Rooms, request: Request<Inflow>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if parts.method != Method::GET && !parts.headers.contains_key(HEADER) {
         return plain(StatusCode::FORBIDDEN, format!("this needs the header {HEADER}\n"));

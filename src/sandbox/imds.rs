@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::http::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +14,7 @@ use serde_json::json;
 use super::ec2::{self, Host};
 use super::iam::{self, Assumer, MetadataToken};
 use super::ids;
+use super::inflow::Inflow;
 use super::server::{Body, plain};
 use super::world::{Shared, World};
 
@@ -26,7 +26,7 @@ const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 /// The longest that a token is good: six hours, in seconds.
 const LONGEST_TTL: i64 = 21_600;
 
-pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Inflow>) -> Response<Body> {
     let (parts, _) = request.into_parts();
     let header = |name: &str| header(&parts.headers, name);
     let asked = Asked {

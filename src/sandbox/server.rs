@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HOST};
 use hyper::http::request::Parts;
 use hyper::service::service_fn;
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::{Call, Place, Service};
 use super::fault::Kind;
+use super::inflow::{self, Inflow};
 use super::operation::{Operation, Reply};
 use super::refusal::Refusal;
 use super::wire::{Encoded, Form, Protocol, read_form};
@@ -65,7 +66,12 @@ pub(crate) async fn serve(listener: TcpListener, rooms: Arc<Rooms>, stop: Cancel
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let rooms = Arc::clone(&rooms);
-                async move { Ok::<_, Infallible>(answer(&rooms, request).await) }
+                async move {
+                    let (request, left) = inflow::split(request);
+                    let mut response = answer(&rooms, request).await;
+                    left.settle(&mut response).await;
+                    Ok::<_, Infallible>(response)
+                }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -82,7 +88,7 @@ pub(crate) async fn serve(listener: TcpListener, rooms: Arc<Rooms>, stop: Cancel
     }
 }
 
-async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
+async fn answer(rooms: &Rooms, request: Request<Inflow>) -> Response<Body> {
     let shared = &rooms.shared;
     if !from_this_machine(&request) {
         return plain(StatusCode::FORBIDDEN, "the sandbox answers to loopback addresses only\n");
@@ -121,7 +127,7 @@ async fn answer(rooms: &Rooms, request: Request<Incoming>) -> Response<Body> {
 }
 
 /// A page in a browser must not reach the sandbox under a name that only looks like this machine.
-fn from_this_machine(request: &Request<Incoming>) -> bool {
+fn from_this_machine(request: &Request<Inflow>) -> bool {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.or_else(|| request.uri().host()) else { return true };
     let name = host.rsplit_once(':').map_or(host, |(name, port)| {
@@ -219,7 +225,7 @@ struct Asked {
 async fn cloud(
     shared: &Arc<Shared>,
     query: Option<&str>,
-    body: Incoming,
+    body: Inflow,
     signature: Option<&Signature>,
     target: Option<&str>,
     request_id: &str,

@@ -80,6 +80,31 @@ pub struct Dialog {
     top: usize,
 }
 
+/// Cells at each side and rows at top and bottom, with the frame.
+const MARGIN: (u16, u16) = (3, 2);
+
+/// Where a dialog is drawn.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    corner: (u16, u16),
+    window: (u16, u16),
+    /// Rows that the text has.
+    body: u16,
+}
+
+/// What stands before an option, chosen or not, and behind it.
+const OPTION: (&str, &str, &str) = ("(*) ", "( ) ", "  ");
+
+/// The option in a column of its row.
+fn option_at(options: &[String], from: u16, column: u16) -> Option<usize> {
+    let mut end = usize::from(from);
+    (column >= from).then_some(())?;
+    options.iter().position(|option| {
+        end += text::width(OPTION.0) + text::width(&text::sanitise(option)) + text::width(OPTION.2);
+        usize::from(column) < end
+    })
+}
+
 /// What a key did to a dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -252,20 +277,26 @@ impl Dialog {
         1 + fields + confirm
     }
 
-    /// Draws it in the middle, over what is there.
-    pub fn draw(&self, canvas: &mut Canvas<'_>) {
+    /// Where it stands in the middle of a room.
+    fn place(&self, width: u16, height: u16) -> Place {
         let (wide, high) = self.wish();
         let fit = |wish: usize, room: u16| u16::try_from(wish).unwrap_or(u16::MAX).min(room);
-        let (width, height) = (fit(wide, canvas.width()), fit(high, canvas.height()));
-        let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
-        let mut window = canvas.part(x, y, width, height);
+        let window = (fit(wide, width), fit(high, height));
+        let corner = ((width - window.0) / 2, (height - window.1) / 2);
+        let below = u16::try_from(self.below()).unwrap_or(0);
+        let body = window.1.saturating_sub(2 * MARGIN.1 + below);
+        Place { corner, window, body }
+    }
+
+    /// Draws it in the middle, over what is there.
+    pub fn draw(&self, canvas: &mut Canvas<'_>) {
+        let Place { corner, window, body } = self.place(canvas.width(), canvas.height());
+        let mut window = canvas.part(corner.0, corner.1, window.0, window.1);
         window.clear();
         window.frame(&self.title, if self.destroys { Role::Bad } else { Role::Pointer });
-        let mut inside = window.inside(3, 2);
-        let below = u16::try_from(self.below()).unwrap_or(0);
-        let room = inside.height().saturating_sub(below);
-        self.draw_body(&mut inside, room);
-        let mut row = room + 1;
+        let mut inside = window.inside(MARGIN.0, MARGIN.1);
+        self.draw_body(&mut inside, body);
+        let mut row = body + 1;
         for (index, field) in self.fields.iter().enumerate() {
             self.draw_field(&mut inside, row, index, field);
             row += 1;
@@ -274,6 +305,34 @@ impl Dialog {
             row += 1;
         }
         self.draw_confirm(&mut inside, row);
+    }
+
+    /// Takes a click into the room that it is drawn in: a field that is clicked has the keys, a toggle is switched, an
+    /// option is chosen. Nothing is confirmed or closed by a click: a hand that slips must not decide.
+    pub fn click(&mut self, x: u16, y: u16, (width, height): (u16, u16)) -> Answer {
+        let Place { corner, window, body } = self.place(width, height);
+        let inside = window.0.saturating_sub(2 * MARGIN.0);
+        let row = y.checked_sub(corner.1 + MARGIN.1 + body + 1);
+        let column = x.checked_sub(corner.0 + MARGIN.0).filter(|column| *column < inside);
+        let (Some(row), Some(column)) = (row.map(usize::from), column) else { return Answer::Open };
+        let values = self.values(inside);
+        match self.fields.get_mut(row) {
+            Some(Field::Toggle { on, .. }) => *on = !*on,
+            Some(Field::Choice { options, chosen, .. }) => {
+                let Some(option) = option_at(options, values, column) else {
+                    self.focus = row;
+                    return Answer::Open;
+                };
+                *chosen = option;
+            }
+            Some(Field::Text { .. }) => {
+                self.focus = row;
+                return Answer::Open;
+            }
+            None => return Answer::Open,
+        }
+        self.focus = row;
+        Answer::Toggled(row)
     }
 
     fn draw_body(&self, canvas: &mut Canvas<'_>, room: u16) {
@@ -299,10 +358,15 @@ impl Dialog {
         u16::try_from(self.fields.iter().filter_map(label).max().unwrap_or_default()).unwrap_or(u16::MAX)
     }
 
+    /// Where values begin beside their labels.
+    fn values(&self, width: u16) -> u16 {
+        self.labels().min(width / 2) + 2
+    }
+
     fn draw_field(&self, canvas: &mut Canvas<'_>, row: u16, index: usize, field: &Field) {
         let focused = self.focus == index;
         let role = if focused { Role::Accent } else { Role::Text };
-        let values = self.labels().min(canvas.width() / 2) + 2;
+        let values = self.values(canvas.width());
         match field {
             Field::Toggle { label, on } => {
                 canvas.line(0, row, &[(if *on { "[x] " } else { "[ ] " }, role), (label, role)]);
@@ -320,8 +384,8 @@ impl Dialog {
                 let mut x = values;
                 for (option, name) in options.iter().enumerate() {
                     let (sign, role) =
-                        if option == *chosen { ("(*) ", Role::Strong) } else { ("( ) ", Role::Faint) };
-                    x = canvas.line(x, row, &[(sign, role), (name, role), ("  ", role)]);
+                        if option == *chosen { (OPTION.0, Role::Strong) } else { (OPTION.1, Role::Faint) };
+                    x = canvas.line(x, row, &[(sign, role), (name, role), (OPTION.2, role)]);
                 }
             }
         }
@@ -386,7 +450,11 @@ impl Dialog {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
     use super::*;
+    use crate::console::theme::{Depth, Look, Signs, Theme};
 
     fn teardown() -> Dialog {
         let confirm =
@@ -420,6 +488,49 @@ mod tests {
         assert_eq!(form.press(Key::named("left"), None), Answer::Toggled(1));
         assert_eq!(form.text(1), "a");
         assert_eq!(form.press(Key::named("enter"), None), Answer::Confirmed);
+    }
+
+    fn plain() -> Look {
+        Look { theme: Theme::shipped("dark", Depth::None).expect("it is shipped"), signs: Signs::UNICODE }
+    }
+
+    #[test]
+    fn a_click_chooses_and_switches_but_confirms_nothing() {
+        let check = |_: &str| Ok(());
+        let options = vec!["one".to_owned(), "two".to_owned(), "three".to_owned()];
+        let mut form =
+            Dialog::new("Form", vec![("text".to_owned(), Role::Text)], Confirm::Enter { does: "go" }).with(
+                vec![
+                    Field::Text { label: "name".to_owned(), input: Input::default(), check },
+                    Field::Choice { label: "by".to_owned(), options, chosen: 0 },
+                    Field::Toggle { label: "all".to_owned(), on: false },
+                ],
+            );
+        let room = (80, 22);
+        let (look, mut buffer) = (plain(), Buffer::empty(Rect::new(0, 0, room.0, room.1)));
+        form.draw(&mut Canvas::new(&mut buffer, &look));
+        let rows: Vec<String> =
+            (0..room.1).map(|y| (0..room.0).map(|x| buffer[(x, y)].symbol()).collect::<String>()).collect();
+        let place = |of: &str| {
+            let y = rows.iter().position(|row| row.contains(of)).expect("it is drawn");
+            let x = rows[y].chars().collect::<String>().find(of).map(|at| rows[y][..at].chars().count());
+            (u16::try_from(x.expect("there")).expect("small"), u16::try_from(y).expect("small"))
+        };
+        let at = |form: &mut Dialog, of: &str| {
+            let (x, y) = place(of);
+            form.click(x, y, room)
+        };
+        assert_eq!(at(&mut form, "name"), Answer::Open);
+        assert!(form.is_typing());
+        for (number, option) in ["one", "two", "three"].into_iter().enumerate() {
+            assert_eq!(at(&mut form, option), Answer::Toggled(1), "{number}");
+            assert_eq!(form.text(1), option);
+        }
+        assert_eq!(at(&mut form, "all"), Answer::Toggled(2));
+        assert!(form.is_on(2));
+        assert_eq!(at(&mut form, "enter"), Answer::Open);
+        assert_eq!(at(&mut form, "text"), Answer::Open);
+        assert_eq!(form.click(0, 0, room), Answer::Open);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, BodyStream, Full, Limited, StreamBody};
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::{Frame, SizeHint};
 use hyper::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE,
 };
@@ -29,6 +29,7 @@ use super::refused;
 use super::signing::{self, Signed};
 use crate::sandbox::call::Caller;
 use crate::sandbox::iam;
+use crate::sandbox::inflow::Inflow;
 use crate::sandbox::server::Body;
 use crate::sandbox::world::Shared;
 
@@ -42,7 +43,7 @@ const USUAL_REGION: &str = "us-east-1";
 /// Answers a request to S3. `access_key` is the one that signed, if any did.
 pub(crate) async fn answer(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: Request<Inflow>,
     access_key: Option<&str>,
     request_id: &str,
 ) -> Response<Body> {
@@ -68,7 +69,7 @@ pub(crate) async fn answer(
 
 async fn ask(
     shared: &Arc<Shared>,
-    request: Request<Incoming>,
+    request: Request<Inflow>,
     access_key: Option<&str>,
 ) -> S3Result<HttpResponse> {
     let (mut parts, body) = request.into_parts();
@@ -154,7 +155,7 @@ impl S3Host for Loopback {
 const CHUNKED: &str = "aws-chunked";
 
 /// The body without its chunks. What comes after them is in `trailers` once the body is read.
-fn decoded(headers: &mut HeaderMap, body: Incoming, trailers: &Trailers) -> S3Result<s3s::Body> {
+fn decoded(headers: &mut HeaderMap, body: Inflow, trailers: &Trailers) -> S3Result<s3s::Body> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let encodings = header(CONTENT_ENCODING.as_str()).unwrap_or_default().to_owned();
     let streams = header("x-amz-content-sha256").is_some_and(|sum| sum.starts_with("STREAMING-"));
@@ -210,7 +211,7 @@ fn streamed<R: Send + 'static, F: Future<Output = (Read, R)> + Send + 'static>(
 }
 
 /// A body as it comes in.
-struct Plain(BodyStream<Incoming>);
+struct Plain(BodyStream<Inflow>);
 
 impl Plain {
     async fn next(&mut self) -> Read {

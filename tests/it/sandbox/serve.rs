@@ -1,5 +1,10 @@
 //! `hydrant sandbox --serve`: its line, its folder, several at once, and the control door.
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::support::run::{command, run};
 use crate::support::sandbox::{Sandbox, Serving};
 
@@ -177,4 +182,49 @@ async fn the_feeds_faults_are_switched_like_the_clouds_and_wrong_ones_are_named(
     let wrong = wrong.expect("an answer");
     assert_eq!(wrong.status(), 400);
     assert!(wrong.text().await.expect("text").contains("x-flood is no fault of the feed"));
+}
+
+/// One request on a connection that is already there, its body in pieces; gives the answer's head.
+async fn send(connection: &mut TcpStream, head: &str, body: &[&[u8]]) -> String {
+    connection.write_all(head.as_bytes()).await.expect("it is taken");
+    for piece in body {
+        tokio::task::yield_now().await;
+        connection.write_all(piece).await.expect("it is taken");
+    }
+    let mut read = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&read).into_owned();
+        if let Some((head, rest)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok())
+                .unwrap_or_default();
+            if rest.len() >= length {
+                return head.to_lowercase();
+            }
+        }
+        let got = tokio::time::timeout(Duration::from_mins(1), connection.read_buf(&mut read)).await;
+        assert!(got.expect("it answers").expect("it can be read") > 0, "the connection ended: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_outlives_what_was_refused_or_is_said_to_end() {
+    let sandbox = Sandbox::new(&[]).await;
+    let mut connection = TcpStream::connect(("127.0.0.1", sandbox.serving.port())).await.expect("it listens");
+    let put = |length: usize, more: &str| {
+        format!(
+            "PUT /nobodys-bucket/key HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n{more}\r\n"
+        )
+    };
+    let pieces: Vec<&[u8]> = vec![&[b'x'; 1000]; 200];
+    for _ in 0..20 {
+        let answer = send(&mut connection, &put(200_000, ""), &pieces).await;
+        assert!(answer.starts_with("http/1.1 403"), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
+    // A client that waits to be told to go on is told not to, and that it must come again.
+    let answer = send(&mut connection, &put(200_000, "expect: 100-continue\r\n"), &[]).await;
+    assert!(answer.starts_with("http/1.1 403"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
 }
