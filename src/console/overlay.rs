@@ -36,7 +36,7 @@ enum What {
 }
 
 /// What a key did.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub enum Turn {
     /// It stays.
     Stays,
