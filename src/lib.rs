@@ -22,11 +22,13 @@
 //! progress   how long work tells what it does
 //! text       the one gate for foreign text
 //! ring       a byte-bounded ring that counts what it dropped
+//! browser    opens a secret link in the operator's browser, and keeps it out of every list of processes
 //! ```
 //!
 //! What changes the world is a plan first. Every call goes through [`cloud::Cloud::call`], which checks it against
 //! the table of operations; every change is journalled before it is made and recorded after it.
 
+pub mod browser;
 pub mod cli;
 pub mod cloud;
 pub mod console;

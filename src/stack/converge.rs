@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::graph::Kind;
 use super::outcome::Ending;
 use super::patience::Patience;
-use super::plan::{Claim, Found, Next, Step, decide};
+use super::plan::{Claim, Difference, Found, Next, STATE, Step, decide};
 use super::{Made, Stack, StackError, if_there, resource};
 use crate::progress::Phase;
 
@@ -26,6 +26,8 @@ pub(super) struct Convergence<'a> {
     ending: Ending,
     /// What was done last, and when: AWS may not show it yet.
     done: Option<(Next, Instant)>,
+    /// Whether AWS was seen at work on it since then: what it shows now is what came of it.
+    worked: bool,
     /// Whether this run made it: then it is ours, even while its tags are not to be seen yet.
     made: bool,
 }
@@ -40,6 +42,7 @@ impl<'a> Convergence<'a> {
             patience: Patience::new(stack, step.kind),
             ending: Ending::Unchanged,
             done: None,
+            worked: false,
             made: false,
         }
     }
@@ -76,13 +79,20 @@ impl<'a> Convergence<'a> {
         let resource = resource::of(self.kind);
         let since = self.done.as_ref().filter(|(done, _)| done == next).map(|(_, when)| when.elapsed());
         match (next, found) {
-            (Next::Wait(what), _) => self.patience.wait(what).await,
+            (Next::Wait(what), _) => {
+                self.worked = true;
+                self.patience.wait(what).await
+            }
             (Next::Create, _) if since.is_some() => self.patience.wait("made, and not to be seen yet").await,
             (Next::Create, _) => {
                 self.tell("creating");
                 self.made = resource.create(self.stack).await? == Made::Now;
                 self.did(next);
                 Ok(())
+            }
+            // What failed after all that this run did to it would fail again: its reason is the answer.
+            (Next::Change(differences), _) if self.done.is_some() && self.worked && has_failed(differences) => {
+                Err(self.not_as_made(differences))
             }
             (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
                 self.patience.wait("changed, and not to be seen yet").await
@@ -102,14 +112,7 @@ impl<'a> Convergence<'a> {
                 self.did(next);
                 Ok(())
             }
-            (Next::Replace(differences), _) => {
-                let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                Err(StackError::NotAsMade {
-                    kind: self.kind,
-                    name: self.name().to_owned(),
-                    why: why.join(", "),
-                })
-            }
+            (Next::Replace(differences), _) => Err(self.not_as_made(differences)),
             (Next::Refuse(why) | Next::Leave(why), _) => Err(StackError::Refused(vec![why.clone()])),
             (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
         }
@@ -121,12 +124,18 @@ impl<'a> Convergence<'a> {
             self.patience.renew();
         }
         self.done = Some((next.clone(), Instant::now()));
+        self.worked = false;
         self.ending = match (std::mem::replace(&mut self.ending, Ending::Unchanged), next) {
             (Ending::Replaced, _) | (_, Next::Replace(_)) => Ending::Replaced,
             (Ending::Created, _) | (_, Next::Create) => Ending::Created,
             (Ending::Adopted, _) | (_, Next::Adopt(_)) => Ending::Adopted,
             _ => Ending::Changed,
         };
+    }
+
+    fn not_as_made(&self, differences: &[Difference]) -> StackError {
+        let why: Vec<String> = differences.iter().map(Difference::whole).collect();
+        StackError::NotAsMade { kind: self.kind, name: self.name().to_owned(), why: why.join(", ") }
     }
 
     fn name(&self) -> &'a str {
@@ -136,4 +145,8 @@ impl<'a> Convergence<'a> {
     fn tell(&self, what: &str) {
         self.stack.progress.tell(self.kind.name(), self.name(), Phase::Acting, what);
     }
+}
+
+fn has_failed(differences: &[Difference]) -> bool {
+    differences.iter().any(|difference| difference.property == STATE)
 }

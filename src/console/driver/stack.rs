@@ -4,12 +4,13 @@ use super::{Line, Rooms};
 use crate::console::effect::Trouble;
 use crate::console::effect::stack::{Job, Outcome, Proof, Property, Ran, Surveyed};
 use crate::stack::audit::Audit;
+use crate::stack::graph::Part;
 use crate::stack::outcome::{Outcome as StackOutcome, Teardown};
 use crate::stack::plan::{Plan, Step};
 use crate::stack::{Stack, StackError, Survey};
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
-    let stack = rooms.stack(line).await?;
+    let stack = rooms.stack(Part::Pipeline, line).await?;
     match job {
         Job::Survey => Ok(Outcome::Surveyed(surveyed(&stack, &stack.survey(false).await, &Audit::default()))),
         Job::PlanUp => match stack.plan_up(false).await {
@@ -61,8 +62,8 @@ fn proof(teardown: &Teardown) -> Proof {
         let left = teardown.unmeant().cloned().collect();
         return Proof::Left { left, blind: teardown.audit.blind.clone() };
     }
-    match teardown.bucket_kept() {
-        Some(why) => Proof::Kept(why.to_owned()),
+    match teardown.kept() {
+        Some((kind, why)) => Proof::Kept(kind, why.to_owned()),
         None => Proof::Gone,
     }
 }

@@ -148,8 +148,8 @@ pub struct Ran {
 pub enum Proof {
     /// Nothing is left.
     Gone,
-    /// Everything is gone but what was kept, for this reason.
-    Kept(String),
+    /// Everything is gone but what was kept for the data that it holds, and why.
+    Kept(Kind, String),
     /// These are left, and were not meant to be; or the audit could not look everywhere, which it says.
     Left {
         /// ARNs.

@@ -16,7 +16,7 @@ use crate::console::key::Key;
 use crate::console::theme::{Depth, Look, Signs, Theme};
 use crate::settings::{Settings, Sources};
 use crate::stack::Estimate;
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::{Difference, Found, Life, Mend, Next, Plan, Step};
 use crate::stack::status::{ResourceState, ResourceStatus, StackState, Status};
 
@@ -151,7 +151,7 @@ fn name(kind: Kind) -> String {
 /// A stack in which every resource is as the whole is, but that a drifted one has two drifted resources.
 pub(super) fn surveyed(state: StackState) -> Surveyed {
     let resources =
-        Kind::ALL.into_iter().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
+        Part::Pipeline.kinds().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
     let settings = Settings::load(&Sources::default()).expect("the defaults are good");
     let status = Status {
         stack: "space-tweets".to_owned(),
@@ -217,7 +217,7 @@ pub(super) fn plan(next: &Next) -> Plan {
         };
         Step { kind, name: name(kind), found: there.then_some(found), wanted: true, next: next.clone() }
     };
-    Plan { steps: Kind::ALL.into_iter().map(step).collect() }
+    Plan { steps: Part::Pipeline.kinds().map(step).collect() }
 }
 
 /// A plan that deletes everything but the bucket, which holds something.

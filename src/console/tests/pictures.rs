@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::given::{Given, lines, look, plan, plan_down, surveyed, trouble};
+use crate::stack::graph::Kind;
 use crate::console::app::Missing;
 use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
@@ -144,7 +145,7 @@ fn plans_and_runs() {
     });
     take("proof", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
-        let proof = Proof::Kept("it holds 3,702 objects (1.2 GB)".to_owned());
+        let proof = Proof::Kept(Kind::Bucket, "it holds 3,702 objects (1.2 GB)".to_owned());
         let ran = Ran {
             after: Some(surveyed(StackState::Partial)),
             failures: Vec::new(),

@@ -55,8 +55,8 @@ pub(super) fn how_it_ended(ran: &Ran) -> Dialog {
         Some(Proof::Gone) => {
             body.push(("Nothing is left: looked by tag, by name and by path.".to_owned(), Role::Good));
         }
-        Some(Proof::Kept(why)) => {
-            body.push(("Everything is gone but the bucket:".to_owned(), Role::Good));
+        Some(Proof::Kept(kind, why)) => {
+            body.push((format!("Everything is gone but the {kind}:"), Role::Good));
             body.extend(wrapped(why, Role::Warn));
         }
         Some(Proof::Left { left, blind }) => {
