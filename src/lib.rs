@@ -11,7 +11,7 @@
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
 //!   │
-//! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
+//! stack      what hydrant owns in AWS, the pipeline and the notebook: planned, applied, watched, torn down, audited
 //! stream     posts in, records out, nothing lost
 //! logs       CloudWatch logs, tailed: history, then what comes in
 //!   │

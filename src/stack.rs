@@ -55,8 +55,8 @@ use graph::{Kind, Part};
 use journal::Journal;
 use keys::Keys;
 pub use lock::{Lock, LockError};
-pub use notebook::LINK_LIFE;
 pub use names::{Names, STACK_TAG};
+pub use notebook::LINK_LIFE;
 use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
 
@@ -143,7 +143,9 @@ pub enum StackError {
         why: String,
     },
     /// There is no lake for the notebook to read.
-    #[error("there is no bucket {0} for the notebook to read: `hydrant up` makes it, or name another with `bucket`")]
+    #[error(
+        "there is no bucket {0} for the notebook to read: `hydrant up` makes it, or name another with `bucket`"
+    )]
     NoLake(String),
     /// What the notebook's start would run is too long.
     #[error(

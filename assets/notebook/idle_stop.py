@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 
 JUPYTER = os.environ.get("HYDRANT_JUPYTER", "https://localhost:8443")
+AWS = os.environ.get("HYDRANT_AWS", "aws")
 EVERY = float(os.environ.get("HYDRANT_EVERY", "60"))
 BUSY_LOAD = 0.5
 
@@ -55,7 +56,7 @@ def last_work(now):
 
 
 def stop(name, region):
-    command = ["aws", "sagemaker", "stop-notebook-instance", "--notebook-instance-name", name, "--region", region]
+    command = [AWS, "sagemaker", "stop-notebook-instance", "--notebook-instance-name", name, "--region", region]
     return subprocess.run(command, check=False).returncode == 0
 
 

@@ -33,7 +33,9 @@ enum Action {
         adopt: bool,
     },
     /// Stop it, delete it and all that it needed, and prove that nothing is left
-    #[command(after_help = "What is on the notebook's disk goes with it.\n\nExample: hydrant notebook down --delete-logs")]
+    #[command(
+        after_help = "What is on the notebook's disk goes with it.\n\nExample: hydrant notebook down --delete-logs"
+    )]
     Down {
         /// Show what would be deleted, and do nothing; exit code 3 if there is anything to delete
         #[arg(long)]
@@ -43,7 +45,9 @@ enum Action {
         delete_logs: bool,
     },
     /// Show its state, drift and cost
-    #[command(after_help = "Exit code 3 if something is missing or not as it should be.\n\nExample: hydrant notebook status --json")]
+    #[command(
+        after_help = "Exit code 3 if something is missing or not as it should be.\n\nExample: hydrant notebook status --json"
+    )]
     Status,
     /// Make a link into it, and print it or open it in the browser
     #[command(
@@ -78,7 +82,8 @@ async fn open(context: &Context, print: bool, browser: bool) -> Result<Exit, Cli
     let json = context.global.json;
     if !(print || browser || json || std::io::stdout().is_terminal()) {
         return Err(CliError::Usage(
-            "the link is a secret, and standard output is no terminal: say --print, or --browser to open it".to_owned(),
+            "the link is a secret, and standard output is no terminal: say --print, or --browser to open it"
+                .to_owned(),
         ));
     }
     let notebook = stack::open(Part::Notebook, context).await?;
@@ -91,7 +96,10 @@ async fn open(context: &Context, print: bool, browser: bool) -> Result<Exit, Cli
         })?;
         talk!("{} opened in the browser", style::good("hydrant:"));
     } else if json {
-        answer!("{}", serde_json::json!({ "url": link.expose_secret(), "expires_in_s": LINK_LIFE.as_secs() }));
+        answer!(
+            "{}",
+            serde_json::json!({ "url": link.expose_secret(), "expires_in_s": LINK_LIFE.as_secs() })
+        );
     } else {
         answer!("{}", link.expose_secret());
         talk!("good for {} minutes; whoever has it is in", LINK_LIFE.as_secs() / 60);

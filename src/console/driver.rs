@@ -454,7 +454,7 @@ mod tests {
             let trouble = result.expect_err("it is refused");
             assert!(trouble.sentence.contains("read-only"), "{trouble:?}");
         }
-        driver.start(StackJob::Survey.into());
+        driver.start(StackJob::Survey(Part::Pipeline).into());
         assert!(driver.runs(StackSlot::Survey.into()));
     }
 

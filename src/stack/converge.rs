@@ -91,7 +91,9 @@ impl<'a> Convergence<'a> {
                 Ok(())
             }
             // What failed after all that this run did to it would fail again: its reason is the answer.
-            (Next::Change(differences), _) if self.done.is_some() && self.worked && has_failed(differences) => {
+            (Next::Change(differences), _)
+                if self.done.is_some() && self.worked && has_failed(differences) =>
+            {
                 Err(self.not_as_made(differences))
             }
             (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {

@@ -164,13 +164,18 @@ impl Names {
         match kind {
             Kind::Bucket => format!("arn:{partition}:s3:::{name}"),
             Kind::NotebookFile => format!("{}/{name}", self.arn(Kind::Bucket)),
-            Kind::LogGroup | Kind::NotebookLogs => format!("arn:{partition}:logs:{region}:{account}:log-group:{name}"),
+            Kind::LogGroup | Kind::NotebookLogs => {
+                format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+            }
             Kind::LogStream => format!("{}:log-stream:{name}", self.arn(Kind::LogGroup)),
             Kind::FirehoseRole | Kind::InstanceRole | Kind::NotebookRole => {
                 format!("arn:{partition}:iam::{account}:role{}{name}", self.iam_path_of(kind.part()))
             }
             Kind::InstanceProfile => {
-                format!("arn:{partition}:iam::{account}:instance-profile{}{name}", self.iam_path_of(kind.part()))
+                format!(
+                    "arn:{partition}:iam::{account}:instance-profile{}{name}",
+                    self.iam_path_of(kind.part())
+                )
             }
             // SageMaker writes names in ARNs in lower case, however they were given.
             Kind::NotebookConfig => format!(

@@ -28,7 +28,9 @@ impl Stack {
             Some((Life::Working(what), _)) => {
                 return Err(closed(format!("it is {what}: try again in a minute")));
             }
-            Some((_, Some("off"))) => return Err(closed("it is stopped: `hydrant notebook up` starts it".to_owned())),
+            Some((_, Some("off"))) => {
+                return Err(closed("it is stopped: `hydrant notebook up` starts it".to_owned()));
+            }
             _ => {}
         }
         let request = self

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::Kind;
+use super::graph::{Kind, Part};
 use super::names::STACK_TAG;
 use crate::text::sanitise;
 
@@ -360,6 +360,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The stack that it is of.
+    pub fn part(&self) -> Part {
+        self.steps.first().map_or_else(Part::default, |step| step.kind.part())
+    }
+
     /// The steps that do something.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.next != Next::Rest)

@@ -137,8 +137,7 @@ fn sagemaker_tags(stack: &Stack) -> Vec<aws_sdk_sagemaker::types::Tag> {
 
 /// Puts the stack's tags on something in SageMaker that is there already.
 async fn tag_in_sagemaker(stack: &Stack, kind: Kind, arn: &str) -> Result<(), StackError> {
-    let request =
-        stack.cloud.sagemaker.add_tags().resource_arn(arn).set_tags(Some(sagemaker_tags(stack)));
+    let request = stack.cloud.sagemaker.add_tags().resource_arn(arn).set_tags(Some(sagemaker_tags(stack)));
     stack.call(kind, crate::cloud::Operation::AddTags, request.send()).await.map(drop)
 }
 

@@ -150,8 +150,12 @@ fn name(kind: Kind) -> String {
 
 /// A stack in which every resource is as the whole is, but that a drifted one has two drifted resources.
 pub(super) fn surveyed(state: StackState) -> Surveyed {
-    let resources =
-        Part::Pipeline.kinds().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
+    surveyed_part(Part::Pipeline, state)
+}
+
+/// One of the two stacks, all of it in this state.
+pub(super) fn surveyed_part(part: Part, state: StackState) -> Surveyed {
+    let resources = part.kinds().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
     let settings = Settings::load(&Sources::default()).expect("the defaults are good");
     let status = Status {
         stack: "space-tweets".to_owned(),
@@ -172,7 +176,7 @@ pub(super) fn surveyed(state: StackState) -> Surveyed {
         property("encryption", Some("AES256"), None),
         property("public access", Some(if drift.is_some() { "open" } else { "blocked" }), drift),
     ];
-    Surveyed { status, properties: BTreeMap::from([(Kind::Bucket, properties)]) }
+    Surveyed { part, status, properties: BTreeMap::from([(Kind::Bucket, properties)]) }
 }
 
 fn resource(kind: Kind, index: usize, whole: StackState) -> ResourceStatus {

@@ -7,13 +7,13 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
 use super::given::{Given, lines, look, plan, plan_down, surveyed, trouble};
-use crate::stack::graph::Kind;
 use crate::console::app::Missing;
 use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::progress::{Phase, Report};
+use crate::stack::graph::Kind;
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
 

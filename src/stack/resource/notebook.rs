@@ -48,7 +48,8 @@ pub(super) async fn subnet(stack: &Stack) -> Result<Subnet, StackError> {
     let answer = stack.call(KIND, Operation::DescribeSubnets, request.send()).await?;
     let mut subnets = answer.subnets.unwrap_or_default();
     subnets.sort_by(|a, b| a.availability_zone.cmp(&b.availability_zone).then(a.subnet_id.cmp(&b.subnet_id)));
-    let found = subnets.into_iter().find_map(|subnet| Some(Subnet { id: subnet.subnet_id?, vpc: subnet.vpc_id? }));
+    let found =
+        subnets.into_iter().find_map(|subnet| Some(Subnet { id: subnet.subnet_id?, vpc: subnet.vpc_id? }));
     found.ok_or_else(|| StackError::NoSubnet {
         named: stack.settings.notebook_subnet.as_ref().map(ToString::to_string),
         region: stack.names.region.to_string(),
@@ -77,7 +78,8 @@ fn life(status: &NotebookInstanceStatus, failure: Option<&str>) -> Life {
 }
 
 async fn describe(stack: &Stack) -> Result<Option<DescribeNotebookInstanceOutput>, StackError> {
-    let request = stack.cloud.sagemaker.describe_notebook_instance().notebook_instance_name(stack.names.of(KIND));
+    let request =
+        stack.cloud.sagemaker.describe_notebook_instance().notebook_instance_name(stack.names.of(KIND));
     if_there(stack.call(KIND, Operation::DescribeNotebookInstance, request.send()).await)
 }
 
@@ -98,7 +100,8 @@ fn metadata_service() -> InstanceMetadataServiceConfiguration {
 }
 
 async fn start(stack: &Stack) -> Result<(), StackError> {
-    let request = stack.cloud.sagemaker.start_notebook_instance().notebook_instance_name(stack.names.of(KIND));
+    let request =
+        stack.cloud.sagemaker.start_notebook_instance().notebook_instance_name(stack.names.of(KIND));
     stack.call(KIND, Operation::StartNotebookInstance, request.send()).await.map(drop)
 }
 
@@ -137,7 +140,8 @@ async fn update(stack: &Stack, differences: &[Difference]) -> Result<(), StackEr
 impl Resource for Notebook {
     async fn wanted(&self, stack: &Stack, found: Option<&Found>) -> Result<Wanted, StackError> {
         let settings = &stack.settings;
-        let there = found.and_then(|found| found.properties.get(DISK)).and_then(|disk| disk.strip_suffix(" GB"));
+        let there =
+            found.and_then(|found| found.properties.get(DISK)).and_then(|disk| disk.strip_suffix(" GB"));
         let there = there.and_then(|disk| disk.parse().ok()).unwrap_or(0);
         let wanted = Wanted::default()
             .with(OWNER, &stack.names.stack)
@@ -162,7 +166,8 @@ impl Resource for Notebook {
         let (owner, group) = tokio::join!(owner_in_sagemaker(stack, KIND, arn), group(stack));
         let (Some(owner), group) = (if_there(owner)?, group?) else { return Ok(None) };
         let status = there.notebook_instance_status();
-        let status = status.ok_or_else(|| StackError::OddAnswer(stack.names.of(KIND).to_owned(), "its status"))?;
+        let status =
+            status.ok_or_else(|| StackError::OddAnswer(stack.names.of(KIND).to_owned(), "its status"))?;
         let ours = group.filter(|group| there.security_groups() == [group.id.as_str()]);
         let groups = match ours {
             Some(_) => stack.names.of(Kind::NotebookSecurityGroup).to_owned(),
@@ -212,7 +217,12 @@ impl Resource for Notebook {
     }
 
     /// One thing at a time, as SageMaker has it: stopped, changed, started. The next look tells what comes next.
-    async fn change(&self, stack: &Stack, found: &Found, differences: &[Difference]) -> Result<(), StackError> {
+    async fn change(
+        &self,
+        stack: &Stack,
+        found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError> {
         if differs(differences, OWNER) {
             tag_in_sagemaker(stack, KIND, &found.arn).await?;
         }
@@ -255,6 +265,9 @@ mod tests {
             };
             assert!(expected, "{status}: {life:?}");
         }
-        assert!(matches!(life(&Status::from("Hibernating"), None), Life::Working(_)), "a new one is waited out");
+        assert!(
+            matches!(life(&Status::from("Hibernating"), None), Life::Working(_)),
+            "a new one is waited out"
+        );
     }
 }

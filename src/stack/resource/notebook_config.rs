@@ -91,7 +91,8 @@ impl Resource for NotebookConfig {
             .sagemaker
             .describe_notebook_instance_lifecycle_config()
             .notebook_instance_lifecycle_config_name(name);
-        let answer = stack.call(KIND, Operation::DescribeNotebookInstanceLifecycleConfig, request.send()).await;
+        let answer =
+            stack.call(KIND, Operation::DescribeNotebookInstanceLifecycleConfig, request.send()).await;
         let Some(there) = if_there(answer)? else { return Ok(None) };
         let arn = there.notebook_instance_lifecycle_config_arn().unwrap_or_default();
         let Some(owner) = if_there(owner_in_sagemaker(stack, KIND, arn).await)? else { return Ok(None) };
@@ -114,7 +115,12 @@ impl Resource for NotebookConfig {
     }
 
     /// A notebook that runs has the new script from its next start on.
-    async fn change(&self, stack: &Stack, found: &Found, differences: &[Difference]) -> Result<(), StackError> {
+    async fn change(
+        &self,
+        stack: &Stack,
+        found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError> {
         if differs(differences, OWNER) {
             tag_in_sagemaker(stack, KIND, &found.arn).await?;
         }
@@ -150,7 +156,10 @@ mod tests {
         let script = script(&Names::example(), 60, "echo 'own @settings@'\n");
         assert!(!script.contains("@idle_stop@") && !script.contains("@own@"));
         assert!(script.contains("echo 'own @settings@'"), "the own script is taken as it is");
-        assert!(script.contains("idle_seconds='3600'") && script.contains("bucket='hydrant-123456789012-eu-central-1'"));
+        assert!(
+            script.contains("idle_seconds='3600'")
+                && script.contains("bucket='hydrant-123456789012-eu-central-1'")
+        );
         let length = STANDARD.encode(&script).len();
         assert!(length < LONGEST - 4_096, "{length} of {LONGEST}");
     }

@@ -65,7 +65,12 @@ impl Resource for NotebookFile {
         put(stack).await.map(|()| Made::Now)
     }
 
-    async fn change(&self, stack: &Stack, _found: &Found, differences: &[Difference]) -> Result<(), StackError> {
+    async fn change(
+        &self,
+        stack: &Stack,
+        _found: &Found,
+        differences: &[Difference],
+    ) -> Result<(), StackError> {
         if differs(differences, OWNER) || differs(differences, CONTENT) {
             put(stack).await?;
         }

@@ -25,7 +25,9 @@ async fn streams(stack: &Stack, prefix: Option<&str>) -> Result<Option<Vec<Strin
     loop {
         let answer = stack.call(KIND, Operation::DescribeLogStreams, pages.clone().send()).await;
         let Some(page) = if_there(answer)? else { return Ok(None) };
-        names.extend(page.log_streams.unwrap_or_default().into_iter().filter_map(|stream| stream.log_stream_name));
+        names.extend(
+            page.log_streams.unwrap_or_default().into_iter().filter_map(|stream| stream.log_stream_name),
+        );
         match page.next_token {
             Some(next) if prefix.is_some() => pages = pages.next_token(next),
             _ => return Ok(Some(names)),
@@ -59,7 +61,12 @@ impl Resource for NotebookLogs {
         Ok(Made::Before)
     }
 
-    async fn change(&self, _stack: &Stack, _found: &Found, _differences: &[Difference]) -> Result<(), StackError> {
+    async fn change(
+        &self,
+        _stack: &Stack,
+        _found: &Found,
+        _differences: &[Difference],
+    ) -> Result<(), StackError> {
         Ok(())
     }
 

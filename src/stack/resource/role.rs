@@ -312,7 +312,10 @@ mod tests {
             }
             if statement["Sid"] == "Write" {
                 let resources = statement["Resource"].to_string();
-                assert!(!resources.contains("kinesis-demo/*"), "the hours are not its to change: {resources}");
+                assert!(
+                    !resources.contains("kinesis-demo/*"),
+                    "the hours are not its to change: {resources}"
+                );
             }
         }
         let trust = trust(Kind::NotebookRole, &names);

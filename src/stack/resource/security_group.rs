@@ -170,8 +170,10 @@ impl Resource for SecurityGroup {
         }
         let ec2 = &stack.cloud.ec2;
         let rule = wanted_rule(self.0, stack).await?;
-        let there =
-            describe(self.0, stack).await?.map(|group| group.ip_permissions.unwrap_or_default()).unwrap_or_default();
+        let there = describe(self.0, stack)
+            .await?
+            .map(|group| group.ip_permissions.unwrap_or_default())
+            .unwrap_or_default();
         let wanted = open_to(rule.as_slice());
         // The operator's door is opened before the others are shut, so that nobody is locked out in between.
         if let Some(rule) = rule.filter(|_| !open_to(&there).iter().any(|source| wanted.contains(source))) {

@@ -14,7 +14,12 @@ async fn a_notebook_comes_up_is_opened_and_goes_with_nothing_left() {
     assert!(world.notebook().await.is_empty(), "a plan changes nothing");
     let up = world.hydrant(&["notebook", "up", "--json"]).await.expect(0);
     let status = up.json();
-    assert_eq!((&status["state"], &status["stack"]), (&"ready".into(), &"default/notebook".into()), "{}", up.out);
+    assert_eq!(
+        (&status["state"], &status["stack"]),
+        (&"ready".into(), &"default/notebook".into()),
+        "{}",
+        up.out
+    );
     for kind in ["notebook-role", "notebook-security-group", "notebook-config", "notebook", "notebook-file"] {
         assert_eq!(up.state(kind), "ready");
     }
@@ -42,6 +47,7 @@ async fn a_notebook_comes_up_is_opened_and_goes_with_nothing_left() {
     world.hydrant(&["status", "--set", "instance=false"]).await.expect(0);
     world.hydrant(&["down", "--yes", "--set", "instance=false"]).await.expect(0);
     assert_eq!(world.sandbox.aws().everything().await, Vec::<String>::new());
+    assert_eq!(world.sandbox.aws().notebooks().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +66,10 @@ async fn the_link_is_a_secret_that_is_given_only_when_asked_for() {
     let other = printed.out.split("authToken=").nth(1).expect("a token").trim().to_owned();
     assert!(!json.err.contains(&token) && !printed.err.contains(&other));
     let kept = files_under(world.sandbox.home.path());
-    assert!(kept.iter().any(|text| text.contains("CreatePresignedNotebookInstanceUrl")), "it is recorded that there was one");
+    assert!(
+        kept.iter().any(|text| text.contains("CreatePresignedNotebookInstanceUrl")),
+        "it is recorded that there was one"
+    );
     assert!(kept.iter().all(|text| !text.contains(&token) && !text.contains(&other)), "and not which");
 }
 
@@ -84,7 +93,12 @@ async fn what_can_be_mended_is_mended_without_losing_what_is_on_the_disk() {
     world.hydrant(&["notebook", "up"]).await.expect(0);
     let sagemaker = world.sandbox.aws().sagemaker;
     let describe = || async {
-        sagemaker.describe_notebook_instance().notebook_instance_name("mydemo").send().await.expect("it is there")
+        sagemaker
+            .describe_notebook_instance()
+            .notebook_instance_name("mydemo")
+            .send()
+            .await
+            .expect("it is there")
     };
     let made = describe().await.creation_time().copied();
     world.hydrant(&["notebook", "status", "--set", "notebook_volume_gb=5"]).await.expect(0);
@@ -95,7 +109,11 @@ async fn what_can_be_mended_is_mended_without_losing_what_is_on_the_disk() {
     assert!(up.err.contains("stopping") && up.err.contains("being changed"), "{}", up.err);
     let there = describe().await;
     assert_eq!(there.notebook_instance_status(), Some(&NotebookInstanceStatus::InService));
-    assert_eq!((there.volume_size_in_gb(), there.creation_time().copied()), (Some(30), made), "the same one, changed");
+    assert_eq!(
+        (there.volume_size_in_gb(), there.creation_time().copied()),
+        (Some(30), made),
+        "the same one, changed"
+    );
 
     sagemaker.stop_notebook_instance().notebook_instance_name("mydemo").send().await.unwrap();
     let stopping = world.hydrant(&[&["notebook", "open", "--print"], &changed[..]].concat()).await.expect(1);
@@ -118,7 +136,12 @@ async fn logs_are_kept_unless_they_are_to_go_and_other_notebooks_keep_theirs() {
     while ours().await == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    logs.create_log_stream().log_group_name(group).log_stream_name("another/jupyter.log").send().await.unwrap();
+    logs.create_log_stream()
+        .log_group_name(group)
+        .log_stream_name("another/jupyter.log")
+        .send()
+        .await
+        .unwrap();
     let down = world.hydrant(&["notebook", "down", "--yes"]).await.expect(0);
     assert!(down.err.contains("everything is gone but the notebook-logs"), "{}", down.err);
     assert_eq!(ours().await, 1);

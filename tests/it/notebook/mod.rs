@@ -38,11 +38,15 @@ impl Behind {
 
     /// What the witness sees of the notebook's stack.
     pub async fn notebook(&self) -> Vec<String> {
-        let mut all = self.sandbox.aws().everything().await;
-        all.retain(|thing| thing.contains("notebook") || thing.ends_with("mysgname") || thing.contains("sagemaker"));
-        let keys = self.sandbox.aws().s3.list_objects_v2().bucket("hydrant-123456789012-us-east-1").send().await;
+        let aws = self.sandbox.aws();
+        let mut all = aws.notebooks().await;
+        let mine = ["hydrant-notebook-role", "mysgname", "/aws/sagemaker/"];
+        let others = aws.everything().await;
+        all.extend(others.into_iter().filter(|thing| mine.iter().any(|name| thing.contains(name))));
+        let keys = aws.s3.list_objects_v2().bucket("hydrant-123456789012-us-east-1").send().await;
         let keys = keys.expect("a listing");
         all.extend(keys.contents().iter().filter_map(|object| Some(format!("object {}", object.key()?))));
+        all.sort();
         all
     }
 }
@@ -52,9 +56,9 @@ pub fn whole() -> Vec<String> {
     [
         "notebook config mynbconfig",
         "notebook mydemo",
+        "object datasets/twitter/kinesis-demo/notebooks/hydrant.ipynb",
         "role hydrant-notebook-role",
         "security group mysgname",
-        "object datasets/twitter/kinesis-demo/notebooks/hydrant.ipynb",
     ]
     .map(str::to_owned)
     .into()

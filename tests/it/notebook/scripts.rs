@@ -25,7 +25,10 @@ fn jupyter(kernels: &Arc<Mutex<String>>) -> String {
             let length = stream.read(&mut request).unwrap_or(0);
             let answer = if request[..length].starts_with(b"GET /api/kernels") {
                 let body = kernels.lock().unwrap().clone();
-                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+                format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                )
             } else {
                 // A Jupyter without terminals.
                 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned()
@@ -49,17 +52,17 @@ impl Drop for Watch {
 }
 
 impl Watch {
-    /// The watch with an `aws` of ours in its way, which writes down what it was asked.
+    /// The watch with an `aws` of ours, which writes down what it was asked.
     fn start(jupyter: &str, idle_seconds: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let aws = folder.path().join("aws");
-        std::fs::write(&aws, format!("#!/bin/sh\necho \"$@\" > {}/asked\n", folder.path().display())).unwrap();
+        std::fs::write(&aws, format!("#!/bin/sh\necho \"$@\" > {}/asked\n", folder.path().display()))
+            .unwrap();
         assert!(Command::new("chmod").arg("755").arg(&aws).status().unwrap().success());
-        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap_or_default());
         let child = Command::new("python3")
             .arg(asset("idle_stop.py"))
             .args(["mydemo", "us-east-1", idle_seconds])
-            .env("PATH", path)
+            .env("HYDRANT_AWS", &aws)
             .env("HYDRANT_JUPYTER", jupyter)
             .env("HYDRANT_EVERY", "0.05")
             .stdout(Stdio::null())
@@ -91,18 +94,27 @@ fn a_kernel_that_computes_keeps_the_notebook_and_an_idle_one_does_not() {
     let mut watch = Watch::start(&jupyter(&kernels), "1");
     // Many times as long as it would wait for an idle one.
     std::thread::sleep(Duration::from_secs(3));
-    assert!(watch.child.try_wait().unwrap().is_none() && watch.asked().is_none(), "a busy kernel was stopped");
+    assert!(
+        watch.child.try_wait().unwrap().is_none() && watch.asked().is_none(),
+        "a busy kernel was stopped"
+    );
     *kernels.lock().unwrap() =
         r#"[{"execution_state": "idle", "last_activity": "2020-01-01T00:00:00.000000Z"}]"#.to_owned();
     assert!(watch.ends(), "an idle one goes on for ever");
     let asked = watch.asked().unwrap();
-    assert_eq!(asked.trim(), "sagemaker stop-notebook-instance --notebook-instance-name mydemo --region us-east-1");
+    assert_eq!(
+        asked.trim(),
+        "sagemaker stop-notebook-instance --notebook-instance-name mydemo --region us-east-1"
+    );
 }
 
 #[test]
 fn one_that_was_used_a_moment_ago_is_kept() {
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(10);
-    let used = format!(r#"[{{"execution_state": "idle", "last_activity": "{}"}}]"#, now.strftime("%Y-%m-%dT%H:%M:%S.000000Z"));
+    let used = format!(
+        r#"[{{"execution_state": "idle", "last_activity": "{}"}}]"#,
+        now.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    );
     let watch = Watch::start(&jupyter(&Arc::new(Mutex::new(used))), "1");
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(watch.asked(), None);
@@ -116,7 +128,8 @@ fn the_script_of_a_start_is_one_that_a_shell_takes() {
 
 #[test]
 fn the_ready_document_is_one_and_all_its_code_is_python() {
-    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(asset("hydrant.ipynb")).unwrap()).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(asset("hydrant.ipynb")).unwrap()).unwrap();
     assert_eq!(document["nbformat"], 4);
     let cells = document["cells"].as_array().unwrap();
     let text = |cell: &serde_json::Value| -> String {

@@ -88,16 +88,23 @@ impl Aws {
         }));
         let volumes = self.ec2.describe_volumes().send().await.expect("a listing");
         all.extend(volumes.volumes().iter().map(|_| "volume".to_owned()));
+        all.sort();
+        all
+    }
+
+    /// The notebooks and their configurations. moto cannot list them.
+    pub async fn notebooks(&self) -> Vec<String> {
+        let mut all = Vec::new();
         let notebooks = self.sagemaker.list_notebook_instances().send().await.expect("a listing");
         let names = notebooks.notebook_instances().iter().filter_map(|one| one.notebook_instance_name());
         all.extend(names.map(|name| format!("notebook {name}")));
         let configs = self.sagemaker.list_notebook_instance_lifecycle_configs().send().await;
         let configs = configs.expect("a listing");
-        let configs = configs.notebook_instance_lifecycle_configs().iter();
-        all.extend(
-            configs.filter_map(|one| one.notebook_instance_lifecycle_config_name()).map(|name| format!("notebook config {name}")),
-        );
-        all.sort();
+        let names = configs
+            .notebook_instance_lifecycle_configs()
+            .iter()
+            .filter_map(|one| one.notebook_instance_lifecycle_config_name());
+        all.extend(names.map(|name| format!("notebook config {name}")));
         all
     }
 }
