@@ -15,6 +15,15 @@ use crate::progress::Phase;
 /// A change that is not to be seen is made again after this time.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
 
+/// What was done to a resource.
+struct Done {
+    next: Next,
+    /// AWS may not show it yet.
+    at: Instant,
+    /// Whether AWS was seen at work on it since then: what it shows now is what came of it.
+    worked: bool,
+}
+
 /// One resource on its way to where it should be.
 pub(super) struct Convergence<'a> {
     stack: &'a Stack,
@@ -24,10 +33,8 @@ pub(super) struct Convergence<'a> {
     may_replace: bool,
     patience: Patience<'a>,
     ending: Ending,
-    /// What was done last, and when: AWS may not show it yet.
-    done: Option<(Next, Instant)>,
-    /// Whether AWS was seen at work on it since then: what it shows now is what came of it.
-    worked: bool,
+    /// What was done last.
+    done: Option<Done>,
     /// Whether this run made it: then it is ours, even while its tags are not to be seen yet.
     made: bool,
 }
@@ -42,7 +49,6 @@ impl<'a> Convergence<'a> {
             patience: Patience::new(stack, step.kind),
             ending: Ending::Unchanged,
             done: None,
-            worked: false,
             made: false,
         }
     }
@@ -77,10 +83,12 @@ impl<'a> Convergence<'a> {
 
     async fn act(&mut self, next: &Next, found: Option<&Found>) -> Result<(), StackError> {
         let resource = resource::of(self.kind);
-        let since = self.done.as_ref().filter(|(done, _)| done == next).map(|(_, when)| when.elapsed());
+        let since = self.done.as_ref().filter(|done| done.next == *next).map(|done| done.at.elapsed());
         match (next, found) {
             (Next::Wait(what), _) => {
-                self.worked = true;
+                if let Some(done) = &mut self.done {
+                    done.worked = true;
+                }
                 self.patience.wait(what).await
             }
             (Next::Create, _) if since.is_some() => self.patience.wait("made, and not to be seen yet").await,
@@ -92,7 +100,7 @@ impl<'a> Convergence<'a> {
             }
             // What failed after all that this run did to it would fail again: its reason is the answer.
             (Next::Change(differences), _)
-                if self.done.is_some() && self.worked && has_failed(differences) =>
+                if has_failed(differences) && self.done.as_ref().is_some_and(|done| done.worked) =>
             {
                 Err(self.not_as_made(differences))
             }
@@ -122,11 +130,10 @@ impl<'a> Convergence<'a> {
 
     /// Notes what was done, and what that makes of the whole. A repetition gives no new patience.
     fn did(&mut self, next: &Next) {
-        if self.done.as_ref().is_none_or(|(done, _)| done != next) {
+        if self.done.as_ref().is_none_or(|done| done.next != *next) {
             self.patience.renew();
         }
-        self.done = Some((next.clone(), Instant::now()));
-        self.worked = false;
+        self.done = Some(Done { next: next.clone(), at: Instant::now(), worked: false });
         self.ending = match (std::mem::replace(&mut self.ending, Ending::Unchanged), next) {
             (Ending::Replaced, _) | (_, Next::Replace(_)) => Ending::Replaced,
             (Ending::Created, _) | (_, Next::Create) => Ending::Created,
