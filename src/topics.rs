@@ -10,6 +10,7 @@
 //! nmf          non-negative factors of TF-IDF
 //! coherence    how good a model's words are
 //! model        what a fit leaves: words, priors, names; saved and loaded
+//! kept         models in their folders: written whole, listed, named, asked for their posts
 //! predict      topics of documents, seen or not
 //! browse       relevance, typical documents, a map of topics
 //! outputs, predictions   a model as CSV files; every post with its topics
@@ -24,6 +25,7 @@ pub mod corpus;
 mod fit;
 pub mod gsdmm;
 mod input;
+pub mod kept;
 mod lanes;
 pub mod lda;
 pub mod model;
@@ -43,13 +45,12 @@ pub use coherence::judge;
 pub use corpus::Corpus;
 pub use fit::{Seconds, Step, Watch};
 pub use input::read_posts;
+pub use kept::{Documents, Kept, TypicalPost, fit_into};
 pub use model::{Fitted, Method, Model, Quality};
 pub use order::{Found, Order};
 pub use outputs::write_outputs;
 pub use predictions::{predictions, write_posts};
-pub use store::{
-    DescribedTopic, Description, Text, describe, load, read_text, save, write_description, write_text,
-};
+pub use store::{DescribedTopic, Description, Text, describe, load, read_text, save, write_text};
 pub use text::{Post, Prepared, TextCounts, TextSteps};
 pub use vocabulary::VocabularyRule;
 

@@ -119,12 +119,12 @@ pub fn save(folder: &Path, model: &Model) -> Result<(), TopicsError> {
         source: std::io::Error::other(error),
     })?;
     write(&path, &[rows])?;
-    write_description(folder, model)
+    write_described(folder, &Description::from(model))
 }
 
 /// Writes `model.json` anew.
-pub fn write_description(folder: &Path, model: &Model) -> Result<(), TopicsError> {
-    let mut text = serde_json::to_vec_pretty(&Description::from(model)).expect("numbers and text are JSON");
+pub(super) fn write_described(folder: &Path, described: &Description) -> Result<(), TopicsError> {
+    let mut text = serde_json::to_vec_pretty(described).expect("numbers and text are JSON");
     text.push(b'\n');
     write(&folder.join("model.json"), &[text])
 }

@@ -86,6 +86,23 @@ pub struct TextCounts {
     pub vocabulary: usize,
 }
 
+impl TextCounts {
+    /// Each of them with what it counts, for a person.
+    pub fn rows(&self) -> [(&'static str, usize); 9] {
+        [
+            ("posts", self.posts),
+            ("retweets dropped", self.retweets),
+            ("too short, dropped", self.short),
+            ("without a word that counts, dropped", self.empty),
+            ("equal to another, folded", self.equal),
+            ("nearly equal to another, folded", self.near),
+            ("documents", self.documents),
+            ("words too rare or too common, dropped", self.words_dropped),
+            ("words", self.vocabulary),
+        ]
+    }
+}
+
 /// Posts as documents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {

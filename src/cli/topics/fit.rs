@@ -1,7 +1,7 @@
 //! `hydrant topics fit`.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -9,9 +9,7 @@ use clap::{Args, ValueEnum};
 use super::text::{Steps, counted};
 use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
-use crate::topics::{
-    self, Corpus, Description, Method, Order, Post, Prepared, Seconds, Step, TextSteps, TopicsError, Watch,
-};
+use crate::topics::{self, Description, Documents, Method, Order, Post, Step, Watch};
 
 /// Find the topics of documents
 #[derive(Debug, Args)]
@@ -42,27 +40,15 @@ pub(super) struct From {
     tokens: Option<PathBuf>,
 }
 
-/// Documents, and where they came from.
-pub(super) struct Documents {
-    pub(super) corpus: Corpus,
-    /// The posts that the documents were made of, and how; none if they came as tokens.
-    pub(super) posts: Option<(Vec<Post>, TextSteps, Prepared)>,
-}
-
 impl From {
     /// Reads the documents.
     pub(super) async fn documents(&self, context: &Context, text: &Steps) -> Result<Documents, CliError> {
         if let Some(path) = &self.tokens {
-            return Ok(Documents { corpus: read_tokens(path)?, posts: None });
+            return Ok(Documents::of_tokens(path)?);
         }
         let steps = text.steps()?;
         let posts = self.posts(context).await?;
-        let prepare = move || -> Result<Documents, TopicsError> {
-            let mut prepared = steps.prepare(&posts)?;
-            let corpus = std::mem::take(&mut prepared.corpus);
-            Ok(Documents { corpus, posts: Some((posts, steps, prepared)) })
-        };
-        Ok(aside(prepare).await??)
+        Ok(aside(move || Documents::of_posts(posts, steps)).await??)
     }
 
     async fn posts(&self, context: &Context) -> Result<Vec<Post>, CliError> {
@@ -156,14 +142,12 @@ impl Fit {
         let begun = Instant::now();
         let documents = self.from.documents(context, &self.text).await?;
         let read = begun.elapsed().as_secs_f64();
-        if let Some((_, _, prepared)) = &documents.posts
-            && !json
-        {
-            for line in counted(&prepared.counts) {
+        if let Some(counts) = documents.counts().filter(|_| !json) {
+            for line in counted(counts) {
                 talk!("{line}");
             }
         }
-        let described = aside(move || self.fit(&order, documents, read)).await??;
+        let described = aside(move || topics::fit_into(&self.out, &order, documents, read)).await??;
         if json {
             answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
         } else {
@@ -171,37 +155,6 @@ impl Fit {
         }
         Ok(if stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
     }
-
-    fn fit(&self, order: &Order, documents: Documents, read: f64) -> Result<Description, TopicsError> {
-        let mut seconds = Seconds::default();
-        seconds.note("read", read);
-        std::fs::create_dir_all(&self.out).map_err(|source| TopicsError::File {
-            action: "make the folder",
-            path: self.out.clone(),
-            source,
-        })?;
-        let mut found = order.fit(documents.corpus)?;
-        seconds.measure("write", || -> Result<(), TopicsError> {
-            topics::write_outputs(&self.out, &found.model, &found.shares)?;
-            if let Some((posts, steps, prepared)) = &documents.posts {
-                topics::write_text(&self.out, steps, &prepared.counts)?;
-                topics::write_posts(&self.out, posts, prepared, &found.shares)?;
-            }
-            Ok(())
-        })?;
-        found.model.fitted.seconds.add(seconds);
-        topics::save(&self.out, &found.model)?;
-        Ok(Description::from(&found.model))
-    }
-}
-
-fn read_tokens(path: &Path) -> Result<Corpus, TopicsError> {
-    let bytes = std::fs::read(path).map_err(|source| TopicsError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Corpus::from_lines(&String::from_utf8_lossy(&bytes)))
 }
 
 /// Tells of the passes on a terminal, and stops when the operator asks for it.

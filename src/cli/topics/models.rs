@@ -8,7 +8,7 @@ use super::fit::{aside, read_inputs, show};
 use crate::cli::style::{answer, safe};
 use crate::cli::{CliError, Context, Exit};
 use crate::topics::predict::Predictor;
-use crate::topics::{self, Description, Post, TopicsError};
+use crate::topics::{self, Description, Post, TopicsError, kept};
 
 /// List the models in a folder
 #[derive(Debug, Args)]
@@ -22,15 +22,13 @@ pub(super) struct List {
 impl List {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, CliError> {
         let failed = |source| TopicsError::File { action: "read", path: self.folder.clone(), source };
+        std::fs::metadata(&self.folder).map_err(failed)?;
+        let mut models = kept::list(&self.folder)?;
+        models.sort_by(|a, b| a.folder.cmp(&b.folder));
         let mut found: Vec<(String, Description)> = Vec::new();
-        let mut folders = vec![self.folder.clone()];
-        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            folders.push(entry.map_err(failed)?.path());
+        for model in models {
+            found.push((model.folder.display().to_string(), topics::describe(&model.folder)?));
         }
-        for folder in folders.iter().filter(|folder| folder.join("model.json").is_file()) {
-            found.push((folder.display().to_string(), topics::describe(folder)?));
-        }
-        found.sort_by(|a, b| a.0.cmp(&b.0));
         if context.global.json {
             let rows: Vec<_> = found
                 .iter()
@@ -113,12 +111,7 @@ pub(super) struct Name {
 impl Name {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, CliError> {
         context.refuse_if_readonly(1)?;
-        let mut model = topics::load(&self.folder)?;
-        let last = model.k() - 1;
-        let place =
-            model.names.get_mut(self.topic).ok_or(TopicsError::NoTopic { topic: self.topic, last })?;
-        self.words.trim().clone_into(place);
-        topics::write_description(&self.folder, &model)?;
+        kept::rename(&self.folder, self.topic, &self.words)?;
         Ok(Exit::Done)
     }
 }

@@ -76,16 +76,5 @@ fn set<T>(setting: &mut T, given: Option<T>) {
 
 /// What each step dropped, for a person.
 pub(super) fn counted(counts: &TextCounts) -> Vec<String> {
-    let lines = [
-        ("posts", counts.posts),
-        ("retweets dropped", counts.retweets),
-        ("too short, dropped", counts.short),
-        ("without a word that counts, dropped", counts.empty),
-        ("equal to another, folded", counts.equal),
-        ("nearly equal to another, folded", counts.near),
-        ("documents", counts.documents),
-        ("words too rare or too common, dropped", counts.words_dropped),
-        ("words", counts.vocabulary),
-    ];
-    lines.iter().map(|(what, count)| format!("{count:>10}  {what}")).collect()
+    counts.rows().iter().map(|(what, count)| format!("{count:>10}  {what}")).collect()
 }
