@@ -92,9 +92,6 @@ actions! {
     Create "stack.create" ["c"] "create" "Create what is missing of the stack and mend what differs, after showing the plan" Scope::Pane(Pane::Stack), Changes;
     TearDown "stack.tear-down" ["D"] "tear down" "Tear the stack down, after showing what goes and asking for its name" Scope::Pane(Pane::Stack), Destroys;
 
-    StackOther "stack.other" ["b"] "notebook" "The notebook's stack, or back to the pipeline's" Scope::Pane(Pane::Stack), None;
-    StackLink "stack.link" ["i"] "into it" "Make a link into the notebook, which is a secret, and put it on the clipboard" Scope::Pane(Pane::Stack), Changes;
-
     // Stream
     StreamSwitch "stream.switch" ["s"] "start/stop" "Start the stream in the background, or stop it when everything is delivered" Scope::Pane(Pane::Stream), Changes;
     StreamWishes "stream.source" ["S"] "source" "Show where posts come from, the terms, and what may be spent" Scope::Pane(Pane::Stream), None;
@@ -107,6 +104,13 @@ actions! {
     LakeMap "lake.map" ["m"] "calendar" "To the calendar of hours and back" Scope::Pane(Pane::Lake), None;
 
     // Topics
+    TopicsFit "topics.fit" ["f"] "fit" "Fit a model, from the lake's combined hours or from files, after asking how" Scope::Pane(Pane::Topics), None;
+    TopicsSweep "topics.sweep" ["w"] "sweep" "Try several numbers of topics, and see which is best" Scope::Pane(Pane::Topics), None;
+    TopicsStop "topics.stop" ["c"] "stop" "Stop what is being fitted here, and keep the model as it is" Scope::Pane(Pane::Topics), None;
+    TopicsName "topics.name" ["n"] "name" "Name the chosen topic; the name is kept with the model" Scope::Pane(Pane::Topics), Changes;
+    TopicsMap "topics.map" ["m"] "map" "From the words to the map of topics and back" Scope::Pane(Pane::Topics), None;
+    TopicsParticular "topics.particular" ["["] "particular" "Rank words that other topics do not have higher: a smaller λ" Scope::Pane(Pane::Topics), None;
+    TopicsFrequent "topics.frequent" ["]"] "frequent" "Rank frequent words higher: a greater λ" Scope::Pane(Pane::Topics), None;
 
     // Logs
     LogsPause "logs.pause" ["space"] "pause" "Pause the tail, or follow again; nothing is lost meanwhile" Scope::Pane(Pane::Logs), None;

@@ -130,7 +130,8 @@ const GIVES_WAY: [Action; 8] = [
     Action::Quit,
 ];
 
-/// The actions whose keys work right now and are worth a hint. `n` and `N` are said where something was found.
+/// The actions whose keys work right now and are worth a hint. `n` and `N` are said where something was found, `[` and
+/// `]` beside what they move.
 fn hints(app: &App) -> Vec<Action> {
     let pane = app.panes.get(app.desk.pane);
     let is_own = |action: &Action| match action.spec().scope {
@@ -138,7 +139,7 @@ fn hints(app: &App) -> Vec<Action> {
         Scope::Habit => pane.habits().contains(action) && is_reachable(app, *action),
         Scope::Everywhere => false,
     };
-    let quiet = [Action::Next, Action::Previous];
+    let quiet = [Action::Next, Action::Previous, Action::TopicsParticular, Action::TopicsFrequent];
     let own = Action::ALL.iter().copied().filter(is_own).filter(|action| !quiet.contains(action));
     own.chain(COMMON).collect()
 }

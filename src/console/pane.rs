@@ -27,7 +27,6 @@ pub mod lake;
 pub mod logs;
 pub mod stack;
 pub mod stream;
-mod to_come;
 pub mod topics;
 
 use jiff::Timestamp;
@@ -40,7 +39,6 @@ use super::key::Key;
 use super::overlay::Overlay;
 use super::widget::dialog::{Answer, Dialog};
 use crate::progress::Report;
-use crate::settings::Secret;
 use flow::{Attention, Place, Station};
 
 /// A pane.
@@ -119,13 +117,6 @@ pub enum Ask {
     Fail(Trouble),
     /// Put text on the clipboard, and say so.
     Copy(String),
-    /// Put a secret on the clipboard, and say what it is, not what it says.
-    CopySecret {
-        /// The secret.
-        link: Secret,
-        /// What it is.
-        what: String,
-    },
     /// Go to a pane.
     Go(Pane),
     /// Let a pane, seen or not, do an action.

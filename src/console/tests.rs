@@ -9,3 +9,4 @@ mod promises;
 mod properties;
 mod sources;
 mod stream;
+mod topics;

@@ -2,6 +2,7 @@
 
 pub mod bars;
 pub mod dialog;
+pub mod dots;
 pub mod filter;
 pub mod heat_map;
 pub mod input;

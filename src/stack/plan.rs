@@ -6,15 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::{Kind, Part};
+use super::graph::Kind;
 use super::names::STACK_TAG;
 use crate::text::sanitise;
 
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
-
-/// The property that says that something failed.
-pub(super) const STATE: &str = "state";
 
 /// How a difference is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -83,11 +80,9 @@ pub enum Life {
     Creating,
     /// It works.
     Ready,
-    /// AWS is changing it, in these words; only waiting helps.
-    Working(&'static str),
     /// AWS is removing it.
     Deleting,
-    /// AWS gave up on it, for this reason; only deleting helps, or for some kinds starting it again.
+    /// AWS gave up on it, for this reason; only deleting helps.
     Failed(String),
 }
 
@@ -141,16 +136,6 @@ pub struct Difference {
     pub mend: Mend,
 }
 
-impl Difference {
-    /// In full, for a sentence rather than a line: why something failed is worth its room.
-    pub(super) fn whole(&self) -> String {
-        match (&self.there, self.property) {
-            (Some(there), STATE) => sanitise(there),
-            _ => self.to_string(),
-        }
-    }
-}
-
 /// Characters that a value may have to be shown in a line.
 const SHOWN: usize = 76;
 
@@ -159,7 +144,7 @@ impl std::fmt::Display for Difference {
         let Self { property, wanted, .. } = self;
         let there = self.there.as_deref().unwrap_or("not set");
         // Of two policies, the first characters are the same: showing those would say nothing.
-        if *property != STATE && wanted.chars().count().max(there.chars().count()) > SHOWN {
+        if wanted.chars().count().max(there.chars().count()) > SHOWN {
             return write!(f, "{property}: differs (`status --json` has both)");
         }
         write!(f, "{property}: {} → {}", sanitise(there), sanitise(wanted))
@@ -192,8 +177,8 @@ impl Claim<'_> {
     /// Whose the resource is. One without a tag is ours if we began to make it: the tag may be the next call.
     pub fn owner(&self, kind: Kind, found: &Found) -> Owner {
         match found.properties.get(OWNER) {
-            // A log stream cannot be tagged; it is its group's, or its notebook's.
-            _ if matches!(kind, Kind::LogStream | Kind::NotebookLogs) => Owner::Us,
+            // A log stream cannot be tagged; it is its group's.
+            _ if kind == Kind::LogStream => Owner::Us,
             Some(stack) if stack == self.stack => Owner::Us,
             Some(other) => Owner::Stack(other.clone()),
             None if self.begun => Owner::Us,
@@ -242,7 +227,6 @@ pub fn decide(
     let Some(wanted) = wanted else {
         return match (owner, &found.life) {
             (Owner::Us, Life::Deleting) => Next::Wait("being deleted"),
-            (Owner::Us, Life::Working(what)) => Next::Wait(what),
             (Owner::Us, _) => Next::Delete,
             _ => Next::Rest,
         };
@@ -265,15 +249,14 @@ pub fn decide(
     match &found.life {
         Life::Creating => return Next::Wait("being created"),
         Life::Deleting => return Next::Wait("being deleted"),
-        Life::Working(what) => return Next::Wait(what),
         Life::Failed(why) => {
-            let mend = if kind.can_start_again() { Mend::Change } else { Mend::Replace };
-            let (property, wanted) = (STATE, "ready".to_owned());
-            let failed = Difference { property, wanted, there: Some(format!("failed: {why}")), mend };
-            return match mend {
-                Mend::Change => Next::Change(vec![failed]),
-                Mend::Replace => Next::Replace(vec![failed]),
+            let failed = Difference {
+                property: "state",
+                wanted: "ready".to_owned(),
+                there: Some(format!("failed: {why}")),
+                mend: Mend::Replace,
             };
+            return Next::Replace(vec![failed]);
         }
         Life::Ready => {}
     }
@@ -360,11 +343,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The stack that it is of.
-    pub fn part(&self) -> Part {
-        self.steps.first().map_or_else(Part::default, |step| step.kind.part())
-    }
-
     /// The steps that do something.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.next != Next::Rest)
@@ -426,8 +404,6 @@ mod tests {
         }
         let failed = Found { life: Life::Failed("no role".into()), ..good };
         assert!(matches!(decide_group(Some(&failed), CLAIM), Next::Replace(_)));
-        let again = decide(Kind::Notebook, "n", Some(&wanted()), Some(&failed), CLAIM);
-        assert!(matches!(again, Next::Change(_)), "what is on a notebook is not thrown away: {again:?}");
     }
 
     #[test]

@@ -10,8 +10,6 @@ mod host;
 mod lake;
 mod logs;
 #[cfg(feature = "sandbox")]
-mod notebook;
-#[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
 mod stream;

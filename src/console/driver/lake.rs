@@ -13,7 +13,7 @@ use crate::lake::place::Depth;
 use crate::lake::unwanted::Unwanted;
 use crate::lake::{Address, Hour, Lake, LakeError, Layout, Place, download, outputs, preview};
 use crate::progress::Phase;
-use crate::stack::graph::{Kind, Part};
+use crate::stack::graph::Kind;
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let lake = open(rooms, line).await?;
@@ -32,12 +32,12 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
     done.map_err(|error| Trouble::of_lake(&error))
 }
 
-async fn open(rooms: &Rooms, line: &Line) -> Result<Lake, Trouble> {
+pub(super) async fn open(rooms: &Rooms, line: &Line) -> Result<Lake, Trouble> {
     let layout = Layout::new(rooms.settings.prefix.as_str()).map_err(|error| Trouble::of_lake(&error))?;
     let (cloud, bucket) = if let Some(name) = rooms.settings.bucket.as_ref() {
         (rooms.cloud().await?, name.to_string())
     } else {
-        let stack = rooms.stack(Part::Pipeline, line).await?;
+        let stack = rooms.stack(line).await?;
         (stack.cloud().clone(), stack.names().of(Kind::Bucket).to_owned())
     };
     let address = Address::Bucket { bucket, prefix: String::new() };
@@ -129,7 +129,7 @@ async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Re
 }
 
 impl Trouble {
-    fn of_lake(error: &LakeError) -> Self {
+    pub(super) fn of_lake(error: &LakeError) -> Self {
         match error {
             LakeError::Interrupted => Self::cancelled(),
             LakeError::Cloud(cloud) => Self::of_cloud(cloud),

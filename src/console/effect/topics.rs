@@ -1,50 +1,236 @@
-//! What the Topics pane asks for: nothing yet.
+//! What the Topics pane asks for.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Manner;
+use crate::lake::hours::Span;
+use crate::topics::browse::Word;
+use crate::topics::sweep::{Sweep, Tried};
+use crate::topics::{Description, Kept, Model, Order, Step, TextCounts, TextSteps, TypicalPost};
 
 /// Where its tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {}
+pub enum Slot {
+    /// Listing the models.
+    Models,
+    /// Reading one.
+    Model,
+    /// Ranking its words.
+    Words,
+    /// Placing its topics on a map.
+    Map,
+    /// Finding the posts that a topic is most of.
+    Documents,
+    /// Naming a topic.
+    Name,
+    /// Fitting a model, or several.
+    Fit,
+}
 
 impl Slot {
     /// What kind of work it holds.
     pub const fn manner(self) -> Manner {
-        match self {}
+        match self {
+            Self::Models | Self::Model | Self::Words | Self::Map | Self::Documents => Manner::Loads,
+            Self::Name => Manner::Runs { on_quit: "the name is written down first" },
+            Self::Fit => Manner::Runs { on_quit: "it stops, and keeps the model as it is then" },
+        }
     }
+}
+
+/// Where the posts of a fit come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// The lake's combined hours of a span.
+    Lake(Span),
+    /// Files and folders, local or `s3://`.
+    Paths(Vec<String>),
+}
+
+/// A fit as it is wished for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The posts.
+    pub from: From,
+    /// What becomes of them before they are fitted.
+    pub steps: TextSteps,
+    /// How they are fitted.
+    pub order: Order,
 }
 
 /// Its work.
 #[derive(Debug, Clone)]
-pub enum Job {}
+pub enum Job {
+    /// List the models that are kept.
+    Models,
+    /// Read the model in a folder.
+    Open(PathBuf),
+    /// Rank the words of every topic by relevance.
+    Rank {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The model.
+        model: Arc<Model>,
+        /// λ in tenths.
+        lambda: u8,
+    },
+    /// Place the topics on a map.
+    Place {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The model.
+        model: Arc<Model>,
+    },
+    /// Find the posts that are most of a topic.
+    Documents {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The topic.
+        topic: usize,
+        /// The topic's leading words.
+        words: Vec<String>,
+    },
+    /// Name a topic.
+    Name {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The topic.
+        topic: usize,
+        /// The name; empty takes it away.
+        name: String,
+    },
+    /// Fit a model and keep it under a name.
+    Fit {
+        /// How.
+        wish: Box<Wish>,
+        /// The name of its folder.
+        name: String,
+    },
+    /// Fit several, keep none, and say which number of topics is best.
+    Sweep {
+        /// How.
+        wish: Box<Wish>,
+        /// Numbers of topics.
+        sizes: Vec<usize>,
+        /// Seeds for each.
+        seeds: Vec<u64>,
+    },
+}
 
 impl Job {
     /// Where it runs.
     pub const fn slot(&self) -> Slot {
-        match *self {}
+        match self {
+            Self::Models => Slot::Models,
+            Self::Open(_) => Slot::Model,
+            Self::Rank { .. } => Slot::Words,
+            Self::Place { .. } => Slot::Map,
+            Self::Documents { .. } => Slot::Documents,
+            Self::Name { .. } => Slot::Name,
+            Self::Fit { .. } | Self::Sweep { .. } => Slot::Fit,
+        }
     }
 
     /// What it does, for the list of tasks.
     pub fn words(&self) -> String {
-        match *self {}
+        match self {
+            Self::Models => "listing topic models".to_owned(),
+            Self::Open(folder) => format!("reading {}", folder.display()),
+            Self::Rank { lambda, .. } => {
+                format!("ranking words at λ {:.1}", f32::from(*lambda) / 10.0)
+            }
+            Self::Place { .. } => "placing topics on a map".to_owned(),
+            Self::Documents { topic, .. } => format!("finding posts of topic {topic}"),
+            Self::Name { topic, .. } => format!("naming topic {topic}"),
+            Self::Fit { name, .. } => format!("fitting {name}"),
+            Self::Sweep { .. } => "trying numbers of topics".to_owned(),
+        }
     }
 
-    /// Whether a read-only run may do it.
+    /// Whether a read-only run may do it. A new model is a folder of this machine, as a download is; a name changes
+    /// what somebody keeps.
     pub const fn is_allowed_readonly(&self) -> bool {
-        match *self {}
+        !matches!(self, Self::Name { .. })
     }
 }
 
 /// What a task came to, or came to in part.
 #[derive(Debug)]
-pub enum Outcome {}
+pub enum Outcome {
+    /// The models that are kept, the newest first.
+    Models {
+        /// Where they are kept.
+        folder: PathBuf,
+        /// The models.
+        models: Vec<Kept>,
+    },
+    /// A model is read.
+    Opened {
+        /// Its folder.
+        folder: PathBuf,
+        /// The model.
+        model: Arc<Model>,
+    },
+    /// The words of every topic are ranked.
+    Ranked {
+        /// The model's folder.
+        folder: PathBuf,
+        /// λ in tenths.
+        lambda: u8,
+        /// Each topic's words, the most relevant first.
+        words: Vec<Vec<Word>>,
+    },
+    /// The topics are placed.
+    Placed {
+        /// The model's folder.
+        folder: PathBuf,
+        /// Where each is.
+        places: Vec<(f64, f64)>,
+    },
+    /// The posts that are most of a topic; none if the model keeps no texts.
+    Documents {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The topic.
+        topic: usize,
+        /// The posts, the most typical first.
+        posts: Option<Vec<TypicalPost>>,
+    },
+    /// A topic is named.
+    Named {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The model with the name.
+        about: Description,
+    },
+    /// So many posts are read.
+    Read(usize),
+    /// They are documents now.
+    Prepared(TextCounts),
+    /// The model is fitted and kept.
+    Fitted {
+        /// Its folder.
+        folder: PathBuf,
+        /// The model.
+        about: Description,
+    },
+    /// One model of a sweep is fitted.
+    Tried(Tried),
+    /// The sweep is done, or was stopped.
+    Swept(Sweep),
+}
 
-/// What a task feeds.
+/// What a fit feeds: how it goes.
 #[derive(Debug)]
-pub enum Item {}
+pub enum Item {
+    /// A pass over all documents.
+    Pass(Step),
+}
 
 impl Item {
     /// How many bytes it counts in its ring.
     pub fn bytes(&self) -> usize {
-        match *self {}
+        size_of::<Self>()
     }
 }

@@ -108,7 +108,7 @@ impl Place {
 /// How a station stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
-    /// Nobody knows: its room is not built, or nothing was read yet.
+    /// Nobody knows: nothing was read yet.
     #[default]
     Unknown,
     /// It is not there.
@@ -147,7 +147,7 @@ impl Station {
 /// anything at all.
 pub fn station(app: &App, place: Place) -> Station {
     let said = Pane::ALL.into_iter().rev().find_map(|pane| app.panes.get(pane).station(place, &app.desk));
-    said.unwrap_or_else(|| Station::unknown("not built"))
+    said.unwrap_or_else(|| Station::unknown("not read yet"))
 }
 
 /// Something that needs the operator, and the action that mends it.

@@ -13,7 +13,6 @@ use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::progress::{Phase, Report};
-use crate::stack::graph::Kind;
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
 
@@ -145,7 +144,7 @@ fn plans_and_runs() {
     });
     take("proof", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
-        let proof = Proof::Kept(Kind::Bucket, "it holds 3,702 objects (1.2 GB)".to_owned());
+        let proof = Proof::Kept("it holds 3,702 objects (1.2 GB)".to_owned());
         let ran = Ran {
             after: Some(surveyed(StackState::Partial)),
             failures: Vec::new(),
@@ -220,17 +219,12 @@ fn what_is_filtered_and_read_whole() {
 }
 
 #[test]
-fn first_run_and_panes_to_come() {
+fn first_run() {
     take("welcome", |width, height| {
         let checks =
             vec![("access keys in the environment".to_owned(), false), ("a region".to_owned(), true)];
         let settings_file = "/home/me/.config/hydrant/hydrant.toml".into();
         Given::with(width, height, Some(Missing { checks, settings_file }), false)
-    });
-    take("to_come_5", |width, height| {
-        let mut given = Given::with_stack(width, height, StackState::Ready);
-        given.press("5");
-        given
     });
 }
 

@@ -44,8 +44,10 @@ fn key() -> impl Strategy<Value = Key> {
 }
 
 fn slot() -> impl Strategy<Value = AnySlot> {
+    use crate::console::effect::topics::Slot as Topics;
     let own = [Slot::Survey, Slot::Plan, Slot::Run].map(AnySlot::Stack);
-    prop::sample::select([&own[..], &[AnySlot::Connect, AnySlot::Settings]].concat())
+    let topics = [Topics::Models, Topics::Model, Topics::Documents, Topics::Fit].map(AnySlot::Topics);
+    prop::sample::select([&own[..], &topics[..], &[AnySlot::Connect, AnySlot::Settings]].concat())
 }
 
 fn state() -> impl Strategy<Value = StackState> {
@@ -74,6 +76,7 @@ enum Happening {
     PlannedUp,
     PlannedDown(bool),
     Ran(bool),
+    Topics(u8),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -92,6 +95,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::PlannedUp),
         1 => any::<bool>().prop_map(Happening::PlannedDown),
         1 => any::<bool>().prop_map(Happening::Ran),
+        3 => any::<u8>().prop_map(Happening::Topics),
     ]
 }
 
@@ -113,6 +117,9 @@ fn happen(given: &mut Given, happening: Happening) {
             given.failed(slot, trouble(remedy));
         }
         Happening::Connected => drop(given.signed_in()),
+        Happening::Topics(step) => {
+            given.happen(Event::Came(Box::new(super::topics::any(step).into())));
+        }
         Happening::Surveyed(state) => drop(given.came(Slot::Survey, Outcome::Surveyed(surveyed(state)))),
         Happening::PlannedUp => drop(given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)))),
         Happening::PlannedDown(delete_data) => {

@@ -2,3 +2,4 @@
 
 mod host_and_logs;
 mod in_a_terminal;
+mod topics;
