@@ -18,7 +18,7 @@ use hydrant::console::theme::{Depth, Look, Role, Signs, Theme};
 use hydrant::console::widget::table::{self, Column, TableState, Width};
 use hydrant::settings::{Settings, Sources};
 use hydrant::stack::Estimate;
-use hydrant::stack::graph::Kind;
+use hydrant::stack::graph::{Kind, Part};
 use hydrant::stack::status::{ResourceState, ResourceStatus, StackState, Status};
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -74,7 +74,7 @@ fn app(pane: Pane) -> App {
         left: Vec::new(),
         estimate: Estimate::of(&[], &settings),
     };
-    let surveyed = Outcome::Surveyed(Surveyed { status, properties: BTreeMap::new() });
+    let surveyed = Outcome::Surveyed(Surveyed { part: Part::Pipeline, status, properties: BTreeMap::new() });
     app.update(now(), Event::Ended(Slot::Survey.into(), Box::new(Ok(surveyed.into()))));
     app.update(now(), Event::Key(app.desk.keymap.shown(pane.action()).expect("it has a key")));
     app

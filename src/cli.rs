@@ -12,6 +12,7 @@ mod host;
 mod lake;
 mod logging;
 mod logs;
+mod notebook;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
@@ -31,6 +32,7 @@ use crate::cloud::{Cloud, CloudError, Terms};
 use crate::host::HostError;
 use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
+use crate::stack::graph::Part;
 use crate::stack::{LockError, StackError};
 use crate::stream::StreamError;
 use crate::topics::TopicsError;
@@ -195,6 +197,8 @@ enum Command {
     Down(stack::Down),
     /// Show the stack's state, drift and cost
     Status(stack::Status),
+    /// The SageMaker notebook: make it, open it, tear it down
+    Notebook(notebook::NotebookCommand),
     /// Browse the lake: hourly folders and their files
     Lake(lake::LakeCommand),
     /// Combine hourly folders into one file each
@@ -337,9 +341,10 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?command, "started");
     let result = match command {
         Command::Console(console) => console.run(context).await,
-        Command::Up(up) => up.run(context).await,
-        Command::Down(down) => down.run(context).await,
-        Command::Status(status) => status.run(context).await,
+        Command::Up(up) => up.run(Part::Pipeline, context).await,
+        Command::Down(down) => down.run(Part::Pipeline, context).await,
+        Command::Status(status) => status.run(Part::Pipeline, context).await,
+        Command::Notebook(notebook) => notebook.run(context).await,
         Command::Lake(lake) => lake.run(context).await,
         Command::Combine(combine) => combine.run(context).await,
         Command::Stream(stream) => stream.run(context).await,

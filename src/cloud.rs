@@ -105,6 +105,8 @@ pub struct Cloud {
     pub iam: aws_sdk_iam::Client,
     /// Amazon CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Amazon SageMaker.
+    pub sagemaker: aws_sdk_sagemaker::Client,
     /// Finds resources by tag over most services at once.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     sts: aws_sdk_sts::Client,
@@ -201,6 +203,7 @@ impl Cloud {
             ec2: client!(aws_sdk_ec2),
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
+            sagemaker: client!(aws_sdk_sagemaker),
             tagging: client!(aws_sdk_resourcegroupstagging),
             sts: client!(aws_sdk_sts),
             config,

@@ -37,6 +37,7 @@ use std::time::Instant;
 use crossterm::event::{Event as Input, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -128,6 +129,7 @@ impl Console {
                 Effect::Start(job) => self.driver.start(job),
                 Effect::Cancel(slot) => self.driver.cancel(slot),
                 Effect::Copy(text) => terminal::copy(&text)?,
+                Effect::CopySecret(secret) => terminal::copy(secret.expose_secret())?,
                 Effect::Suspend => self.step_aside(terminal::stop_until_continued)?,
                 Effect::StepAside(program) => self.step_aside(|| terminal::run(&program))?,
                 Effect::Quit => self.quit = true,

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::{Cloud, CloudError, Terms};
 use crate::progress::{Phase, Progress};
 use crate::settings::{Folders, Settings, SettingsError};
+use crate::stack::graph::Part;
 use crate::stack::{Stack, StackError};
 
 pub use session::Host;
@@ -57,7 +58,7 @@ pub async fn find(
         let stack = async || -> Result<Stack, HostError> {
             let cloud = Cloud::connect(settings, Terms { readonly: true, changes: None }).await?;
             let (settings, stop) = (settings.clone(), stop.clone());
-            Ok(Stack::open(cloud, settings, folders, Progress::silent(), stop).await?)
+            Ok(Stack::open(Part::Pipeline, cloud, settings, folders, Progress::silent(), stop).await?)
         };
         let found = tokio::select! {
             found = Way::find(settings, stack) => found?,

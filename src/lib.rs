@@ -11,7 +11,7 @@
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour
 //!   │
-//! stack      what hydrant owns in AWS: planned, applied, watched, torn down, audited
+//! stack      what hydrant owns in AWS, the pipeline and the notebook: planned, applied, watched, torn down, audited
 //! stream     posts in, records out, nothing lost
 //! logs       CloudWatch logs, tailed: history, then what comes in
 //!   │
@@ -22,11 +22,13 @@
 //! progress   how long work tells what it does
 //! text       the one gate for foreign text
 //! ring       a byte-bounded ring that counts what it dropped
+//! browser    opens a secret link in the operator's browser, and keeps it out of every list of processes
 //! ```
 //!
 //! What changes the world is a plan first. Every call goes through [`cloud::Cloud::call`], which checks it against
 //! the table of operations; every change is journalled before it is made and recorded after it.
 
+pub mod browser;
 pub mod cli;
 pub mod cloud;
 pub mod console;

@@ -255,6 +255,27 @@ settings! {
     /// Python packages that the host gets by pip: names with spaces between them.
     host_python_packages: Option<String>;
 
+    /// The SageMaker notebook instance; no underscores.
+    notebook_name: Name = "mydemo";
+    /// The notebook's type.
+    notebook_type: Name = "ml.t3.xlarge";
+    /// The notebook's disk in GB; it can grow and never shrink.
+    notebook_volume_gb: Whole<5, 16384> = "20";
+    /// The notebook's platform, as SageMaker names it.
+    notebook_platform: Name = "notebook-al2023-v1";
+    /// The role by which the notebook reads the lake.
+    notebook_role: Name = "hydrant-notebook-role";
+    /// The notebook's security group; it lets nobody in.
+    notebook_security_group: Name = "mysgname";
+    /// The notebook's lifecycle configuration: what runs at each of its starts.
+    notebook_config: Name = "mynbconfig";
+    /// The subnet of the notebook; unset, the first of the default VPC.
+    notebook_subnet: Option<Name>;
+    /// After so many minutes without work the notebook stops itself; 0 lets it run for ever.
+    notebook_idle_minutes: Whole<0, 10080> = "60";
+    /// A script of your own that runs as root at each start of the notebook, before what hydrant does there.
+    notebook_script: Option<String>;
+
     /// X API key (consumer key).
     x_api_key: Option<Secret>, also "TWITTER_API_KEY";
     /// X API key secret.

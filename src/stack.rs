@@ -14,7 +14,9 @@
 //! status    present state and drift, as a table and as JSON
 //! ```
 //!
-//! A [`Stack`] is opened by a door, makes a [`Plan`], shows it, and applies it. Nothing here knows which door.
+//! There are two stacks of each name, the [parts](graph::Part): the pipeline, and the notebook that reads its lake. A
+//! [`Stack`] is one of them, opened by a door; it makes a [`Plan`], shows it, and applies it. Nothing here knows which
+//! door.
 
 mod apply;
 pub mod audit;
@@ -25,6 +27,7 @@ mod journal;
 mod keys;
 mod lock;
 mod names;
+mod notebook;
 pub mod outcome;
 mod own_address;
 mod patience;
@@ -48,11 +51,12 @@ use crate::cloud::{Cloud, CloudError, Failure, Identity, Operation, Place};
 use crate::progress::Progress;
 use crate::settings::{Cidr, Folders, Settings};
 pub use cost::Estimate;
-use graph::Kind;
+use graph::{Kind, Part};
 use journal::Journal;
 use keys::Keys;
 pub use lock::{Lock, LockError};
 pub use names::{Names, STACK_TAG};
+pub use notebook::LINK_LIFE;
 use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
 
@@ -119,6 +123,40 @@ pub enum StackError {
         "there is no default VPC in {0} to put the host into: make one with `aws ec2 create-default-vpc --region {0}`, or do without a host (`instance = false`)"
     )]
     NoNetwork(String),
+    /// There is no subnet to put the notebook into.
+    #[error(
+        "there is no {} in {region} to put the notebook into: name a subnet with `notebook_subnet`",
+        named.as_ref().map_or_else(|| "default VPC with a subnet".to_owned(), |id| format!("subnet {id}"))
+    )]
+    NoSubnet {
+        /// The one that was named, if one was.
+        named: Option<String>,
+        /// Where.
+        region: String,
+    },
+    /// Nobody can be let into the notebook as it is.
+    #[error("the notebook {name} cannot be opened: {why}")]
+    NotebookClosed {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// There is no lake for the notebook to read.
+    #[error(
+        "there is no bucket {0} for the notebook to read: `hydrant up` makes it, or name another with `bucket`"
+    )]
+    NoLake(String),
+    /// What the notebook's start would run is too long.
+    #[error(
+        "what the notebook runs when it starts is {length} bytes long and SageMaker takes {most}: shorten the file that `notebook_script` names"
+    )]
+    ScriptTooLong {
+        /// In base64, as SageMaker counts.
+        length: usize,
+        /// Its limit.
+        most: usize,
+    },
     /// There is no image to start a host from.
     #[error(
         "there is no Amazon Linux 2023 image for {architecture} in {region}: name one with `instance_image`"
@@ -207,6 +245,7 @@ type World = BTreeMap<Kind, Result<Option<Found>, StackError>>;
 impl Stack {
     /// Learns whose account it is and reads the stack's own files. Changes nothing.
     pub async fn open(
+        part: Part,
         cloud: Cloud,
         settings: Settings,
         folders: &Folders,
@@ -214,12 +253,14 @@ impl Stack {
         stop: CancellationToken,
     ) -> Result<Self, StackError> {
         let identity = cloud.identity().await?;
-        let names = Names::new(&settings, &identity, cloud.region());
+        let names = Names::new(&settings, &identity, cloud.region()).of_part(part);
         let place = match cloud.place() {
             Place::Aws => "aws".to_owned(),
             Place::Endpoint(url) => url.authority().replace([':', '[', ']'], "-"),
         };
-        let slug = format!("{place}_{}_{}_{}", identity.account, names.region, names.stack);
+        // A folder's name has no `/` in it, and a stack's no `.`.
+        let own = names.stack.replace('/', ".");
+        let slug = format!("{place}_{}_{}_{own}", identity.account, names.region);
         let folder = folders.data.join("stacks").join(&slug);
         let journal_file = folder.join("journal.jsonl");
         let journal = Journal::open(journal_file.clone()).map_err(StackError::file("read", journal_file))?;
@@ -254,6 +295,9 @@ impl Stack {
 
     /// What has to be done to bring everything up. Reads the world and changes nothing.
     pub async fn plan_up(&self, adopt: bool) -> Result<Plan, StackError> {
+        if self.names.part == Part::Notebook && self.read(Kind::Bucket).await?.is_none() {
+            return Err(StackError::NoLake(self.names.of(Kind::Bucket).to_owned()));
+        }
         let survey = self.survey(adopt).await;
         match survey.unreadable.into_values().next() {
             Some(error) => Err(error),
@@ -299,18 +343,17 @@ impl Stack {
         survey
     }
 
-    /// What has to be done to take everything down. A bucket that holds something stays, unless `delete_data`. What
-    /// cannot be read is planned to be deleted, so that a run reports it and goes on past it.
+    /// What has to be done to take everything down. What [holds data](Kind::holds_data) stays while it does, unless
+    /// `delete_data`. What cannot be read is planned to be deleted, so that a run reports it and goes on past it.
     pub async fn plan_down(&self, delete_data: bool) -> Plan {
         let mut plan = Plan::default();
         for (kind, found) in self.read_all().await {
             let name = self.names.of(kind).to_owned();
             let (found, next) = match found {
                 Ok(found) => {
-                    let kept = if kind == Kind::Bucket && found.is_some() {
-                        self.why_kept(delete_data).await
-                    } else {
-                        None
+                    let kept = match &found {
+                        Some(found) if kind.holds_data() && !delete_data => self.why_kept(kind, found).await,
+                        _ => None,
                     };
                     let next = decide_down(kind, &name, found.as_ref(), kept, self.claim(kind, false));
                     (found, next)
@@ -322,9 +365,9 @@ impl Stack {
         plan
     }
 
-    async fn why_kept(&self, delete_data: bool) -> Option<String> {
-        if delete_data {
-            return None;
+    async fn why_kept(&self, kind: Kind, found: &Found) -> Option<String> {
+        if kind == Kind::NotebookLogs {
+            return Some(format!("{}; --delete-logs deletes them with it", found.detail));
         }
         // A bucket that cannot be looked into is not known to be empty, and so it stays.
         match self.bucket_holding().await {
@@ -354,6 +397,10 @@ impl Stack {
         if kind.is_of_host() && !*self.settings.instance {
             return Ok(None);
         }
+        // SageMaker makes them by itself, once there is something to log.
+        if kind == Kind::NotebookLogs && found.is_none() {
+            return Ok(None);
+        }
         resource::of(kind).wanted(self, found).await.map(Some)
     }
 
@@ -366,7 +413,7 @@ impl Stack {
     }
 
     async fn read_all(&self) -> World {
-        let reads = Kind::ALL.map(|kind| async move { (kind, self.read(kind).await) });
+        let reads = self.names.part.kinds().map(|kind| async move { (kind, self.read(kind).await) });
         futures_util::future::join_all(reads).await.into_iter().collect()
     }
 

@@ -1,4 +1,4 @@
-//! `hydrant up`, `down` and `status`.
+//! `hydrant up`, `down` and `status`, and the same for the notebook.
 
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::cloud::Place;
 use crate::progress::{Phase, Progress, Report};
 
 use crate::stack::audit::Audit;
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::outcome::{Ending, Outcome, Teardown};
 use crate::stack::plan::{Next, Plan, Step};
 use crate::stack::status::{ResourceState, StackState};
@@ -25,13 +25,13 @@ use crate::stack::{Stack, StackError, Survey};
 pub(super) struct Up {
     /// Show what would be done, and do nothing; exit code 3 if there is anything to do
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     /// Take over things of the stack's names that hydrant did not make
     #[arg(long)]
-    adopt: bool,
+    pub(super) adopt: bool,
     /// Only these kinds of resource
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
-    only: Vec<Kind>,
+    pub(super) only: Vec<Kind>,
 }
 
 /// Tear the stack down and prove that nothing is left
@@ -42,10 +42,10 @@ pub(super) struct Up {
 pub(super) struct Down {
     /// Show what would be deleted, and do nothing; exit code 3 if there is anything to delete
     #[arg(long)]
-    plan: bool,
+    pub(super) plan: bool,
     /// Delete the bucket with everything in it: all versions, all unfinished uploads
     #[arg(long)]
-    delete_data: bool,
+    pub(super) delete_data: bool,
 }
 
 /// Show the stack's state, drift and cost
@@ -59,14 +59,24 @@ pub(super) struct Status {}
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 fn kind(name: &str) -> Result<Kind, String> {
-    let kinds = || Kind::ALL.map(Kind::name).join(", ");
-    Kind::named(name).ok_or_else(|| format!("the kinds are {}", kinds()))
+    let kinds = || Part::Pipeline.kinds().map(Kind::name).collect::<Vec<_>>().join(", ");
+    let named = Kind::named(name).filter(|kind| kind.part() == Part::Pipeline);
+    named.ok_or_else(|| format!("the kinds are {}", kinds()))
+}
+
+/// A command as it is typed, for whoever is to type it again.
+fn typed(part: Part, command: &str) -> String {
+    match part {
+        Part::Pipeline => command.to_owned(),
+        Part::Notebook => format!("notebook {command}"),
+    }
 }
 
 impl Up {
-    pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        let stack = open(&context).await?;
-        let _lock = if self.plan { None } else { Some(stack.lock("up")?) };
+    pub(super) async fn run(self, part: Part, context: Context) -> Result<Exit, CliError> {
+        let stack = open(part, &context).await?;
+        let command = typed(part, "up");
+        let _lock = if self.plan { None } else { Some(stack.lock(&command)?) };
         let whole = context.unless_stopped(stack.plan_up(self.adopt)).await??;
         let mut plan = whole.clone();
         if !self.only.is_empty() {
@@ -98,7 +108,7 @@ impl Up {
         };
         show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
-        Ok(end(&outcome, "up"))
+        Ok(end(&outcome, &command))
     }
 }
 
@@ -121,9 +131,10 @@ async fn last_look(survey: impl Future<Output = Survey>) -> Survey {
 }
 
 impl Down {
-    pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        let stack = open(&context).await?;
-        let _lock = if self.plan { None } else { Some(stack.lock("down")?) };
+    pub(super) async fn run(self, part: Part, context: Context) -> Result<Exit, CliError> {
+        let stack = open(part, &context).await?;
+        let command = typed(part, "down");
+        let _lock = if self.plan { None } else { Some(stack.lock(&command)?) };
         let plan = context.unless_stopped(stack.plan_down(self.delete_data)).await?;
         show_plan(&context, &stack, &plan);
         if self.plan {
@@ -140,10 +151,14 @@ impl Down {
             );
         }
         if plan.steps.iter().any(Step::destroys) {
-            let warning = if self.delete_data {
-                "What is deleted cannot be brought back, and neither can the data in the bucket."
-            } else {
-                "What is deleted cannot be brought back."
+            let warning = match (part, self.delete_data) {
+                (Part::Notebook, _) => {
+                    "What is deleted cannot be brought back, and neither can what is on the notebook's disk."
+                }
+                (Part::Pipeline, true) => {
+                    "What is deleted cannot be brought back, and neither can the data in the bucket."
+                }
+                (Part::Pipeline, false) => "What is deleted cannot be brought back.",
             };
             confirm(&context, warning, stack.names().stack.as_str()).await?;
         }
@@ -153,7 +168,7 @@ impl Down {
         }
         show_status(&context, &stack, &teardown.survey, &teardown.audit);
         talk_calls(&context, &stack);
-        let exit = end(&teardown.outcome, "down");
+        let exit = end(&teardown.outcome, &command);
         Ok(if exit == Exit::Done { proof(&teardown) } else { exit })
     }
 }
@@ -169,16 +184,16 @@ fn proof(teardown: &Teardown) -> Exit {
     if !teardown.is_proven() {
         return Exit::Partly;
     }
-    match teardown.bucket_kept() {
-        Some(why) => talk!("{} everything is gone but the bucket: {why}", style::good("hydrant:")),
+    match teardown.kept() {
+        Some((kind, why)) => talk!("{} everything is gone but the {kind}: {why}", style::good("hydrant:")),
         None => talk!("{} nothing is left: looked by tag, name and path", style::good("hydrant:")),
     }
     Exit::Done
 }
 
 impl Status {
-    pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        let stack = open(&context).await?;
+    pub(super) async fn run(self, part: Part, context: Context) -> Result<Exit, CliError> {
+        let stack = open(part, &context).await?;
         let survey = context.unless_stopped(stack.survey(false)).await?;
         let status = show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
@@ -190,12 +205,12 @@ impl Status {
     }
 }
 
-async fn open(context: &Context) -> Result<Stack, CliError> {
+pub(super) async fn open(part: Part, context: &Context) -> Result<Stack, CliError> {
     let json = context.global.json;
     let progress = Progress::to(move |report| if json { print_json(&report) } else { talk_of(&report) });
     let cloud = context.cloud().await?;
     let opening =
-        Stack::open(cloud, context.settings.clone(), &context.folders, progress, context.stop.clone());
+        Stack::open(part, cloud, context.settings.clone(), &context.folders, progress, context.stop.clone());
     Ok(context.unless_stopped(opening).await??)
 }
 
@@ -213,7 +228,7 @@ fn talk_of(report: &Report) {
         Phase::Skipped => style::faint("–"),
     };
     let (name, text) = (style::safe(&report.name), style::safe(&report.text));
-    talk!("  {sign} {:<17} {name:<42}  {text}", report.kind);
+    talk!("  {sign} {:<23} {name:<42}  {text}", report.kind);
 }
 
 fn talk_calls(context: &Context, stack: &Stack) {
@@ -280,7 +295,7 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
             "wait" => style::warn("◐"),
             _ => style::faint("="),
         };
-        answer!("  {sign} {:<9} {:<17} {}", line.action, line.kind, line.name);
+        answer!("  {sign} {:<9} {:<23} {}", line.action, line.kind, line.name);
         for text in line.differences.iter().map(String::as_str).chain(line.why) {
             answer!("      {}", style::faint(style::safe(text)));
         }
@@ -326,7 +341,7 @@ fn show_status(
         };
         let state = serde_json::to_value(resource.state).ok();
         let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default().to_owned();
-        answer!("  {sign} {state:<9} {:<17} {}", resource.kind, style::safe(&resource.name));
+        answer!("  {sign} {state:<9} {:<23} {}", resource.kind, style::safe(&resource.name));
         for text in resource.detail.split("; ").filter(|text| !text.is_empty()) {
             answer!("      {}", style::faint(style::safe(text)));
         }

@@ -160,6 +160,8 @@ impl Failure {
             | "EntityTemporarilyUnmodifiable" => Self::InUse,
             "IdempotentParameterMismatch" | "IdempotentInstanceTerminated" => Self::TokenReused,
             _ if is_propagation(code, message) => Self::NotYetUsable,
+            // SageMaker has one code for nearly everything: only the words tell.
+            "ValidationException" if operation.spec().service == "SageMaker" => of_sagemaker(message),
             // EC2's word for an image that is somebody else's, too.
             "AuthFailure" if matches!(operation, Operation::DescribeImages | Operation::RunInstances) => {
                 Self::Denied
@@ -212,7 +214,22 @@ fn is_propagation(code: &str, message: &str) -> bool {
             says("Invalid IAM Instance Profile") || says("has no associated IAM Roles")
         }
         "MalformedPolicyDocument" => says("Invalid principal"),
+        "ValidationException" => says("Could not assume role"),
         _ => false,
+    }
+}
+
+/// What SageMaker's `ValidationException` is about.
+fn of_sagemaker(message: &str) -> Failure {
+    let says = |text: &str| message.contains(text);
+    if says("RecordNotFound") || says("does not exist") || says("Could not find") {
+        Failure::Missing
+    } else if says("Cannot create a duplicate") || says("already exists") {
+        Failure::Exists
+    } else if says("is in use by") || message.starts_with("Status (") {
+        Failure::InUse
+    } else {
+        Failure::Refused
     }
 }
 
@@ -420,6 +437,35 @@ mod tests {
                 403,
                 Failure::ClockOff,
             ),
+            (
+                Operation::CreateNotebookInstance,
+                "ValidationException",
+                "Could not assume role arn:aws:iam::1:role/x. Please ensure that the role exists",
+                400,
+                Failure::NotYetUsable,
+            ),
+            (
+                Operation::DescribeNotebookInstance,
+                "ValidationException",
+                "RecordNotFound",
+                400,
+                Failure::Missing,
+            ),
+            (
+                Operation::DeleteNotebookInstance,
+                "ValidationException",
+                "Status (Stopping) not in ([Stopped, Failed]). Unable to transition to (Deleting)",
+                400,
+                Failure::InUse,
+            ),
+            (
+                Operation::CreateNotebookInstance,
+                "ValidationException",
+                "1 validation error detected",
+                400,
+                Failure::Refused,
+            ),
+            (CreateBucket, "ValidationException", "RecordNotFound", 400, Failure::Refused),
             (RunInstances, "RequestExpired", "Request has expired.", 400, Failure::Expired),
             (RunInstances, "IdempotentParameterMismatch", "", 400, Failure::TokenReused),
             (AddRoleToInstanceProfile, "LimitExceeded", "", 409, Failure::Exists),

@@ -40,6 +40,10 @@ pub enum On {
     OwnTags,
     /// EC2 things of the region that are being made or used in making one.
     Ec2,
+    /// The notebook and its lifecycle configuration.
+    Notebook,
+    /// Where SageMaker logs what its notebooks do.
+    NotebookLogs,
 }
 
 /// One operation of the table.
@@ -108,7 +112,7 @@ operations! {
     }
     "CloudWatch Logs" {
         Read DescribeLogGroups ["logs:DescribeLogGroups" Anything];
-        Read DescribeLogStreams ["logs:DescribeLogStreams" LogGroup];
+        Read DescribeLogStreams ["logs:DescribeLogStreams" LogGroup, "logs:DescribeLogStreams" NotebookLogs];
         Read ListTagsForResource ["logs:ListTagsForResource" LogGroup];
         Read FilterLogEvents ["logs:FilterLogEvents" LogGroup];
         Read StartLiveTail ["logs:StartLiveTail" LogGroup];
@@ -117,8 +121,8 @@ operations! {
         Change PutRetentionPolicy ["logs:PutRetentionPolicy" LogGroup];
         Change DeleteRetentionPolicy ["logs:DeleteRetentionPolicy" LogGroup];
         Change CreateLogStream ["logs:CreateLogStream" LogGroup];
-        Change DeleteLogStream ["logs:DeleteLogStream" LogGroup];
-        Change DeleteLogGroup ["logs:DeleteLogGroup" LogGroup];
+        Change DeleteLogStream ["logs:DeleteLogStream" LogGroup, "logs:DeleteLogStream" NotebookLogs];
+        Change DeleteLogGroup ["logs:DeleteLogGroup" LogGroup, "logs:DeleteLogGroup" NotebookLogs];
         Add PutLogEvents ["logs:PutLogEvents" LogGroup];
     }
     "Firehose" {
@@ -161,6 +165,7 @@ operations! {
         Read DescribeImages ["ec2:DescribeImages" Anything];
         Read DescribeVpcs ["ec2:DescribeVpcs" Anything];
         Read DescribeVolumes ["ec2:DescribeVolumes" Anything];
+        Read DescribeSubnets ["ec2:DescribeSubnets" Anything];
         Change CreateTags ["ec2:CreateTags" OwnTags];
         Change ImportKeyPair ["ec2:ImportKeyPair" Ec2, "ec2:CreateTags" OwnTags];
         Change DeleteKeyPair ["ec2:DeleteKeyPair" TaggedEc2];
@@ -173,6 +178,24 @@ operations! {
         Change ModifyInstanceAttribute ["ec2:ModifyInstanceAttribute" TaggedEc2];
         Change ModifyInstanceMetadataOptions ["ec2:ModifyInstanceMetadataOptions" TaggedEc2];
         Change TerminateInstances ["ec2:TerminateInstances" TaggedEc2];
+    }
+    "SageMaker" {
+        Read DescribeNotebookInstance ["sagemaker:DescribeNotebookInstance" Notebook];
+        Read DescribeNotebookInstanceLifecycleConfig ["sagemaker:DescribeNotebookInstanceLifecycleConfig" Notebook];
+        Read ListTags ["sagemaker:ListTags" Notebook];
+        Change CreateNotebookInstanceLifecycleConfig ["sagemaker:CreateNotebookInstanceLifecycleConfig" Notebook, "sagemaker:AddTags" Notebook];
+        Change UpdateNotebookInstanceLifecycleConfig ["sagemaker:UpdateNotebookInstanceLifecycleConfig" Notebook];
+        Change DeleteNotebookInstanceLifecycleConfig ["sagemaker:DeleteNotebookInstanceLifecycleConfig" Notebook];
+        Change CreateNotebookInstance [
+            "sagemaker:CreateNotebookInstance" Notebook, "sagemaker:AddTags" Notebook, "iam:PassRole" PassedRoles,
+            "ec2:CreateNetworkInterface" Ec2
+        ];
+        Change UpdateNotebookInstance ["sagemaker:UpdateNotebookInstance" Notebook, "iam:PassRole" PassedRoles];
+        Change StartNotebookInstance ["sagemaker:StartNotebookInstance" Notebook];
+        Change StopNotebookInstance ["sagemaker:StopNotebookInstance" Notebook];
+        Change DeleteNotebookInstance ["sagemaker:DeleteNotebookInstance" Notebook, "ec2:DeleteNetworkInterface" Ec2];
+        Change CreatePresignedNotebookInstanceUrl ["sagemaker:CreatePresignedNotebookInstanceUrl" Notebook];
+        Change AddTags ["sagemaker:AddTags" Notebook];
     }
     "Resource Groups Tagging API" {
         Read GetResources ["tag:GetResources" Anything];

@@ -242,6 +242,10 @@ impl App {
                 Ask::Say(text) => self.say(text),
                 Ask::Fail(trouble) => self.problem(trouble),
                 Ask::Copy(text) => effects.extend(self.copy(text)),
+                Ask::CopySecret { link, what } => {
+                    self.say(format!("copied {what}"));
+                    effects.push(Effect::CopySecret(link));
+                }
                 Ask::Go(pane) => effects.extend(self.go_to(pane)),
                 Ask::Of(pane, action) => {
                     let asks = self.panes.get_mut(pane).act(action, &self.desk);

@@ -28,6 +28,7 @@ use crate::cloud::{Cloud, CloudError, Failure, Terms};
 use crate::progress::{Progress, Report};
 use crate::ring::{Drained, Ring};
 use crate::settings::{Folders, Settings};
+use crate::stack::graph::Part;
 use crate::stack::{LockError, Stack, StackError};
 
 /// Control messages are few, and none may be lost: a task that tells waits while the screen catches up.
@@ -273,7 +274,7 @@ impl Rooms {
 
     async fn connect(&self, line: &Line) -> Result<Identity, Trouble> {
         self.forget_connections().await;
-        let stack = self.stack(line).await?;
+        let stack = self.stack(Part::Pipeline, line).await?;
         Ok(Identity {
             stack: stack.names().stack.clone(),
             region: stack.names().region.to_string(),
@@ -300,11 +301,11 @@ impl Rooms {
     }
 
     /// The stack: its names, the account, and what can be done with it.
-    async fn stack(&self, line: &Line) -> Result<Stack, Trouble> {
+    async fn stack(&self, part: Part, line: &Line) -> Result<Stack, Trouble> {
         let (progress, stop) = (line.progress(), line.stop().clone());
         let cloud = self.cloud().await?;
         cloud.tell_when_slowed(line.progress());
-        Stack::open(cloud, self.settings.clone(), &self.folders, progress, stop)
+        Stack::open(part, cloud, self.settings.clone(), &self.folders, progress, stop)
             .await
             .map_err(|error| Trouble::of_stack(&error))
     }
@@ -453,7 +454,7 @@ mod tests {
             let trouble = result.expect_err("it is refused");
             assert!(trouble.sentence.contains("read-only"), "{trouble:?}");
         }
-        driver.start(StackJob::Survey.into());
+        driver.start(StackJob::Survey(Part::Pipeline).into());
         assert!(driver.runs(StackSlot::Survey.into()));
     }
 

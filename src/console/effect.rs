@@ -13,6 +13,7 @@ pub mod topics;
 use std::path::PathBuf;
 
 use super::pane::Pane;
+use crate::settings::Secret;
 
 /// What kind of work a slot holds: what becomes of it when somebody wants it to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,6 +230,8 @@ pub enum Effect {
     Cancel(Slot),
     /// Put text on the clipboard.
     Copy(String),
+    /// Put a secret on the clipboard.
+    CopySecret(Secret),
     /// Step aside until the shell brings the console back.
     Suspend,
     /// Step aside until this program ends.

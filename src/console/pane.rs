@@ -39,6 +39,7 @@ use super::key::Key;
 use super::overlay::Overlay;
 use super::widget::dialog::{Answer, Dialog};
 use crate::progress::Report;
+use crate::settings::Secret;
 use flow::{Attention, Place, Station};
 
 /// A pane.
@@ -117,6 +118,13 @@ pub enum Ask {
     Fail(Trouble),
     /// Put text on the clipboard, and say so.
     Copy(String),
+    /// Put a secret on the clipboard, and say what it is, not what it says.
+    CopySecret {
+        /// The secret.
+        link: Secret,
+        /// What it is.
+        what: String,
+    },
     /// Go to a pane.
     Go(Pane),
     /// Let a pane, seen or not, do an action.

@@ -26,7 +26,7 @@ pub enum Kind {
     Skew,
     /// Buckets are not there any more.
     LostBucket,
-    /// What is being deleted stays so for ever.
+    /// What is being deleted, or a notebook that is being stopped, stays so for ever.
     StuckDelete,
     /// Connections to the host are cut, and new ones refused.
     CutSsh,

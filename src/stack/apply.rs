@@ -156,6 +156,10 @@ impl Stack {
             if let Some(left) = self.not_ours(kind, &found) {
                 return Ok(left);
             }
+            if let Life::Working(what) = found.life {
+                patience.wait(what).await?;
+                continue;
+            }
             if found.life == Life::Deleting || asked {
                 patience.wait("waiting until it is gone").await?;
             }

@@ -73,7 +73,7 @@ impl Stack {
 
     /// Whether the thing is known to be gone although the index still lists it.
     async fn is_gone(&self, arn: &str) -> Result<bool, StackError> {
-        let named = Kind::ALL.into_iter().find(|kind| self.names.arn(*kind) == arn);
+        let named = self.names.part.kinds().find(|kind| self.names.arn(*kind) == arn);
         if named.is_some() {
             // By name it is looked up anyway, and that look is the truth.
             return Ok(true);

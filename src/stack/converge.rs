@@ -8,12 +8,21 @@ use std::time::{Duration, Instant};
 use super::graph::Kind;
 use super::outcome::Ending;
 use super::patience::Patience;
-use super::plan::{Claim, Found, Next, Step, decide};
+use super::plan::{Claim, Difference, Found, Next, STATE, Step, decide};
 use super::{Made, Stack, StackError, if_there, resource};
 use crate::progress::Phase;
 
 /// A change that is not to be seen is made again after this time.
 const SHOWN_WITHIN: Duration = Duration::from_secs(30);
+
+/// What was done to a resource.
+struct Done {
+    next: Next,
+    /// AWS may not show it yet.
+    at: Instant,
+    /// Whether AWS was seen at work on it since then: what it shows now is what came of it.
+    worked: bool,
+}
 
 /// One resource on its way to where it should be.
 pub(super) struct Convergence<'a> {
@@ -24,8 +33,8 @@ pub(super) struct Convergence<'a> {
     may_replace: bool,
     patience: Patience<'a>,
     ending: Ending,
-    /// What was done last, and when: AWS may not show it yet.
-    done: Option<(Next, Instant)>,
+    /// What was done last.
+    done: Option<Done>,
     /// Whether this run made it: then it is ours, even while its tags are not to be seen yet.
     made: bool,
 }
@@ -74,15 +83,26 @@ impl<'a> Convergence<'a> {
 
     async fn act(&mut self, next: &Next, found: Option<&Found>) -> Result<(), StackError> {
         let resource = resource::of(self.kind);
-        let since = self.done.as_ref().filter(|(done, _)| done == next).map(|(_, when)| when.elapsed());
+        let since = self.done.as_ref().filter(|done| done.next == *next).map(|done| done.at.elapsed());
         match (next, found) {
-            (Next::Wait(what), _) => self.patience.wait(what).await,
+            (Next::Wait(what), _) => {
+                if let Some(done) = &mut self.done {
+                    done.worked = true;
+                }
+                self.patience.wait(what).await
+            }
             (Next::Create, _) if since.is_some() => self.patience.wait("made, and not to be seen yet").await,
             (Next::Create, _) => {
                 self.tell("creating");
                 self.made = resource.create(self.stack).await? == Made::Now;
                 self.did(next);
                 Ok(())
+            }
+            // What failed after all that this run did to it would fail again: its reason is the answer.
+            (Next::Change(differences), _)
+                if has_failed(differences) && self.done.as_ref().is_some_and(|done| done.worked) =>
+            {
+                Err(self.not_as_made(differences))
             }
             (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
                 self.patience.wait("changed, and not to be seen yet").await
@@ -102,14 +122,7 @@ impl<'a> Convergence<'a> {
                 self.did(next);
                 Ok(())
             }
-            (Next::Replace(differences), _) => {
-                let why: Vec<String> = differences.iter().map(ToString::to_string).collect();
-                Err(StackError::NotAsMade {
-                    kind: self.kind,
-                    name: self.name().to_owned(),
-                    why: why.join(", "),
-                })
-            }
+            (Next::Replace(differences), _) => Err(self.not_as_made(differences)),
             (Next::Refuse(why) | Next::Leave(why), _) => Err(StackError::Refused(vec![why.clone()])),
             (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
         }
@@ -117,16 +130,21 @@ impl<'a> Convergence<'a> {
 
     /// Notes what was done, and what that makes of the whole. A repetition gives no new patience.
     fn did(&mut self, next: &Next) {
-        if self.done.as_ref().is_none_or(|(done, _)| done != next) {
+        if self.done.as_ref().is_none_or(|done| done.next != *next) {
             self.patience.renew();
         }
-        self.done = Some((next.clone(), Instant::now()));
+        self.done = Some(Done { next: next.clone(), at: Instant::now(), worked: false });
         self.ending = match (std::mem::replace(&mut self.ending, Ending::Unchanged), next) {
             (Ending::Replaced, _) | (_, Next::Replace(_)) => Ending::Replaced,
             (Ending::Created, _) | (_, Next::Create) => Ending::Created,
             (Ending::Adopted, _) | (_, Next::Adopt(_)) => Ending::Adopted,
             _ => Ending::Changed,
         };
+    }
+
+    fn not_as_made(&self, differences: &[Difference]) -> StackError {
+        let why: Vec<String> = differences.iter().map(Difference::whole).collect();
+        StackError::NotAsMade { kind: self.kind, name: self.name().to_owned(), why: why.join(", ") }
     }
 
     fn name(&self) -> &'a str {
@@ -136,4 +154,8 @@ impl<'a> Convergence<'a> {
     fn tell(&self, what: &str) {
         self.stack.progress.tell(self.kind.name(), self.name(), Phase::Acting, what);
     }
+}
+
+fn has_failed(differences: &[Difference]) -> bool {
+    differences.iter().any(|difference| difference.property == STATE)
 }

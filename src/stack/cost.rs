@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::graph::Kind;
-use super::plan::{Life, Step};
+use super::plan::{Found, Life, Step};
 use crate::settings::Settings;
 
 /// What is up costs about this much.
@@ -31,11 +31,19 @@ struct Prices {
     hours_a_month: f64,
     by_use: String,
     instance_hour: BTreeMap<String, f64>,
+    notebook_gb_month: f64,
+    notebook_hour: BTreeMap<String, f64>,
 }
 
 fn prices() -> Prices {
     toml::from_str(include_str!("../../assets/prices.toml"))
         .expect("the table of prices is part of the program")
+}
+
+/// The one of that kind that is there to be paid for.
+fn there(steps: &[Step], kind: Kind) -> Option<&Found> {
+    let found = steps.iter().filter(|step| step.kind == kind).find_map(|step| step.found.as_ref());
+    found.filter(|found| found.life != Life::Deleting)
 }
 
 impl Estimate {
@@ -44,9 +52,7 @@ impl Estimate {
         let prices = prices();
         let mut total = Some(0.0);
         let mut parts = Vec::new();
-        let instance =
-            steps.iter().filter(|step| step.kind == Kind::Instance).find_map(|step| step.found.as_ref());
-        if let Some(instance) = instance.filter(|instance| instance.life != Life::Deleting) {
+        if let Some(instance) = there(steps, Kind::Instance) {
             let disk =
                 f64::from(settings.instance_volume_gb.get()) * prices.gp3_gb_month / prices.hours_a_month;
             parts.push(format!("disk {} GB {disk:.4}", settings.instance_volume_gb.get()));
@@ -59,6 +65,24 @@ impl Estimate {
                 );
                 parts.push(format!("public address {:.4}", prices.public_ipv4_hour));
                 total = total.zip(price).map(|(sum, price)| sum + price + prices.public_ipv4_hour);
+            }
+        }
+        let notebook = there(steps, Kind::Notebook);
+        if let Some(notebook) = notebook {
+            let disk = notebook.properties.get("disk").map_or("", String::as_str);
+            let gigabytes: f64 = disk.trim_end_matches(" GB").parse().unwrap_or(0.0);
+            let price = gigabytes * prices.notebook_gb_month / prices.hours_a_month;
+            parts.push(format!("notebook's disk {disk} {price:.4}"));
+            total = total.map(|sum| sum + price);
+            // One that failed is not paid for; one that is being started or stopped is.
+            let is_on = notebook.properties.get("power").map(String::as_str) == Some("on");
+            if is_on && !matches!(notebook.life, Life::Failed(_)) {
+                let kind = notebook.properties.get("type").cloned().unwrap_or_default();
+                let price = prices.notebook_hour.get(&kind);
+                parts.push(
+                    price.map_or_else(|| format!("{kind} unknown"), |price| format!("{kind} {price:.4}")),
+                );
+                total = total.zip(price).map(|(sum, price)| sum + price);
             }
         }
         let usd_per_hour = total.map(|total| (total * 10_000.0).round() / 10_000.0);
@@ -85,7 +109,7 @@ impl std::fmt::Display for Estimate {
 mod tests {
     use super::*;
     use crate::settings::{Layers, Sources};
-    use crate::stack::plan::{Found, Next};
+    use crate::stack::plan::Next;
 
     fn estimate(instance_type: &str, power: &str) -> Estimate {
         let layers = Layers::read(&Sources::default()).expect("no sources, no faults");
@@ -109,5 +133,25 @@ mod tests {
         );
         assert_eq!(estimate("x9.huge", "on").usd_per_hour, None);
         assert!(estimate("x9.huge", "on").to_string().contains("x9.huge unknown"));
+    }
+
+    #[test]
+    fn a_notebook_costs_its_type_while_it_is_on_and_its_disk_always() {
+        let layers = Layers::read(&Sources::default()).expect("no sources, no faults");
+        let settings = Settings::from_layers(&layers).expect("the defaults are good");
+        let of = |power: &str, life: Life| {
+            let found = Found::ready("n", "arn")
+                .with("type", "ml.t3.xlarge".to_owned())
+                .with("disk", "20 GB".to_owned())
+                .with("power", power.to_owned());
+            let (name, next) = (String::new(), Next::Rest);
+            let found = Some(Found { life, ..found });
+            let step = Step { kind: Kind::Notebook, name, found, wanted: true, next };
+            Estimate::of(&[step], &settings).usd_per_hour
+        };
+        assert_eq!(of("on", Life::Ready), Some(0.2038), "0.20 + 20 × 0.14 / 730");
+        assert_eq!(of("off", Life::Ready), Some(0.0038));
+        assert_eq!(of("on", Life::Failed(String::new())), Some(0.0038));
+        assert_eq!(of("on", Life::Deleting), Some(0.0));
     }
 }

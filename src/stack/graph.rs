@@ -1,4 +1,4 @@
-//! The kinds of resource that a stack is made of, what each needs, and the walk along those needs: everything that
+//! The kinds of resource that the stacks are made of, what each needs, and the walk along those needs: everything that
 //! can go in parallel does, and nothing whose need has failed is tried.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,27 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::cloud::Operation;
+
+/// The two stacks that one name stands for: what brings posts into the lake, and the notebook that reads it. They are
+/// made, watched and torn down by the same machinery and apart from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Part {
+    /// From posts to the lake.
+    #[default]
+    Pipeline,
+    /// The SageMaker notebook and what it needs.
+    Notebook,
+}
+
+impl Part {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Pipeline, Self::Notebook];
+
+    /// Its kinds of resource, each after what it needs.
+    pub fn kinds(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(move |kind| kind.part() == self)
+    }
+}
 
 /// A kind of resource, in an order in which each comes after what it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,11 +53,23 @@ pub enum Kind {
     InstanceProfile,
     /// The host.
     Instance,
+    /// What the notebook may do.
+    NotebookRole,
+    /// Who may reach the notebook: nobody.
+    NotebookSecurityGroup,
+    /// The ready notebook document in the bucket.
+    NotebookFile,
+    /// What runs at each start of the notebook.
+    NotebookConfig,
+    /// What the notebook logged; SageMaker makes it.
+    NotebookLogs,
+    /// The notebook instance.
+    Notebook,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Bucket,
         Self::LogGroup,
         Self::LogStream,
@@ -47,7 +80,26 @@ impl Kind {
         Self::InstanceRole,
         Self::InstanceProfile,
         Self::Instance,
+        Self::NotebookRole,
+        Self::NotebookSecurityGroup,
+        Self::NotebookFile,
+        Self::NotebookConfig,
+        Self::NotebookLogs,
+        Self::Notebook,
     ];
+
+    /// The stack that it is of.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::NotebookRole
+            | Self::NotebookSecurityGroup
+            | Self::NotebookFile
+            | Self::NotebookConfig
+            | Self::NotebookLogs
+            | Self::Notebook => Part::Notebook,
+            _ => Part::Pipeline,
+        }
+    }
 
     /// Its name in commands and JSON.
     pub const fn name(self) -> &'static str {
@@ -62,6 +114,12 @@ impl Kind {
             Self::InstanceRole => "instance-role",
             Self::InstanceProfile => "instance-profile",
             Self::Instance => "instance",
+            Self::NotebookRole => "notebook-role",
+            Self::NotebookSecurityGroup => "notebook-security-group",
+            Self::NotebookFile => "notebook-file",
+            Self::NotebookConfig => "notebook-config",
+            Self::NotebookLogs => "notebook-logs",
+            Self::Notebook => "notebook",
         }
     }
 
@@ -78,11 +136,24 @@ impl Kind {
             | Self::FirehoseRole
             | Self::KeyPair
             | Self::SecurityGroup
-            | Self::InstanceRole => &[],
+            | Self::InstanceRole
+            | Self::NotebookRole
+            | Self::NotebookSecurityGroup
+            | Self::NotebookFile
+            | Self::NotebookConfig
+            | Self::NotebookLogs => &[],
             Self::LogStream => &[Self::LogGroup],
             Self::DeliveryStream => &[Self::Bucket, Self::LogStream, Self::FirehoseRole],
             Self::InstanceProfile => &[Self::InstanceRole],
             Self::Instance => &[Self::KeyPair, Self::SecurityGroup, Self::InstanceProfile],
+            // The logs come last on the way down: a notebook that stops still writes some.
+            Self::Notebook => &[
+                Self::NotebookRole,
+                Self::NotebookSecurityGroup,
+                Self::NotebookFile,
+                Self::NotebookConfig,
+                Self::NotebookLogs,
+            ],
         }
     }
 
@@ -95,14 +166,17 @@ impl Kind {
     pub const fn maker(self) -> Operation {
         match self {
             Self::Bucket => Operation::CreateBucket,
-            Self::LogGroup => Operation::CreateLogGroup,
+            Self::LogGroup | Self::NotebookLogs => Operation::CreateLogGroup,
             Self::LogStream => Operation::CreateLogStream,
-            Self::FirehoseRole | Self::InstanceRole => Operation::CreateRole,
+            Self::FirehoseRole | Self::InstanceRole | Self::NotebookRole => Operation::CreateRole,
             Self::DeliveryStream => Operation::CreateDeliveryStream,
             Self::KeyPair => Operation::ImportKeyPair,
-            Self::SecurityGroup => Operation::CreateSecurityGroup,
+            Self::SecurityGroup | Self::NotebookSecurityGroup => Operation::CreateSecurityGroup,
             Self::InstanceProfile => Operation::CreateInstanceProfile,
             Self::Instance => Operation::RunInstances,
+            Self::NotebookFile => Operation::PutObject,
+            Self::NotebookConfig => Operation::CreateNotebookInstanceLifecycleConfig,
+            Self::Notebook => Operation::CreateNotebookInstance,
         }
     }
 
@@ -110,14 +184,17 @@ impl Kind {
     pub const fn remover(self) -> Operation {
         match self {
             Self::Bucket => Operation::DeleteBucket,
-            Self::LogGroup => Operation::DeleteLogGroup,
+            Self::LogGroup | Self::NotebookLogs => Operation::DeleteLogGroup,
             Self::LogStream => Operation::DeleteLogStream,
-            Self::FirehoseRole | Self::InstanceRole => Operation::DeleteRole,
+            Self::FirehoseRole | Self::InstanceRole | Self::NotebookRole => Operation::DeleteRole,
             Self::DeliveryStream => Operation::DeleteDeliveryStream,
             Self::KeyPair => Operation::DeleteKeyPair,
-            Self::SecurityGroup => Operation::DeleteSecurityGroup,
+            Self::SecurityGroup | Self::NotebookSecurityGroup => Operation::DeleteSecurityGroup,
             Self::InstanceProfile => Operation::DeleteInstanceProfile,
             Self::Instance => Operation::TerminateInstances,
+            Self::NotebookFile => Operation::DeleteObjects,
+            Self::NotebookConfig => Operation::DeleteNotebookInstanceLifecycleConfig,
+            Self::Notebook => Operation::DeleteNotebookInstance,
         }
     }
 
@@ -134,7 +211,22 @@ impl Kind {
             Self::InstanceRole => "instance_role",
             Self::InstanceProfile => "instance_profile",
             Self::Instance => "instance_name",
+            Self::NotebookRole => "notebook_role",
+            Self::NotebookSecurityGroup => "notebook_security_group",
+            Self::NotebookFile => "prefix",
+            Self::NotebookConfig => "notebook_config",
+            Self::Notebook | Self::NotebookLogs => "notebook_name",
         }
+    }
+
+    /// Whether it may hold what cannot be made again, so that it is deleted only when that is asked for.
+    pub const fn holds_data(self) -> bool {
+        matches!(self, Self::Bucket | Self::NotebookLogs)
+    }
+
+    /// Whether one that failed can be started again with everything that is on it.
+    pub const fn can_start_again(self) -> bool {
+        matches!(self, Self::Notebook)
     }
 
     /// Whether it is there only for the remote host.

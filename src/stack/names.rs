@@ -3,7 +3,7 @@
 use crate::cloud::Identity;
 use crate::settings::{Name, Origin, Region, Setting, Settings};
 
-use super::graph::Kind;
+use super::graph::{Kind, Part};
 
 /// The tag that says which stack a resource belongs to. Everything that can carry a tag carries it.
 pub const STACK_TAG: &str = "hydrant:stack";
@@ -18,8 +18,12 @@ pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// other than `default` begin with the stack's name, so that stacks stand side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
-    /// The stack's own name.
+    /// The stack's own name, as its tag says it: of the notebook's, `default/notebook`. No name that is set can have
+    /// a `/`, so that the two parts never meet.
     pub stack: String,
+    /// Which of the two stacks of that name.
+    pub part: Part,
+    base: String,
     /// The account's twelve digits.
     pub account: String,
     /// The region.
@@ -35,10 +39,29 @@ pub struct Names {
     instance_role: String,
     instance_profile: String,
     instance: String,
+    notebook_role: String,
+    notebook_security_group: String,
+    lake: String,
+    notebook_config: String,
+    notebook_file: String,
+    notebook: String,
+}
+
+/// Where SageMaker logs what every notebook of the account does.
+const NOTEBOOK_LOGS: &str = "/aws/sagemaker/NotebookInstances";
+/// The folder of the ready notebook, under the lake's prefix.
+const NOTEBOOK_FILE: &str = "notebooks/hydrant.ipynb";
+
+/// A stack's name as its tag says it.
+fn tagged(base: &str, part: Part) -> String {
+    match part {
+        Part::Pipeline => base.to_owned(),
+        Part::Notebook => format!("{base}/notebook"),
+    }
 }
 
 impl Names {
-    /// The names that these settings give in this account and region.
+    /// The names of the pipeline that these settings give in this account and region.
     pub fn new(settings: &Settings, identity: &Identity, region: &Region) -> Self {
         let stack = settings.stack.as_str();
         let prefixed =
@@ -54,8 +77,12 @@ impl Names {
                 .to_ascii_lowercase()
                 .replace('_', "-"),
         };
+        // SageMaker takes no underscores.
+        let in_sagemaker = |name: &Setting<Name>| own(name).replace('_', "-");
         Self {
             stack: stack.to_owned(),
+            part: Part::Pipeline,
+            base: stack.to_owned(),
             account: identity.account.clone(),
             region: region.clone(),
             partition: identity.partition.clone(),
@@ -69,7 +96,34 @@ impl Names {
             instance_role: own(&settings.instance_role),
             instance_profile: own(&settings.instance_profile),
             instance: own(&settings.instance_name),
+            notebook_role: own(&settings.notebook_role),
+            notebook_security_group: own(&settings.notebook_security_group),
+            lake: settings.prefix.as_str().to_owned(),
+            notebook_file: format!("{}{NOTEBOOK_FILE}", settings.prefix.as_str()),
+            notebook_config: in_sagemaker(&settings.notebook_config),
+            notebook: in_sagemaker(&settings.notebook_name),
         }
+    }
+
+    /// The names as that part of the stack has them.
+    #[must_use]
+    pub fn of_part(self, part: Part) -> Self {
+        Self { stack: tagged(&self.base, part), part, ..self }
+    }
+
+    /// Where in the bucket the lake begins.
+    pub fn lake(&self) -> &str {
+        &self.lake
+    }
+
+    /// The name without a part, for what is called by it: the log of commands, other stacks.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The tags' values of both parts, for policies.
+    pub fn owners(&self) -> [String; 2] {
+        Part::ALL.map(|part| tagged(&self.base, part))
     }
 
     /// The name of the resource of that kind.
@@ -85,12 +139,22 @@ impl Names {
             Kind::InstanceRole => &self.instance_role,
             Kind::InstanceProfile => &self.instance_profile,
             Kind::Instance => &self.instance,
+            Kind::NotebookRole => &self.notebook_role,
+            Kind::NotebookSecurityGroup => &self.notebook_security_group,
+            Kind::NotebookFile => &self.notebook_file,
+            Kind::NotebookConfig => &self.notebook_config,
+            Kind::NotebookLogs => NOTEBOOK_LOGS,
+            Kind::Notebook => &self.notebook,
         }
     }
 
-    /// The IAM path of the stack's roles and profiles: one listing by path finds them all.
+    /// The IAM path of the part's roles and profiles: one listing by path finds them all.
     pub fn iam_path(&self) -> String {
-        format!("/hydrant/{}/{}/", self.stack, self.region)
+        self.iam_path_of(self.part)
+    }
+
+    fn iam_path_of(&self, part: Part) -> String {
+        format!("/hydrant/{}/{}/", tagged(&self.base, part), self.region)
     }
 
     /// The ARN of a resource that has its name in it; EC2's have ids instead, see [`Names::ec2_arn`].
@@ -99,19 +163,34 @@ impl Names {
         let name = self.of(kind);
         match kind {
             Kind::Bucket => format!("arn:{partition}:s3:::{name}"),
-            Kind::LogGroup => format!("arn:{partition}:logs:{region}:{account}:log-group:{name}"),
+            Kind::NotebookFile => format!("{}/{name}", self.arn(Kind::Bucket)),
+            Kind::LogGroup | Kind::NotebookLogs => {
+                format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+            }
             Kind::LogStream => format!("{}:log-stream:{name}", self.arn(Kind::LogGroup)),
-            Kind::FirehoseRole | Kind::InstanceRole => {
-                format!("arn:{partition}:iam::{account}:role{}{name}", self.iam_path())
+            Kind::FirehoseRole | Kind::InstanceRole | Kind::NotebookRole => {
+                format!("arn:{partition}:iam::{account}:role{}{name}", self.iam_path_of(kind.part()))
             }
             Kind::InstanceProfile => {
-                format!("arn:{partition}:iam::{account}:instance-profile{}{name}", self.iam_path())
+                format!(
+                    "arn:{partition}:iam::{account}:instance-profile{}{name}",
+                    self.iam_path_of(kind.part())
+                )
             }
+            // SageMaker writes names in ARNs in lower case, however they were given.
+            Kind::NotebookConfig => format!(
+                "arn:{partition}:sagemaker:{region}:{account}:notebook-instance-lifecycle-config/{}",
+                name.to_ascii_lowercase()
+            ),
+            Kind::Notebook => format!(
+                "arn:{partition}:sagemaker:{region}:{account}:notebook-instance/{}",
+                name.to_ascii_lowercase()
+            ),
             Kind::DeliveryStream => {
                 format!("arn:{partition}:firehose:{region}:{account}:deliverystream/{name}")
             }
             Kind::KeyPair => self.ec2_arn("key-pair", name),
-            Kind::SecurityGroup => self.ec2_arn("security-group", name),
+            Kind::SecurityGroup | Kind::NotebookSecurityGroup => self.ec2_arn("security-group", name),
             Kind::Instance => self.ec2_arn("instance", name),
         }
     }
@@ -171,5 +250,18 @@ mod tests {
         );
         let bucket = names(&[("stack", "Space_Tweets")]);
         assert_eq!(bucket.of(Kind::Bucket), "space-tweets-hydrant-123456789012-eu-central-1");
+        assert_eq!(bucket.of(Kind::Notebook), "Space-Tweets-mydemo", "SageMaker takes no underscores");
+    }
+
+    #[test]
+    fn the_notebook_is_a_stack_of_its_own_beside_the_pipeline() {
+        let pipeline = names(&[("stack", "space")]);
+        let notebook = pipeline.clone().of_part(Part::Notebook);
+        assert_eq!((pipeline.stack.as_str(), notebook.stack.as_str()), ("space", "space/notebook"));
+        assert!(!notebook.iam_path().starts_with(&pipeline.iam_path()));
+        assert_eq!(notebook.of(Kind::Bucket), pipeline.of(Kind::Bucket), "it reads the same lake");
+        for kind in Kind::ALL {
+            assert_eq!(pipeline.arn(kind), notebook.arn(kind), "one thing, one address: {kind}");
+        }
     }
 }

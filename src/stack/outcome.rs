@@ -100,18 +100,18 @@ pub struct Teardown {
 }
 
 impl Teardown {
-    /// Why the bucket was left, if it was.
-    pub fn bucket_kept(&self) -> Option<&str> {
-        match self.outcome.endings.get(&Kind::Bucket) {
-            Some(Ending::Left(why)) => Some(why),
+    /// What was left for the data that it holds, and why.
+    pub fn kept(&self) -> Option<(Kind, &str)> {
+        self.outcome.endings.iter().find_map(|(kind, ending)| match ending {
+            Ending::Left(why) if kind.holds_data() => Some((*kind, why.as_str())),
             _ => None,
-        }
+        })
     }
 
     /// What is left and was not meant to be.
     pub fn unmeant(&self) -> impl Iterator<Item = &String> {
-        let bucket = self.survey.plan.step(Kind::Bucket).and_then(|step| step.found.as_ref());
-        let kept = self.bucket_kept().and(bucket).map(|bucket| &bucket.arn);
+        let kept = self.kept().and_then(|(kind, _)| self.survey.plan.step(kind)?.found.as_ref());
+        let kept = kept.map(|found| &found.arn);
         self.audit.left.iter().filter(move |arn| Some(*arn) != kept)
     }
 

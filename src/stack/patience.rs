@@ -20,6 +20,9 @@ const SEEN_LIMIT: Duration = Duration::from_secs(90);
 fn limit(kind: Kind) -> Duration {
     Duration::from_secs(
         60 * match kind {
+            // A notebook takes minutes to start and to stop; its network interface, which holds its group, goes last.
+            Kind::Notebook => 20,
+            Kind::NotebookSecurityGroup => 15,
             Kind::Instance | Kind::SecurityGroup => 10,
             Kind::Bucket | Kind::DeliveryStream => 6,
             _ => 4,

@@ -14,7 +14,10 @@ use crate::cloud::{Cloud, Identity, On, Operation};
 /// IAM's limit for a managed policy, white space not counted.
 pub const LARGEST_POLICY: usize = 6144;
 
-/// The policy for this stack, as IAM takes it.
+/// The services that the stack's roles are given to.
+const PASSED_TO: [&str; 3] = ["ec2", "firehose", "sagemaker"];
+
+/// The policy for this stack with both its parts, as IAM takes it.
 pub fn policy(names: &Names) -> Value {
     let mut actions: BTreeMap<On, BTreeSet<&str>> = BTreeMap::new();
     for operation in Operation::ALL {
@@ -34,6 +37,7 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     let adopted_role = |kind| format!("{}::{account}:role/{}", names.arn_start("iam"), names.of(kind));
     let bucket = names.arn(Kind::Bucket);
     let log_group = names.arn(Kind::LogGroup);
+    let notebook_logs = names.arn(Kind::NotebookLogs);
     let mut statement = json!({ "Sid": format!("{on:?}"), "Effect": "Allow", "Action": actions });
     statement["Resource"] = match on {
         On::Anything | On::Ec2 | On::OwnTags => json!("*"),
@@ -44,9 +48,13 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
         On::Roles | On::PassedRoles => json!([
             role(Kind::FirehoseRole),
             role(Kind::InstanceRole),
+            role(Kind::NotebookRole),
             adopted_role(Kind::FirehoseRole),
-            adopted_role(Kind::InstanceRole)
+            adopted_role(Kind::InstanceRole),
+            adopted_role(Kind::NotebookRole)
         ]),
+        On::Notebook => json!([names.arn(Kind::Notebook), names.arn(Kind::NotebookConfig)]),
+        On::NotebookLogs => json!([notebook_logs, format!("{notebook_logs}:*")]),
         On::InstanceProfile => json!([
             names.arn(Kind::InstanceProfile),
             format!(
@@ -65,14 +73,14 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
         // an operator who must not adopt anything can be held to `ec2:CreateAction` on top.
         On::OwnTags => {
             statement["Condition"] =
-                json!({ "StringEquals": { format!("aws:RequestTag/{STACK_TAG}"): names.stack } });
+                json!({ "StringEquals": { format!("aws:RequestTag/{STACK_TAG}"): names.owners() } });
         }
         On::TaggedEc2 => {
             statement["Condition"] =
-                json!({ "StringEquals": { format!("aws:ResourceTag/{STACK_TAG}"): names.stack } });
+                json!({ "StringEquals": { format!("aws:ResourceTag/{STACK_TAG}"): names.owners() } });
         }
         On::PassedRoles => {
-            let services = [Names::service("ec2"), Names::service("firehose")];
+            let services = PASSED_TO.map(Names::service);
             statement["Condition"] = json!({ "StringEquals": { "iam:PassedToService": services } });
         }
         _ => {}
@@ -106,8 +114,8 @@ pub async fn check(cloud: &Cloud, identity: &Identity, names: &Names) -> Checked
         };
         let mut resources = texts(&part["Resource"]);
         // Own roles come first; whether one could be adopted too is not worth a warning.
-        resources.truncate(if part["Sid"] == "LogGroup" { 2 } else { 1 });
-        let services: &[&str] = if part["Sid"] == "PassedRoles" { &["ec2", "firehose"] } else { &["ec2"] };
+        resources.truncate(if part["Sid"] == "LogGroup" || part["Sid"] == "NotebookLogs" { 2 } else { 1 });
+        let services: &[&str] = if part["Sid"] == "PassedRoles" { &PASSED_TO } else { &["ec2"] };
         for service in services {
             let request = cloud
                 .iam

@@ -6,12 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::Kind;
+use super::graph::{Kind, Part};
 use super::names::STACK_TAG;
 use crate::text::sanitise;
 
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
+
+/// The property that says that something failed.
+pub(super) const STATE: &str = "state";
 
 /// How a difference is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -80,9 +83,11 @@ pub enum Life {
     Creating,
     /// It works.
     Ready,
+    /// AWS is changing it, in these words; only waiting helps.
+    Working(&'static str),
     /// AWS is removing it.
     Deleting,
-    /// AWS gave up on it, for this reason; only deleting helps.
+    /// AWS gave up on it, for this reason; only deleting helps, or for some kinds starting it again.
     Failed(String),
 }
 
@@ -136,6 +141,16 @@ pub struct Difference {
     pub mend: Mend,
 }
 
+impl Difference {
+    /// In full, for a sentence rather than a line: why something failed is worth its room.
+    pub(super) fn whole(&self) -> String {
+        match (&self.there, self.property) {
+            (Some(there), STATE) => sanitise(there),
+            _ => self.to_string(),
+        }
+    }
+}
+
 /// Characters that a value may have to be shown in a line.
 const SHOWN: usize = 76;
 
@@ -144,7 +159,7 @@ impl std::fmt::Display for Difference {
         let Self { property, wanted, .. } = self;
         let there = self.there.as_deref().unwrap_or("not set");
         // Of two policies, the first characters are the same: showing those would say nothing.
-        if wanted.chars().count().max(there.chars().count()) > SHOWN {
+        if *property != STATE && wanted.chars().count().max(there.chars().count()) > SHOWN {
             return write!(f, "{property}: differs (`status --json` has both)");
         }
         write!(f, "{property}: {} → {}", sanitise(there), sanitise(wanted))
@@ -177,8 +192,8 @@ impl Claim<'_> {
     /// Whose the resource is. One without a tag is ours if we began to make it: the tag may be the next call.
     pub fn owner(&self, kind: Kind, found: &Found) -> Owner {
         match found.properties.get(OWNER) {
-            // A log stream cannot be tagged; it is its group's.
-            _ if kind == Kind::LogStream => Owner::Us,
+            // A log stream cannot be tagged; it is its group's, or its notebook's.
+            _ if matches!(kind, Kind::LogStream | Kind::NotebookLogs) => Owner::Us,
             Some(stack) if stack == self.stack => Owner::Us,
             Some(other) => Owner::Stack(other.clone()),
             None if self.begun => Owner::Us,
@@ -227,6 +242,7 @@ pub fn decide(
     let Some(wanted) = wanted else {
         return match (owner, &found.life) {
             (Owner::Us, Life::Deleting) => Next::Wait("being deleted"),
+            (Owner::Us, Life::Working(what)) => Next::Wait(what),
             (Owner::Us, _) => Next::Delete,
             _ => Next::Rest,
         };
@@ -249,14 +265,15 @@ pub fn decide(
     match &found.life {
         Life::Creating => return Next::Wait("being created"),
         Life::Deleting => return Next::Wait("being deleted"),
+        Life::Working(what) => return Next::Wait(what),
         Life::Failed(why) => {
-            let failed = Difference {
-                property: "state",
-                wanted: "ready".to_owned(),
-                there: Some(format!("failed: {why}")),
-                mend: Mend::Replace,
+            let mend = if kind.can_start_again() { Mend::Change } else { Mend::Replace };
+            let (property, wanted) = (STATE, "ready".to_owned());
+            let failed = Difference { property, wanted, there: Some(format!("failed: {why}")), mend };
+            return match mend {
+                Mend::Change => Next::Change(vec![failed]),
+                Mend::Replace => Next::Replace(vec![failed]),
             };
-            return Next::Replace(vec![failed]);
         }
         Life::Ready => {}
     }
@@ -343,6 +360,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The stack that it is of.
+    pub fn part(&self) -> Part {
+        self.steps.first().map_or_else(Part::default, |step| step.kind.part())
+    }
+
     /// The steps that do something.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.next != Next::Rest)
@@ -404,6 +426,8 @@ mod tests {
         }
         let failed = Found { life: Life::Failed("no role".into()), ..good };
         assert!(matches!(decide_group(Some(&failed), CLAIM), Next::Replace(_)));
+        let again = decide(Kind::Notebook, "n", Some(&wanted()), Some(&failed), CLAIM);
+        assert!(matches!(again, Next::Change(_)), "what is on a notebook is not thrown away: {again:?}");
     }
 
     #[test]

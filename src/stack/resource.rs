@@ -9,6 +9,10 @@ mod instance_profile;
 mod key_pair;
 mod log_group;
 mod log_stream;
+mod notebook;
+mod notebook_config;
+mod notebook_file;
+mod notebook_logs;
 mod role;
 mod security_group;
 
@@ -58,10 +62,16 @@ pub(super) fn of(kind: Kind) -> &'static dyn Resource {
         Kind::FirehoseRole => &role::Role(Kind::FirehoseRole),
         Kind::DeliveryStream => &delivery_stream::DeliveryStream,
         Kind::KeyPair => &key_pair::KeyPair,
-        Kind::SecurityGroup => &security_group::SecurityGroup,
+        Kind::SecurityGroup => &security_group::SecurityGroup(Kind::SecurityGroup),
         Kind::InstanceRole => &role::Role(Kind::InstanceRole),
         Kind::InstanceProfile => &instance_profile::InstanceProfile,
         Kind::Instance => &instance::Instance,
+        Kind::NotebookRole => &role::Role(Kind::NotebookRole),
+        Kind::NotebookSecurityGroup => &security_group::SecurityGroup(Kind::NotebookSecurityGroup),
+        Kind::NotebookFile => &notebook_file::NotebookFile,
+        Kind::NotebookConfig => &notebook_config::NotebookConfig,
+        Kind::NotebookLogs => &notebook_logs::NotebookLogs,
+        Kind::Notebook => &notebook::Notebook,
     }
 }
 
@@ -117,6 +127,26 @@ fn owner_in_ec2(tags: &[aws_sdk_ec2::types::Tag]) -> Option<String> {
     tags.iter()
         .find(|tag| tag.key() == Some(super::STACK_TAG))
         .and_then(|tag| tag.value().map(ToOwned::to_owned))
+}
+
+/// The tags of SageMaker things.
+fn sagemaker_tags(stack: &Stack) -> Vec<aws_sdk_sagemaker::types::Tag> {
+    let tag = |(key, value)| aws_sdk_sagemaker::types::Tag::builder().key(key).value(value).build();
+    stack.names.tags().map(tag).into()
+}
+
+/// Puts the stack's tags on something in SageMaker that is there already.
+async fn tag_in_sagemaker(stack: &Stack, kind: Kind, arn: &str) -> Result<(), StackError> {
+    let request = stack.cloud.sagemaker.add_tags().resource_arn(arn).set_tags(Some(sagemaker_tags(stack)));
+    stack.call(kind, crate::cloud::Operation::AddTags, request.send()).await.map(drop)
+}
+
+/// The stack that something in SageMaker is tagged with. It has at most fifty tags, which is one page.
+async fn owner_in_sagemaker(stack: &Stack, kind: Kind, arn: &str) -> Result<Option<String>, StackError> {
+    let request = stack.cloud.sagemaker.list_tags().resource_arn(arn).max_results(50);
+    let answer = stack.call(kind, crate::cloud::Operation::ListTags, request.send()).await?;
+    let ours = answer.tags().iter().find(|tag| tag.key() == Some(super::STACK_TAG));
+    Ok(ours.and_then(|tag| tag.value().map(ToOwned::to_owned)))
 }
 
 /// A filter of EC2's `Describe…` calls.

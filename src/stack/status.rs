@@ -130,6 +130,7 @@ impl Stack {
             (Some(_), Next::Delete) => (ResourceState::Drifted, "there, and not wanted".to_owned()),
             (Some(found), _) => match &found.life {
                 Life::Creating => (ResourceState::Creating, String::new()),
+                Life::Working(what) => (ResourceState::Creating, (*what).to_owned()),
                 Life::Deleting => (ResourceState::Deleting, String::new()),
                 Life::Failed(why) => (ResourceState::Failed, why.clone()),
                 Life::Ready if step.differences().is_empty() => (ResourceState::Ready, String::new()),

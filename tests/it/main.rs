@@ -10,6 +10,8 @@ mod host;
 mod lake;
 mod logs;
 #[cfg(feature = "sandbox")]
+mod notebook;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod stack;
 mod stream;

@@ -13,7 +13,7 @@ use crate::lake::place::Depth;
 use crate::lake::unwanted::Unwanted;
 use crate::lake::{Address, Hour, Lake, LakeError, Layout, Place, download, outputs, preview};
 use crate::progress::Phase;
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let lake = open(rooms, line).await?;
@@ -37,7 +37,7 @@ pub(super) async fn open(rooms: &Rooms, line: &Line) -> Result<Lake, Trouble> {
     let (cloud, bucket) = if let Some(name) = rooms.settings.bucket.as_ref() {
         (rooms.cloud().await?, name.to_string())
     } else {
-        let stack = rooms.stack(line).await?;
+        let stack = rooms.stack(Part::Pipeline, line).await?;
         (stack.cloud().clone(), stack.names().of(Kind::Bucket).to_owned())
     };
     let address = Address::Bucket { bucket, prefix: String::new() };

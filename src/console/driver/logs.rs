@@ -10,12 +10,12 @@ use super::{Line, Rooms, remedy};
 use crate::console::effect::logs::{Item, Job, Outcome};
 use crate::console::effect::{Remedy, Trouble};
 use crate::logs::{Ending, Follow, LogsError, Request, Told, groups, own, tail};
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     match job {
         Job::Groups => {
-            let stack = rooms.stack(line).await?;
+            let stack = rooms.stack(Part::Pipeline, line).await?;
             let groups = groups(stack.cloud(), None).await.map_err(|error| trouble(&error))?;
             Ok(Outcome::Groups { own: stack.names().of(Kind::LogGroup).to_owned(), groups })
         }

@@ -9,14 +9,19 @@ use crate::stack::plan::{Plan, Step};
 use crate::stack::{Stack, StackError, Survey};
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
-    let stack = rooms.stack(line).await?;
+    let stack = rooms.stack(job.part(), line).await?;
     match job {
-        Job::Survey => Ok(Outcome::Surveyed(surveyed(&stack, &stack.survey(false).await, &Audit::default()))),
-        Job::PlanUp => match stack.plan_up(false).await {
+        Job::Survey(_) => {
+            Ok(Outcome::Surveyed(surveyed(&stack, &stack.survey(false).await, &Audit::default())))
+        }
+        Job::PlanUp(_) => match stack.plan_up(false).await {
             Ok(plan) => Ok(Outcome::PlannedUp(plan)),
             Err(error) => Err(Trouble::of_stack(&error)),
         },
-        Job::PlanDown { delete_data } => {
+        Job::Link => {
+            stack.notebook_link().await.map(Outcome::Link).map_err(|error| Trouble::of_stack(&error))
+        }
+        Job::PlanDown { delete_data, .. } => {
             Ok(Outcome::PlannedDown { plan: stack.plan_down(delete_data).await, delete_data })
         }
         Job::Up(plan) => up(&stack, &plan).await.map(Outcome::Ran),
@@ -61,15 +66,15 @@ fn proof(teardown: &Teardown) -> Proof {
         let left = teardown.unmeant().cloned().collect();
         return Proof::Left { left, blind: teardown.audit.blind.clone() };
     }
-    match teardown.bucket_kept() {
-        Some(why) => Proof::Kept(why.to_owned()),
+    match teardown.kept() {
+        Some((kind, why)) => Proof::Kept(kind, why.to_owned()),
         None => Proof::Gone,
     }
 }
 
 fn surveyed(stack: &Stack, survey: &Survey, audit: &Audit) -> Surveyed {
     let properties = survey.plan.steps.iter().map(|step| (step.kind, properties(step))).collect();
-    Surveyed { status: stack.status(survey, audit), properties }
+    Surveyed { part: stack.names().part, status: stack.status(survey, audit), properties }
 }
 
 fn properties(step: &Step) -> Vec<Property> {

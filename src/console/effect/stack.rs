@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Manner;
-use crate::stack::graph::Kind;
+use crate::settings::Secret;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Plan;
 use crate::stack::status::Status;
 
@@ -33,32 +34,45 @@ impl Slot {
 /// Its work.
 #[derive(Debug, Clone)]
 pub enum Job {
-    /// Read the stack.
-    Survey,
+    /// Read one of the two stacks.
+    Survey(Part),
     /// Work out what creating would do.
-    PlanUp,
+    PlanUp(Part),
     /// Work out what tearing down would do.
     PlanDown {
-        /// With the data in the bucket.
+        /// Of which stack.
+        part: Part,
+        /// With the data that it holds.
         delete_data: bool,
     },
+    /// Make a link into the notebook.
+    Link,
     /// Create and mend, as planned.
     Up(Plan),
     /// Tear down, as planned.
     Down {
         /// The plan that was shown.
         plan: Plan,
-        /// With the data in the bucket.
+        /// With the data that it holds.
         delete_data: bool,
     },
 }
 
 impl Job {
+    /// The stack that it is about.
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Survey(part) | Self::PlanUp(part) | Self::PlanDown { part, .. } => *part,
+            Self::Link => Part::Notebook,
+            Self::Up(plan) | Self::Down { plan, .. } => plan.part(),
+        }
+    }
+
     /// Where it runs.
     pub const fn slot(&self) -> Slot {
         match self {
-            Self::Survey => Slot::Survey,
-            Self::PlanUp | Self::PlanDown { .. } => Slot::Plan,
+            Self::Survey(_) => Slot::Survey,
+            Self::PlanUp(_) | Self::PlanDown { .. } | Self::Link => Slot::Plan,
             Self::Up(_) | Self::Down { .. } => Slot::Run,
         }
     }
@@ -66,18 +80,26 @@ impl Job {
     /// What it does, for the list of tasks.
     pub fn words(&self) -> String {
         match self {
-            Self::Survey => "reading the stack",
-            Self::PlanUp => "planning what to create",
+            Self::Survey(Part::Pipeline) => "reading the stack",
+            Self::Survey(Part::Notebook) => "reading the notebook's stack",
+            Self::PlanUp(_) => "planning what to create",
             Self::PlanDown { .. } => "planning the teardown",
-            Self::Up(_) => "creating the stack",
-            Self::Down { .. } => "tearing the stack down",
+            Self::Link => "making a link into the notebook",
+            Self::Up(plan) => match plan.part() {
+                Part::Pipeline => "creating the stack",
+                Part::Notebook => "creating the notebook's stack",
+            },
+            Self::Down { plan, .. } => match plan.part() {
+                Part::Pipeline => "tearing the stack down",
+                Part::Notebook => "tearing the notebook's stack down",
+            },
         }
         .to_owned()
     }
 
     /// Whether a read-only run may do it.
     pub const fn is_allowed_readonly(&self) -> bool {
-        matches!(self, Self::Survey | Self::PlanUp | Self::PlanDown { .. })
+        matches!(self, Self::Survey(_) | Self::PlanUp(_) | Self::PlanDown { .. })
     }
 }
 
@@ -92,9 +114,11 @@ pub enum Outcome {
     PlannedDown {
         /// The plan.
         plan: Plan,
-        /// With the data in the bucket.
+        /// With the data that it holds.
         delete_data: bool,
     },
+    /// A link into the notebook.
+    Link(Secret),
     /// A run came to its end, good or bad.
     Ran(Ran),
 }
@@ -113,6 +137,8 @@ impl Item {
 /// The stack as it is.
 #[derive(Debug, Clone)]
 pub struct Surveyed {
+    /// Which of the two it is.
+    pub part: Part,
     /// Its state and that of its resources.
     pub status: Status,
     /// What each resource is like.
@@ -148,8 +174,8 @@ pub struct Ran {
 pub enum Proof {
     /// Nothing is left.
     Gone,
-    /// Everything is gone but what was kept, for this reason.
-    Kept(String),
+    /// Everything is gone but what was kept for the data that it holds, and why.
+    Kept(Kind, String),
     /// These are left, and were not meant to be; or the audit could not look everywhere, which it says.
     Left {
         /// ARNs.

@@ -1,5 +1,6 @@
 //! The Stack pane: resources in the order in which they depend on one another, the chosen one whole, and the run that
-//! creates or tears down, line by line, where each resource stands.
+//! creates or tears down, line by line, where each resource stands. The notebook is a second stack in the same pane: one
+//! key goes from one to the other, and everything else is the same.
 
 mod drawing;
 mod question;
@@ -22,15 +23,19 @@ use crate::console::widget::dialog::{Answer, Dialog};
 use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
 use crate::progress::{Phase, Report};
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Plan;
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
 
 /// What the pane holds.
 #[derive(Debug, Default)]
 pub struct StackPane {
-    /// The stack as it was last read, and when.
+    /// The pipeline's stack as it was last read, and when.
     pub last: Option<(Timestamp, Surveyed)>,
+    /// The notebook's.
+    notebook: Option<(Timestamp, Surveyed)>,
+    /// Which of the two is shown.
+    part: Part,
     /// Why it could not be read the last time.
     pub trouble: Option<Trouble>,
     /// When it was last asked for.
@@ -79,15 +84,54 @@ impl StackPane {
         (done, self.to_do.max(done))
     }
 
+    /// The stack that is shown, as it was last read.
+    pub fn read(&self) -> Option<&(Timestamp, Surveyed)> {
+        match self.part {
+            Part::Pipeline => self.last.as_ref(),
+            Part::Notebook => self.notebook.as_ref(),
+        }
+    }
+
+    fn reading(&self) -> &'static str {
+        match self.part {
+            Part::Pipeline => "Reading the stack…",
+            Part::Notebook => "Reading the notebook's stack…",
+        }
+    }
+
+    /// The other stack takes the place of the one that is shown.
+    fn switch(&mut self, desk: &Desk) -> Vec<Ask> {
+        self.part = match self.part {
+            Part::Pipeline => Part::Notebook,
+            Part::Notebook => Part::Pipeline,
+        };
+        self.table = TableState::default();
+        self.trouble = None;
+        self.settle();
+        if desk.identity().is_some() { self.survey(desk) } else { Vec::new() }
+    }
+
+    /// Elsewhere than here it is the pipeline that is looked at.
     fn survey(&mut self, desk: &Desk) -> Vec<Ask> {
         self.asked = Some(desk.now);
-        vec![Ask::start(Job::Survey)]
+        let part = if desk.pane == Pane::Stack { self.part } else { Part::Pipeline };
+        vec![Ask::start(Job::Survey(part))]
     }
 
     fn surveyed(&mut self, now: Timestamp, surveyed: Surveyed) {
+        if surveyed.part != self.part {
+            match surveyed.part {
+                Part::Pipeline => self.last = Some((now, surveyed)),
+                Part::Notebook => self.notebook = Some((now, surveyed)),
+            }
+            return;
+        }
         // The operator stays on the resource, not on the row.
         let chosen = self.chosen().map(|resource| resource.kind);
-        self.last = Some((now, surveyed));
+        match self.part {
+            Part::Pipeline => self.last = Some((now, surveyed)),
+            Part::Notebook => self.notebook = Some((now, surveyed)),
+        }
         self.trouble = None;
         let kinds: Vec<Kind> = self.rows().iter().map(|resource| resource.kind).collect();
         if let Some(row) = kinds.iter().position(|kind| Some(*kind) == chosen) {
@@ -106,7 +150,7 @@ impl StackPane {
 
     /// The resources in the order of the table.
     pub fn rows(&self) -> Vec<&ResourceStatus> {
-        let Some((_, surveyed)) = &self.last else { return Vec::new() };
+        let Some((_, surveyed)) = self.read() else { return Vec::new() };
         let shown = |resource: &&ResourceStatus| {
             let id = resource.id.as_deref().unwrap_or_default();
             self.filter.matches([
@@ -149,7 +193,7 @@ impl StackPane {
     /// Everything that is known of the chosen resource, as a text.
     fn whole(&self) -> Option<String> {
         let chosen = self.chosen()?;
-        let (_, surveyed) = self.last.as_ref()?;
+        let (_, surveyed) = self.read()?;
         let mut lines = vec![
             format!("kind   {}", chosen.kind),
             format!("state  {}", drawing::state_word(chosen.state)),
@@ -185,7 +229,7 @@ impl StackPane {
 
     fn plan_anew(&mut self, delete_data: bool) -> Vec<Ask> {
         self.planned = None;
-        vec![Ask::start(Job::PlanDown { delete_data })]
+        vec![Ask::start(Job::PlanDown { part: self.part, delete_data })]
     }
 }
 
@@ -202,7 +246,9 @@ impl PaneState for StackPane {
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         match action {
             Action::Refresh if desk.identity().is_some() => return Some(self.survey(desk)),
-            Action::Create => return Some(vec![Ask::start(Job::PlanUp)]),
+            Action::Create => return Some(vec![Ask::start(Job::PlanUp(self.part))]),
+            Action::StackOther => return Some(self.switch(desk)),
+            Action::StackLink => return Some(vec![Ask::start(Job::Link)]),
             Action::TearDown => return Some(self.plan_anew(false)),
             Action::Open => {
                 let (title, text) = (self.chosen()?.name.clone(), self.whole()?);
@@ -221,8 +267,14 @@ impl PaneState for StackPane {
     }
 
     fn hindrance(&self, action: Action, desk: &Desk) -> Option<String> {
-        if !matches!(action, Action::Create | Action::TearDown) {
-            let nothing = self.last.is_none() && action != Action::Refresh;
+        if action == Action::StackOther {
+            return None;
+        }
+        if action == Action::StackLink && self.part != Part::Notebook {
+            return Some("it leads into the notebook: that is the other stack".to_owned());
+        }
+        if !matches!(action, Action::Create | Action::TearDown | Action::StackLink) {
+            let nothing = self.read().is_none() && action != Action::Refresh;
             return nothing.then(|| "the stack was not read yet".to_owned());
         }
         let busy = || desk.tasks.runs(Slot::Run).then(|| "a run is under way: `t` shows it".to_owned());
@@ -354,10 +406,18 @@ impl Employs for StackPane {
             }
             Outcome::PlannedDown { plan, delete_data } => {
                 let Some(identity) = desk.identity() else { return Vec::new() };
-                let dialog = question::tear_down(&plan, delete_data, &identity.stack);
+                let name = match plan.part() {
+                    Part::Pipeline => identity.stack.clone(),
+                    Part::Notebook => format!("{}/notebook", identity.stack),
+                };
+                let dialog = question::tear_down(&plan, delete_data, &name);
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }
+            Outcome::Link(link) => vec![Ask::CopySecret {
+                link,
+                what: "the link into the notebook, good for 5 minutes: whoever has it is in".to_owned(),
+            }],
             Outcome::Ran(ran) => {
                 let told = question::how_it_ended(&ran);
                 self.ran(desk.now, ran);

@@ -16,7 +16,7 @@ use crate::console::key::Key;
 use crate::console::theme::{Depth, Look, Signs, Theme};
 use crate::settings::{Settings, Sources};
 use crate::stack::Estimate;
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::{Difference, Found, Life, Mend, Next, Plan, Step};
 use crate::stack::status::{ResourceState, ResourceStatus, StackState, Status};
 
@@ -150,8 +150,12 @@ fn name(kind: Kind) -> String {
 
 /// A stack in which every resource is as the whole is, but that a drifted one has two drifted resources.
 pub(super) fn surveyed(state: StackState) -> Surveyed {
-    let resources =
-        Kind::ALL.into_iter().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
+    surveyed_part(Part::Pipeline, state)
+}
+
+/// One of the two stacks, all of it in this state.
+pub(super) fn surveyed_part(part: Part, state: StackState) -> Surveyed {
+    let resources = part.kinds().enumerate().map(|(index, kind)| resource(kind, index, state)).collect();
     let settings = Settings::load(&Sources::default()).expect("the defaults are good");
     let status = Status {
         stack: "space-tweets".to_owned(),
@@ -172,7 +176,7 @@ pub(super) fn surveyed(state: StackState) -> Surveyed {
         property("encryption", Some("AES256"), None),
         property("public access", Some(if drift.is_some() { "open" } else { "blocked" }), drift),
     ];
-    Surveyed { status, properties: BTreeMap::from([(Kind::Bucket, properties)]) }
+    Surveyed { part, status, properties: BTreeMap::from([(Kind::Bucket, properties)]) }
 }
 
 fn resource(kind: Kind, index: usize, whole: StackState) -> ResourceStatus {
@@ -217,7 +221,7 @@ pub(super) fn plan(next: &Next) -> Plan {
         };
         Step { kind, name: name(kind), found: there.then_some(found), wanted: true, next: next.clone() }
     };
-    Plan { steps: Kind::ALL.into_iter().map(step).collect() }
+    Plan { steps: Part::Pipeline.kinds().map(step).collect() }
 }
 
 /// A plan that deletes everything but the bucket, which holds something.

@@ -13,6 +13,7 @@ use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::progress::{Phase, Report};
+use crate::stack::graph::Kind;
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
 
@@ -144,7 +145,7 @@ fn plans_and_runs() {
     });
     take("proof", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
-        let proof = Proof::Kept("it holds 3,702 objects (1.2 GB)".to_owned());
+        let proof = Proof::Kept(Kind::Bucket, "it holds 3,702 objects (1.2 GB)".to_owned());
         let ran = Ran {
             after: Some(surveyed(StackState::Partial)),
             failures: Vec::new(),

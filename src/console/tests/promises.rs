@@ -1,4 +1,4 @@
-use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, trouble};
+use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream};
@@ -6,6 +6,7 @@ use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
 use crate::console::theme::{Depth, Role, Signs};
 use crate::progress::{Phase, Report};
+use crate::stack::graph::Part;
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
 
@@ -38,7 +39,7 @@ fn nothing_is_asked_of_anybody_before_there_is_something_to_sign_in_with() {
 fn creating_shows_its_plan_before_it_does_anything() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2");
-    assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp)));
+    assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp(Part::Pipeline))));
     given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     assert!(given.shows("This will be done"));
     assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up(_))));
@@ -58,7 +59,10 @@ fn a_plan_that_is_declined_does_nothing() {
 fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2");
-    assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { delete_data: false })));
+    assert!(starts(&given.press("D"), |job| matches!(
+        job,
+        Job::PlanDown { part: Part::Pipeline, delete_data: false }
+    )));
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     assert!(given.shows("it holds 3,702 objects"));
     assert!(given.press("enter").is_empty());
@@ -74,7 +78,10 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
     given.press("2 D");
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     given.type_text("space-tweets");
-    assert!(starts(&given.press("tab space"), |job| matches!(job, Job::PlanDown { delete_data: true })));
+    assert!(starts(&given.press("tab space"), |job| matches!(
+        job,
+        Job::PlanDown { part: Part::Pipeline, delete_data: true }
+    )));
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
     assert_eq!(given.app.overlays.len(), 1);
     // What was typed for the other plan does not count for this one.
@@ -263,7 +270,7 @@ fn what_failed_for_want_of_credentials_goes_on_after_signing_in_again() {
     given.failed(Slot::Plan, trouble(Remedy::SignIn));
     assert_eq!(started(&given.press("r")), [AnySlot::Connect]);
     let effects = given.signed_in();
-    assert!(starts(&effects, |job| matches!(job, Job::PlanUp)), "{effects:?}");
+    assert!(starts(&effects, |job| matches!(job, Job::PlanUp(Part::Pipeline))), "{effects:?}");
     given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     // A run is not begun again by itself: it was cut off, and its plan may be another by now.
     given.press("enter");
@@ -384,4 +391,37 @@ fn a_call_that_is_throttled_says_so_and_when_it_is_tried_again() {
     assert!(given.shows("trying again within 2 s"));
     given.seconds_later(10);
     assert!(!given.shows("trying again within 2 s"));
+}
+
+#[test]
+fn the_notebook_is_a_second_stack_in_the_same_pane() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2");
+    assert!(given.shows("bucket") && !given.shows("mydemo"));
+    // There is no way into it from the pipeline's stack.
+    assert!(given.press("i").is_empty());
+    let asked = given.press("b");
+    assert!(starts(&asked, |job| matches!(job, Job::Survey(Part::Notebook))), "{asked:?}");
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed_part(Part::Notebook, StackState::Ready)));
+    assert!(given.shows("the notebook is as it should be") && !given.shows("delivery-stream"));
+    assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp(Part::Notebook))));
+    assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { part: Part::Notebook, .. })));
+    // What comes of the other one meanwhile is kept for it, and shown there.
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Drifted)));
+    assert!(given.shows("the notebook is as it should be"));
+    given.press("b");
+    assert!(given.shows("something is not as hydrant left it"));
+}
+
+#[test]
+fn a_link_into_the_notebook_is_copied_and_never_shown() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 b");
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed_part(Part::Notebook, StackState::Ready)));
+    assert!(starts(&given.press("i"), |job| matches!(job, Job::Link)));
+    let link = "https://notebook.example/?authToken=hunter2".to_owned();
+    let effects = given.came(Slot::Plan, Outcome::Link(link.into()));
+    assert!(matches!(effects.as_slice(), [Effect::CopySecret(_)]), "{effects:?}");
+    assert!(!format!("{effects:?}").contains("hunter2") && !given.shows("hunter2"));
+    assert!(given.shows("copied the link into the notebook"));
 }

@@ -81,8 +81,8 @@ impl Change {
         Self { what: What::Start { failure }, since: now, until: Some(pace.after(now, START_TIME)) }
     }
 
-    pub(super) fn stop(pace: Pace, now: Timestamp) -> Self {
-        Self { what: What::Stop, since: now, until: Some(pace.after(now, STOP_TIME)) }
+    pub(super) fn stop(pace: Pace, now: Timestamp, stuck: bool) -> Self {
+        Self { what: What::Stop, since: now, until: (!stuck).then(|| pace.after(now, STOP_TIME)) }
     }
 
     pub(super) fn update(pace: Pace, now: Timestamp) -> Self {

@@ -201,7 +201,8 @@ pub(super) fn start(world: &mut World, call: &Call, input: NotebookName) -> Answ
 pub(super) fn stop(world: &mut World, call: &Call, input: NotebookName) -> Answer {
     let from = [Status::InService];
     let mut notebook = claim(world, call, &input.notebook_instance_name, &from, Status::Stopping)?;
-    notebook.change = Change::stop(world.pace, call.now);
+    let stuck = world.faults.strikes(fault::Kind::StuckDelete, "sagemaker", "StopNotebookInstance");
+    notebook.change = Change::stop(world.pace, call.now, stuck);
     put(world, call, notebook);
     Ok(Reply::empty())
 }

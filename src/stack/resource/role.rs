@@ -1,5 +1,6 @@
-//! The two roles. Each has one inline policy that names exactly what its service needs on this stack's resources,
-//! and a trust policy that lets only that service take it; the Firehose role only on behalf of this account.
+//! The roles: Firehose's, the host's and the notebook's. Each has one inline policy that names exactly what its service
+//! needs on this stack's resources, and a trust policy that lets only that service take it; the Firehose role only on
+//! behalf of this account.
 
 use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
@@ -21,9 +22,16 @@ const POLICY: &str = "policy";
 const OTHERS: &str = "other policies";
 
 fn trust(kind: Kind, names: &Names) -> Value {
+    let service = match kind {
+        Kind::FirehoseRole => "firehose",
+        // No condition as Firehose's has: AWS's list of the SageMaker features that send their account along does not
+        // have notebook instances, and only who may pass the role can put a notebook on it.
+        Kind::NotebookRole => "sagemaker",
+        _ => "ec2",
+    };
     let mut statement = json!({
         "Effect": "Allow",
-        "Principal": { "Service": Names::service(if kind == Kind::FirehoseRole { "firehose" } else { "ec2" }) },
+        "Principal": { "Service": Names::service(service) },
         "Action": "sts:AssumeRole",
     });
     if kind == Kind::FirehoseRole {
@@ -36,8 +44,9 @@ fn trust(kind: Kind, names: &Names) -> Value {
 fn policy(kind: Kind, names: &Names) -> Value {
     let bucket = names.arn(Kind::Bucket);
     let log_group = names.arn(Kind::LogGroup);
-    let statements = if kind == Kind::FirehoseRole {
-        json!([
+    let statements = match kind {
+        Kind::NotebookRole => notebook_statements(names),
+        Kind::FirehoseRole => json!([
             {
                 "Sid": "Deliver",
                 "Effect": "Allow",
@@ -48,9 +57,8 @@ fn policy(kind: Kind, names: &Names) -> Value {
                 "Resource": [bucket, format!("{bucket}/*")],
             },
             { "Sid": "Log", "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": format!("{log_group}:log-stream:*") },
-        ])
-    } else {
-        json!([
+        ]),
+        _ => json!([
             {
                 "Sid": "Put",
                 "Effect": "Allow",
@@ -63,9 +71,46 @@ fn policy(kind: Kind, names: &Names) -> Value {
                 "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
                 "Resource": [format!("{log_group}:*"), format!("{log_group}:log-stream:*")],
             },
-        ])
+        ]),
     };
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Below the lake's prefix, where a notebook may write: what is made of the hours, never the hours themselves.
+const WRITTEN: [&str; 4] = ["csvs/*", "parquet/*", "models/*", "predictions/*"];
+
+/// The notebook reads the one bucket, writes what it makes beside the hours, logs, and stops itself.
+fn notebook_statements(names: &Names) -> Value {
+    let bucket = names.arn(Kind::Bucket);
+    let lake = format!("{bucket}/{}", names.lake());
+    let logs = names.arn(Kind::NotebookLogs);
+    json!([
+        {
+            "Sid": "Look",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            "Resource": bucket,
+        },
+        { "Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{bucket}/*") },
+        {
+            "Sid": "Write",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"],
+            "Resource": WRITTEN.map(|folder| format!("{lake}{folder}")),
+        },
+        {
+            "Sid": "Log",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            "Resource": [logs, format!("{logs}:*")],
+        },
+        {
+            "Sid": "StopWhenIdle",
+            "Effect": "Allow",
+            "Action": "sagemaker:StopNotebookInstance",
+            "Resource": names.arn(Kind::Notebook),
+        },
+    ])
 }
 
 /// A policy as IAM gives it back (percent-encoded), in one canonical form; what is no JSON stays as it is.
@@ -111,10 +156,10 @@ impl Role {
         Ok(stack.call(self.0, Operation::ListRolePolicies, request.send()).await?.policy_names)
     }
 
-    /// The names of all that the role may do beside hydrant's one policy. Looked up only for the host's role: whoever
-    /// gets onto the host has it, while the other is only ever taken by Firehose.
+    /// The names of all that the role may do beside hydrant's one policy. Not looked up for Firehose's role, which only
+    /// Firehose ever takes: whoever gets onto the host or into the notebook has theirs.
     async fn others(&self, stack: &Stack) -> Result<Vec<String>, StackError> {
-        if self.0 != Kind::InstanceRole {
+        if self.0 == Kind::FirehoseRole {
             return Ok(Vec::new());
         }
         let (attached, inline) = tokio::try_join!(self.attached(stack), self.inline(stack))?;
@@ -170,7 +215,11 @@ impl Resource for Role {
     }
 
     async fn create(&self, stack: &Stack) -> Result<Made, StackError> {
-        let purpose = if self.0 == Kind::FirehoseRole { "delivery stream" } else { "host" };
+        let purpose = match self.0 {
+            Kind::FirehoseRole => "delivery stream",
+            Kind::NotebookRole => "notebook",
+            _ => "host",
+        };
         let request = stack
             .cloud
             .iam
@@ -240,6 +289,37 @@ mod tests {
             },
         ]);
         assert_eq!(policy["Statement"], expected);
+    }
+
+    #[test]
+    fn the_notebook_reads_one_bucket_writes_beside_the_hours_and_stops_only_itself() {
+        let names = Names::example();
+        let policy = policy(Kind::NotebookRole, &names);
+        let bucket = "arn:aws:s3:::hydrant-123456789012-eu-central-1";
+        for statement in policy["Statement"].as_array().expect("statements") {
+            let resources = match &statement["Resource"] {
+                Value::Array(many) => many.clone(),
+                one => vec![one.clone()],
+            };
+            for resource in resources {
+                let resource = resource.as_str().expect("an ARN").to_owned();
+                let own = [
+                    bucket,
+                    "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/NotebookInstances",
+                    "arn:aws:sagemaker:eu-central-1:123456789012:notebook-instance/mydemo",
+                ];
+                assert!(own.iter().any(|own| resource.starts_with(own)), "{resource}");
+            }
+            if statement["Sid"] == "Write" {
+                let resources = statement["Resource"].to_string();
+                assert!(
+                    !resources.contains("kinesis-demo/*"),
+                    "the hours are not its to change: {resources}"
+                );
+            }
+        }
+        let trust = trust(Kind::NotebookRole, &names);
+        assert_eq!(trust["Statement"][0]["Principal"]["Service"], "sagemaker.amazonaws.com");
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub struct Aws {
     pub ec2: aws_sdk_ec2::Client,
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub sagemaker: aws_sdk_sagemaker::Client,
 }
 
 impl Aws {
@@ -39,6 +40,7 @@ impl Aws {
             ec2: client!(aws_sdk_ec2),
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
+            sagemaker: client!(aws_sdk_sagemaker),
         }
     }
 
@@ -87,6 +89,22 @@ impl Aws {
         let volumes = self.ec2.describe_volumes().send().await.expect("a listing");
         all.extend(volumes.volumes().iter().map(|_| "volume".to_owned()));
         all.sort();
+        all
+    }
+
+    /// The notebooks and their configurations. moto cannot list them.
+    pub async fn notebooks(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let notebooks = self.sagemaker.list_notebook_instances().send().await.expect("a listing");
+        let names = notebooks.notebook_instances().iter().filter_map(|one| one.notebook_instance_name());
+        all.extend(names.map(|name| format!("notebook {name}")));
+        let configs = self.sagemaker.list_notebook_instance_lifecycle_configs().send().await;
+        let configs = configs.expect("a listing");
+        let names = configs
+            .notebook_instance_lifecycle_configs()
+            .iter()
+            .filter_map(|one| one.notebook_instance_lifecycle_config_name());
+        all.extend(names.map(|name| format!("notebook config {name}")));
         all
     }
 }

@@ -12,7 +12,7 @@ use crate::console::widget::bars;
 use crate::console::widget::table::{self, Column, Width};
 use crate::console::words;
 use crate::progress::Phase;
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::status::{ResourceState, StackState};
 
 /// From this width on, details stand at the right; below it, under the table.
@@ -59,7 +59,7 @@ fn table_height(width: u16, pane: u16) -> u16 {
 pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     summary(pane, desk, canvas);
     let (width, height) = (canvas.width(), canvas.height());
-    if pane.last.is_none() {
+    if pane.read().is_none() {
         return nothing_yet(
             pane,
             desk,
@@ -67,8 +67,7 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         );
     }
     let Size { width: wide, height: high } = table_area(Size { width, height });
-    let (all, shown) =
-        (pane.last.as_ref().map_or(0, |(_, read)| read.status.resources.len()), pane.rows().len());
+    let (all, shown) = (pane.read().map_or(0, |(_, read)| read.status.resources.len()), pane.rows().len());
     pane.filter.draw(canvas, 1, &format!("{shown} of {all}"));
     resources(pane, &mut canvas.part(0, 2, wide, high));
     if width >= WIDE {
@@ -89,12 +88,16 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
-    let Some((at, surveyed)) = &pane.last else { return };
+    let Some((at, surveyed)) = pane.read() else { return };
     let status = &surveyed.status;
     let changing = desk.tasks.runs(Slot::Run);
+    let is_notebook = surveyed.part == Part::Notebook;
     let (words, role) = match status.state {
         // What was read before the run began says nothing now.
         _ if changing => ("the stack is being changed", Role::Warn),
+        StackState::Absent if is_notebook => ("nothing of the notebook is there", Role::Faint),
+        StackState::Partial if is_notebook => ("not all of the notebook is there", Role::Warn),
+        StackState::Ready if is_notebook => ("the notebook is as it should be", Role::Good),
         StackState::Absent => ("nothing of the stack is there", Role::Faint),
         StackState::Partial => ("not all of the stack is there", Role::Warn),
         StackState::Ready => ("everything is as it should be", Role::Good),
@@ -157,7 +160,7 @@ fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     }
     let words = match desk.session {
         Session::Connecting => "Signing in: asking AWS whose account this is…",
-        _ => "Reading the stack…",
+        _ => pane.reading(),
     };
     canvas.put(0, 0, words, Role::Faint);
     canvas.put(0, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
@@ -183,8 +186,13 @@ pub(super) fn state_word(state: ResourceState) -> &'static str {
 /// By what a resource is charged for.
 pub(super) fn cost_class(kind: Kind) -> &'static str {
     match kind {
-        Kind::Bucket | Kind::LogGroup | Kind::LogStream | Kind::DeliveryStream => "by use",
-        Kind::Instance => "by hour",
+        Kind::Bucket
+        | Kind::LogGroup
+        | Kind::LogStream
+        | Kind::DeliveryStream
+        | Kind::NotebookFile
+        | Kind::NotebookLogs => "by use",
+        Kind::Instance | Kind::Notebook => "by hour",
         _ => "free",
     }
 }
@@ -215,7 +223,8 @@ fn resources(pane: &StackPane, canvas: &mut Canvas<'_>) {
         };
         vec![
             first,
-            (resource.kind.to_string(), Role::Text),
+            // In the notebook's stack, that it is the notebook's goes without saying.
+            (resource.kind.name().trim_start_matches("notebook-").to_owned(), Role::Text),
             (resource.name.clone(), Role::Text),
             (resource.id.clone().filter(|id| *id != resource.name).unwrap_or_default(), Role::Faint),
             (cost_class(resource.kind).to_owned(), Role::Faint),
@@ -273,7 +282,7 @@ fn details(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 fn properties(pane: &StackPane, canvas: &mut Canvas<'_>, kind: Kind, from: u16) -> u16 {
     let none = Vec::new();
     let properties: &Vec<Property> =
-        pane.last.as_ref().and_then(|(_, surveyed)| surveyed.properties.get(&kind)).unwrap_or(&none);
+        pane.read().and_then(|(_, surveyed)| surveyed.properties.get(&kind)).unwrap_or(&none);
     let names =
         properties.iter().map(|property| crate::text::width(&property.name)).max().unwrap_or_default();
     let names = u16::try_from(names).unwrap_or(u16::MAX).min(canvas.width() / 3);

@@ -4,6 +4,7 @@ use crate::console::effect::stack::{Proof, Ran};
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
 use crate::console::widget::input::Input;
+use crate::stack::graph::Part;
 use crate::stack::plan::{Next, Plan};
 
 /// What creating would do, to be confirmed.
@@ -23,8 +24,12 @@ pub(super) fn create(plan: &Plan) -> Dialog {
 pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
     // It stands first: in a small terminal, the end of a long plan is not seen at once.
+    let is_notebook = plan.part() == Part::Notebook;
     let warning = match (gone, delete_data) {
         (0, _) => ("There is nothing to delete.", Role::Text),
+        _ if is_notebook => {
+            ("What is deleted cannot be brought back, and neither can what is on its disk.", Role::Bad)
+        }
         (_, true) => {
             ("What is deleted cannot be brought back, and neither can the data in the bucket.", Role::Bad)
         }
@@ -32,7 +37,12 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
     };
     let mut body = vec![(warning.0.to_owned(), warning.1), (String::new(), Role::Text)];
     body.extend(plan_lines(plan));
-    let label = "delete the data in the bucket too, with every version of it".to_owned();
+    let label = if is_notebook {
+        "delete what it logged too"
+    } else {
+        "delete the data in the bucket too, with every version of it"
+    };
+    let label = label.to_owned();
     let confirm = if gone == 0 {
         Confirm::Nothing
     } else {
@@ -55,8 +65,8 @@ pub(super) fn how_it_ended(ran: &Ran) -> Dialog {
         Some(Proof::Gone) => {
             body.push(("Nothing is left: looked by tag, by name and by path.".to_owned(), Role::Good));
         }
-        Some(Proof::Kept(why)) => {
-            body.push(("Everything is gone but the bucket:".to_owned(), Role::Good));
+        Some(Proof::Kept(kind, why)) => {
+            body.push((format!("Everything is gone but the {kind}:"), Role::Good));
             body.extend(wrapped(why, Role::Warn));
         }
         Some(Proof::Left { left, blind }) => {
