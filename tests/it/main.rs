@@ -17,3 +17,5 @@ mod stack;
 mod stream;
 mod support;
 mod topics;
+#[cfg(feature = "sandbox")]
+mod whole;
