@@ -62,6 +62,7 @@ fn app(pane: Pane) -> App {
         arn: Some(format!("arn:aws:example:us-east-2:471100000815:{kind}")),
         state: ResourceState::Ready,
         detail: "as it should be".to_owned(),
+        made: None,
         differences: Vec::new(),
     };
     let settings = Settings::load(&Sources::default()).expect("the defaults are good");

@@ -45,7 +45,8 @@ struct Line {
 #[derive(Debug, Clone, Default)]
 struct Entry {
     begun: bool,
-    made: bool,
+    /// Since when it is there.
+    made: Option<jiff::Timestamp>,
     token: Option<String>,
 }
 
@@ -91,6 +92,11 @@ impl Journal {
 
     /// Whether this stack made a resource of that name, to its knowledge, and has not deleted it since.
     pub(super) fn made(&self, kind: Kind, name: &str) -> bool {
+        self.made_at(kind, name).is_some()
+    }
+
+    /// When this stack made it.
+    pub(super) fn made_at(&self, kind: Kind, name: &str) -> Option<jiff::Timestamp> {
         self.entry(kind, name).made
     }
 
@@ -207,7 +213,7 @@ fn note(entries: &mut Entries, line: &Line) {
                 entry.token.clone_from(&line.token);
             }
             Event::Done => {
-                entry.made = true;
+                entry.made = Some(line.at);
                 entry.token = None;
             }
             Event::Failed => {

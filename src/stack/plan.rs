@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::graph::{Kind, Part};
 use super::names::STACK_TAG;
 use crate::text::sanitise;
@@ -104,6 +106,8 @@ pub struct Found {
     pub properties: BTreeMap<&'static str, String>,
     /// What else is worth saying: an address, what it holds.
     pub detail: String,
+    /// When it was made, where AWS says so.
+    pub made: Option<Timestamp>,
 }
 
 impl Found {
@@ -115,7 +119,15 @@ impl Found {
             life: Life::Ready,
             properties: BTreeMap::new(),
             detail: String::new(),
+            made: None,
         }
+    }
+
+    /// Notes when it was made.
+    #[must_use]
+    pub fn made_at(mut self, time: Option<&aws_smithy_types::DateTime>) -> Self {
+        self.made = time.and_then(|time| Timestamp::from_second(time.secs()).ok());
+        self
     }
 
     /// Notes a property; an absent one is not noted.

@@ -1,5 +1,7 @@
 //! Present state and drift, in the shape that other programs read.
 
+use jiff::Timestamp;
+
 use super::audit::Audit;
 use super::cost::Estimate;
 use super::graph::Kind;
@@ -66,6 +68,9 @@ pub struct ResourceStatus {
     pub state: ResourceState,
     /// In words: the differences, an address, a reason.
     pub detail: String,
+    /// When it was made, as far as AWS or the journal says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made: Option<Timestamp>,
     /// What differs from what is wanted.
     pub differences: Vec<Difference>,
 }
@@ -106,6 +111,7 @@ impl Stack {
             arn: None,
             state: ResourceState::Failed,
             detail: error.to_string(),
+            made: None,
             differences: Vec::new(),
         }));
         resources.sort_by_key(|resource| resource.kind);
@@ -150,6 +156,10 @@ impl Stack {
             arn: step.found.as_ref().map(|found| found.arn.clone()),
             state,
             detail: detail.join("; "),
+            made: step
+                .found
+                .as_ref()
+                .and_then(|found| found.made.or_else(|| self.journal.made_at(step.kind, &step.name))),
             differences: step.differences().to_vec(),
         }
     }

@@ -169,7 +169,9 @@ impl StackPane {
                     1 => resource.kind.to_string(),
                     2 => resource.name.clone(),
                     3 => resource.id.clone().unwrap_or_default(),
-                    4 => drawing::cost_class(resource.kind).to_owned(),
+                    // The oldest first, and last what is not there.
+                    4 => resource.made.map_or_else(|| "~".to_owned(), |made| made.to_string()),
+                    5 => drawing::cost_class(resource.kind).to_owned(),
                     _ => resource.detail.clone(),
                 });
                 if backwards {

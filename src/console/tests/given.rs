@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -203,6 +203,11 @@ fn resource(kind: Kind, index: usize, whole: StackState) -> ResourceStatus {
         id: there.then(|| format!("{kind}-0123456789abcdef0")),
         arn: there.then(|| format!("arn:aws:example:us-east-2:471100000815:{kind}")),
         state,
+        // Ages of all sizes: minutes, hours, days.
+        made: there.then(|| {
+            let minutes = 7_i64.pow(u32::try_from(index % 5).expect("small"));
+            morning().checked_sub(SignedDuration::from_mins(minutes)).expect("a time")
+        }),
         detail: if drifted { difference.to_string() } else { String::new() },
         differences: if drifted { vec![difference] } else { Vec::new() },
     }
@@ -218,6 +223,7 @@ pub(super) fn plan(next: &Next) -> Plan {
             life: Life::Ready,
             properties: BTreeMap::new(),
             detail: String::new(),
+            made: None,
         };
         Step { kind, name: name(kind), found: there.then_some(found), wanted: true, next: next.clone() }
     };

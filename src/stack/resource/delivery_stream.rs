@@ -126,6 +126,7 @@ impl Resource for DeliveryStream {
             .find(|tag| tag.key() == OWNER)
             .and_then(|tag| tag.value().map(ToOwned::to_owned));
         let mut found = Found::ready(name, stream.delivery_stream_arn())
+            .made_at(stream.create_timestamp())
             .with(OWNER, owner)
             .with(SOURCE, stream.delivery_stream_type().as_str().to_owned());
         found.life = life(&stream);

@@ -133,6 +133,7 @@ fn found(stack: &Stack, instance: &Ec2Instance, others: &[Ec2Instance]) -> Optio
         tag.and_then(|tag| tag.value()).map(ToOwned::to_owned)
     };
     let mut found = Found::ready(id, stack.names.ec2_arn("instance", id))
+        .made_at(instance.launch_time())
         .with(OWNER, stack.names.stack.clone())
         .with(TYPE, instance.instance_type().map(|kind| kind.as_str().to_owned()))
         .with(KEY, instance.key_name().map(ToOwned::to_owned))

@@ -33,7 +33,8 @@ impl Resource for InstanceProfile {
         let Some(profile) = answer.and_then(|answer| answer.instance_profile) else { return Ok(None) };
         let owner = owner_in_iam(stack, profile.tags());
         let role = profile.roles().first().map(|role| role.role_name().to_owned());
-        Ok(Some(Found::ready(name, profile.arn()).with(OWNER, owner).with(ROLE, role)))
+        let found = Found::ready(name, profile.arn()).made_at(Some(profile.create_date()));
+        Ok(Some(found.with(OWNER, owner).with(ROLE, role)))
     }
 
     async fn create(&self, stack: &Stack) -> Result<Made, StackError> {

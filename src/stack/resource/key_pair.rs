@@ -37,6 +37,7 @@ impl Resource for KeyPair {
         };
         let id = pair.key_pair_id().unwrap_or(name);
         let mut found = Found::ready(id, stack.names.ec2_arn("key-pair", id))
+            .made_at(pair.create_time())
             .with(OWNER, owner_in_ec2(pair.tags()))
             .with(PUBLIC_KEY, pair.public_key().map(without_comment));
         if stack.keys.operator()?.is_none() {

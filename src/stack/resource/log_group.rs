@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use aws_smithy_types::DateTime;
 
 use super::{Resource, differs};
 use crate::cloud::Operation;
@@ -52,7 +53,9 @@ impl Resource for LogGroup {
         let answer = stack.call(Kind::LogGroup, Operation::ListTagsForResource, request.send()).await;
         let Some(tags) = if_there(answer)? else { return Ok(None) };
         let owner = tags.tags.and_then(|mut tags| tags.remove(OWNER));
+        let made = group.creation_time().map(DateTime::from_millis);
         let found = Found::ready(name, arn)
+            .made_at(made.as_ref())
             .with(OWNER, owner)
             .with(RETENTION, days(group.retention_in_days.unwrap_or(0)));
         Ok(Some(found))

@@ -1,6 +1,7 @@
 //! The log stream: where Firehose writes what it could not deliver. It has no tags; it is its group's.
 
 use async_trait::async_trait;
+use aws_smithy_types::DateTime;
 
 use super::Resource;
 use crate::cloud::Operation;
@@ -28,8 +29,11 @@ impl Resource for LogStream {
             let answer =
                 stack.call(Kind::LogStream, Operation::DescribeLogStreams, pages.clone().send()).await;
             let Some(page) = if_there(answer)? else { return Ok(None) };
-            if page.log_streams().iter().any(|stream| stream.log_stream_name() == Some(name)) {
-                return Ok(Some(Found::ready(name, stack.names.arn(Kind::LogStream))));
+            let mut streams = page.log_streams().iter();
+            if let Some(stream) = streams.find(|stream| stream.log_stream_name() == Some(name)) {
+                let made = stream.creation_time().map(DateTime::from_millis);
+                let found = Found::ready(name, stack.names.arn(Kind::LogStream));
+                return Ok(Some(found.made_at(made.as_ref())));
             }
             match page.next_token {
                 Some(next) => pages = pages.next_token(next),

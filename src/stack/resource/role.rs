@@ -207,6 +207,7 @@ impl Resource for Role {
         let (Some(others), policy) = (if_there(others)?, if_there(policy)?) else { return Ok(None) };
         let owner = owner_in_iam(stack, role.tags());
         let found = Found::ready(name, &role.arn)
+            .made_at(Some(role.create_date()))
             .with(OWNER, owner)
             .with(TRUST, role.assume_role_policy_document().map(canonical))
             .with(POLICY, policy.map(|policy| canonical(policy.policy_document())))

@@ -1,5 +1,7 @@
 //! How the Stack pane is drawn: the table, and beside or under it the resource that is chosen.
 
+use jiff::Timestamp;
+
 use super::StackPane;
 use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
@@ -27,11 +29,12 @@ const READ: u16 = 16;
 /// Rows of the pane above the table: the summary, and the filter's line.
 pub(super) const TABLE: u16 = 2;
 
-pub(super) const COLUMNS: [Column; 6] = [
+pub(super) const COLUMNS: [Column; 7] = [
     Column { title: "state", width: Width::Fixed(10), right: false, rank: 0 },
     Column { title: "resource", width: Width::Fixed(17), right: false, rank: 0 },
     Column { title: "name", width: Width::Share(40), right: false, rank: 0 },
     Column { title: "id", width: Width::Share(12), right: false, rank: 3 },
+    Column { title: "age", width: Width::Fixed(6), right: true, rank: 2 },
     Column { title: "cost", width: Width::Fixed(7), right: false, rank: 2 },
     Column { title: "", width: Width::Share(12), right: false, rank: 1 },
 ];
@@ -69,7 +72,7 @@ pub(super) fn draw(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let Size { width: wide, height: high } = table_area(Size { width, height });
     let (all, shown) = (pane.read().map_or(0, |(_, read)| read.status.resources.len()), pane.rows().len());
     pane.filter.draw(canvas, 1, &format!("{shown} of {all}"));
-    resources(pane, &mut canvas.part(0, 2, wide, high));
+    resources(pane, desk.now, &mut canvas.part(0, 2, wide, high));
     if width >= WIDE {
         details(pane, desk, &mut canvas.part(wide + 3, 2, width - wide - 4, height - 2));
         for y in 2..height {
@@ -207,7 +210,7 @@ fn phase_of(signs: &Signs, phase: Phase) -> (&'static str, Role) {
     }
 }
 
-fn resources(pane: &StackPane, canvas: &mut Canvas<'_>) {
+fn resources(pane: &StackPane, now: Timestamp, canvas: &mut Canvas<'_>) {
     let rows = pane.rows();
     let signs = canvas.signs();
     table::draw(canvas, &COLUMNS, &pane.table, rows.len(), |index| {
@@ -227,6 +230,7 @@ fn resources(pane: &StackPane, canvas: &mut Canvas<'_>) {
             (resource.kind.name().trim_start_matches("notebook-").to_owned(), Role::Text),
             (resource.name.clone(), Role::Text),
             (resource.id.clone().filter(|id| *id != resource.name).unwrap_or_default(), Role::Faint),
+            (resource.made.map(|made| words::since(made, now)).unwrap_or_default(), Role::Faint),
             (cost_class(resource.kind).to_owned(), Role::Faint),
             note,
         ]
