@@ -77,6 +77,8 @@ impl Intake {
                 aside
             }
             Incoming::Delete(key, id) => Some(Aside::Deleted(key, id)),
+            // What says nothing (somebody's new name, a like) is news of others, not of the source.
+            Incoming::Notice(notice) if notice.detail.is_empty() && !notice.ends => None,
             Incoming::Notice(notice) => Some(Aside::Said(notice)),
             Incoming::Unknown(why) => {
                 tally.malformed += 1;
@@ -142,6 +144,15 @@ mod tests {
         let (kept, tally, asides) = take(&mut intake, &lines.each_ref().map(String::as_str));
         assert_eq!((kept, tally), (2, Tally { filtered: 1, duplicates: 1, malformed: 1 }));
         assert!(matches!(asides.as_slice(), [Aside::Malformed(_)]));
+    }
+
+    #[test]
+    fn what_others_did_is_no_notice_of_the_source() {
+        let account = r#"{"did":"did:plc:a","time_us":1,"kind":"account","account":{"active":true}}"#;
+        let limit = r#"{"limit":{"track":14}}"#;
+        let (kept, tally, asides) = take(&mut intake(Wanted::default()), &[account, limit]);
+        assert_eq!((kept, tally), (0, Tally::default()));
+        assert!(matches!(asides.as_slice(), [Aside::Said(notice)] if notice.kind == "limit"), "{asides:?}");
     }
 
     #[test]
