@@ -31,6 +31,13 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
+impl<T> Setting<T> {
+    /// Decides the value anew: what the operator says now is as strong as the command line.
+    pub fn decide(&mut self, value: T) {
+        *self = Self { value, origin: Origin::Flag };
+    }
+}
+
 impl<T> Deref for Setting<T> {
     type Target = T;
 

@@ -27,6 +27,9 @@
 //! 4. A segment is removed only when the durable position is behind all of its posts. Never the last one.
 //! 5. After a failed write the segment is cut back to where it was and given up; the next append begins another, whose
 //!    name says which numbers count. So what a half-dead disk left behind is never read as posts.
+//! 6. On a disk that is full there must be room for what makes room: a new `position`, and the beginning of a segment
+//!    behind which the one before it may go. Two small files keep it, `reserve-1` and `reserve-2`; they are given up
+//!    when nothing else helps, and made again when something was removed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -50,6 +53,11 @@ const LONGEST: usize = 64 << 20;
 const READ_AHEAD: usize = 256 << 10;
 const POSITION: &str = "position";
 const SUFFIX: &str = ".spool";
+/// A few blocks of any file system.
+const RESERVE: [u8; 16 << 10] = [0; 16 << 10];
+/// What each is for.
+const FOR_POSITION: &str = "reserve-1";
+const FOR_SEGMENT: &str = "reserve-2";
 
 /// What can go wrong.
 #[derive(Debug, thiserror::Error)]
@@ -261,6 +269,7 @@ impl Spool {
             spool.scan(first, upto, &mut found)?;
         }
         found.mark.clone_from(&spool.mark);
+        spool.keep_reserves();
         Ok((spool, found))
     }
 
@@ -351,9 +360,12 @@ impl Spool {
         }
         let written = self.write(&batch.entries);
         batch.entries.truncate(before);
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SpoolError::Full,
-            _ => SpoolError::Disk { folder: self.folder.clone(), source: error },
+        written.map_err(|error| {
+            if is_full(&error) {
+                SpoolError::Full
+            } else {
+                SpoolError::Disk { folder: self.folder.clone(), source: error }
+            }
         })?;
         self.next += posts;
         if let Some(mark) = mark {
@@ -369,7 +381,7 @@ impl Spool {
         let segment_size = (self.limit / 8).clamp(64 << 10, 16 << 20);
         let is_full = self.segments.last().is_none_or(|(_, bytes)| *bytes >= segment_size);
         if self.open.is_none() || is_full {
-            self.begin_segment()?;
+            self.with_reserve(FOR_SEGMENT, Self::begin_segment)?;
         }
         let (Some(file), Some((_, bytes))) = (&mut self.open, self.segments.last_mut()) else {
             return Ok(());
@@ -404,7 +416,8 @@ impl Spool {
         self.segments.retain(|(first, _)| *first != self.next);
         self.segments.push((self.next, head.len() as u64));
         self.open = Some(file);
-        Ok(())
+        // The one before it was the last one until now, and may have nothing left to deliver.
+        self.remove_delivered()
     }
 
     /// Everything before the post of this number is delivered. When this returns, that is on disk.
@@ -417,26 +430,72 @@ impl Spool {
         if upto <= self.position {
             return Ok(());
         }
+        self.with_reserve(FOR_POSITION, |spool| spool.write_position(upto))?;
+        self.position = upto;
+        self.remove_delivered()
+    }
+
+    /// Removes the segments whose posts are all delivered.
+    fn remove_delivered(&mut self) -> io::Result<()> {
+        // The last segment stays, whatever it holds: it is being written to.
+        while let [(first, _), (following, _), ..] = self.segments.as_slice()
+            && *following <= self.position
+        {
+            std::fs::remove_file(self.path(*first))?;
+            self.segments.remove(0);
+        }
+        self.keep_reserves();
+        Ok(())
+    }
+
+    fn write_position(&self, upto: u64) -> io::Result<()> {
         let beside = self.folder.join("position.new");
         let mut file = options().create(true).truncate(true).write(true).open(&beside)?;
         writeln!(file, "{upto}")?;
         file.sync_all()?;
         std::fs::rename(&beside, self.folder.join(POSITION))?;
-        File::open(&self.folder)?.sync_all()?;
-        self.position = upto;
-        // The last segment stays, whatever it holds: it is being written to.
-        while let [(first, _), (following, _), ..] = self.segments.as_slice()
-            && *following <= upto
-        {
-            std::fs::remove_file(self.path(*first))?;
-            self.segments.remove(0);
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Does something that needs a little room; if the disk has none, what was kept for it makes some.
+    fn with_reserve(
+        &mut self,
+        reserve: &str,
+        mut act: impl FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match act(self) {
+            Err(error) if is_full(&error) && std::fs::remove_file(self.folder.join(reserve)).is_ok() => {
+                act(self)
+            }
+            done => done,
         }
-        Ok(())
+    }
+
+    /// Keeps a little room, if there is any.
+    fn keep_reserves(&self) {
+        for reserve in [FOR_POSITION, FOR_SEGMENT].map(|name| self.folder.join(name)) {
+            if reserve.exists() {
+                continue;
+            }
+            let made = options().create_new(true).write(true).open(&reserve).and_then(|mut file| {
+                file.write_all(&RESERVE)?;
+                file.sync_data()
+            });
+            if made.is_err() {
+                // Half of one keeps nobody's room.
+                drop(std::fs::remove_file(&reserve));
+            }
+        }
     }
 
     fn path(&self, first: u64) -> PathBuf {
         path_of(&self.folder, first)
     }
+}
+
+/// Whether a write failed because there is no room on the disk.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn path_of(folder: &Path, first: u64) -> PathBuf {
@@ -486,7 +545,9 @@ pub struct Reader {
 /// A segment that is being read.
 #[derive(Debug)]
 struct OpenSegment {
-    file: File,
+    path: PathBuf,
+    /// Open only while it is read: of a segment that is removed but open, the disk keeps the room.
+    file: Option<File>,
     first: u64,
     /// The number of the next post in it.
     number: u64,
@@ -524,6 +585,9 @@ impl Reader {
                 }
             }
         }
+        if let Some(segment) = &mut self.segment {
+            segment.file = None;
+        }
         Ok(lost)
     }
 
@@ -539,7 +603,8 @@ impl Reader {
         self.next = begins;
         self.segment = match first {
             Some(first) => Some(OpenSegment {
-                file: File::open(path_of(&self.folder, first))?,
+                path: path_of(&self.folder, first),
+                file: None,
                 first,
                 number: first,
                 at: MAGIC.len() as u64,
@@ -597,14 +662,22 @@ impl OpenSegment {
         }
     }
 
-    /// Reads on; `false` at the file's end.
+    /// Reads on; `false` at the file's end, and where it was removed because all of it is delivered.
     fn fill(&mut self) -> io::Result<bool> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => match File::open(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                opened => opened?,
+            },
+        };
         self.buffer.drain(..self.from);
         self.at += self.from as u64;
         self.from = 0;
         let had = self.buffer.len();
         self.buffer.resize(had + READ_AHEAD, 0);
-        let read = self.file.read_at(self.buffer.get_mut(had..).unwrap_or_default(), self.at + had as u64)?;
+        let read = file.read_at(self.buffer.get_mut(had..).unwrap_or_default(), self.at + had as u64)?;
+        self.file = Some(file);
         self.buffer.truncate(had + read);
         Ok(read > 0)
     }

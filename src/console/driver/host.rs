@@ -42,7 +42,11 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
     }
 }
 
-async fn connect(rooms: &Rooms, line: &Line, patience: std::time::Duration) -> Result<Host, HostError> {
+pub(super) async fn connect(
+    rooms: &Rooms,
+    line: &Line,
+    patience: std::time::Duration,
+) -> Result<Host, HostError> {
     let (progress, stop) = (line.progress(), line.stop().clone());
     host::connect(&rooms.settings, &rooms.folders, patience, progress, stop).await
 }
@@ -70,7 +74,7 @@ async fn look_at(host: &Host) -> Result<Look, HostError> {
     Ok(Look { address, instance: way.instance.clone(), facts, service, journal })
 }
 
-fn trouble(error: &HostError) -> Trouble {
+pub(super) fn trouble(error: &HostError) -> Trouble {
     match error {
         HostError::Interrupted => Trouble::cancelled(),
         HostError::Cloud(cloud) => Trouble::of_cloud(cloud),

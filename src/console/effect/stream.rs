@@ -25,13 +25,38 @@ impl Slot {
     }
 }
 
-/// Its work.
+/// What a stream is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wishes {
+    /// Where posts come from, as the setting `source` is written.
+    pub source: String,
+    /// The languages, parted by commas.
+    pub languages: String,
+    /// The search terms, parted by commas.
+    pub terms: String,
+}
+
+/// On which machine a stream is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// This one.
+    Local,
+    /// The remote host.
+    Host,
+}
+
+/// Its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Watch the stream as long as it runs; what is left of it if it does not.
     Watch,
     /// Start it in the background.
-    Start,
+    Start {
+        /// Where.
+        on: On,
+        /// What the operator asked for in the pane, in place of the settings; no more than was changed.
+        wishes: Option<Box<Wishes>>,
+    },
     /// Let it deliver what it has, and end.
     Stop,
     /// Read the source, the sinks and the rules.
@@ -40,19 +65,20 @@ pub enum Job {
 
 impl Job {
     /// Where it runs.
-    pub const fn slot(self) -> Slot {
+    pub const fn slot(&self) -> Slot {
         match self {
             Self::Watch => Slot::Watch,
-            Self::Start | Self::Stop => Slot::Switch,
+            Self::Start { .. } | Self::Stop => Slot::Switch,
             Self::Wishes => Slot::Wishes,
         }
     }
 
     /// What it does, for the list of tasks.
-    pub fn words(self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Self::Watch => "watching the stream",
-            Self::Start => "starting the stream",
+            Self::Start { on: On::Local, .. } => "starting the stream",
+            Self::Start { on: On::Host, .. } => "starting the stream on the host",
             Self::Stop => "stopping the stream",
             Self::Wishes => "reading what the stream is asked for",
         }
@@ -60,7 +86,7 @@ impl Job {
     }
 
     /// Whether a read-only run may do it.
-    pub const fn is_allowed_readonly(self) -> bool {
+    pub const fn is_allowed_readonly(&self) -> bool {
         matches!(self, Self::Watch | Self::Wishes)
     }
 }
@@ -72,10 +98,12 @@ pub enum Outcome {
     Status(Box<Status>),
     /// It was started.
     Started(Box<Status>),
+    /// It was started on the host, which says this of it.
+    StartedOnHost(String),
     /// It was stopped.
     Stopped(Box<Status>),
-    /// What it is asked for: lines of text.
-    Wishes(Vec<String>),
+    /// What the settings ask for, and what more there is to know of it, in lines.
+    Wishes(Box<Wishes>, Vec<String>),
 }
 
 /// What the watch feeds.

@@ -15,15 +15,16 @@ use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
 use crate::console::effect::Trouble;
-use crate::console::effect::stream::{Item, Job, Outcome, Slot};
+use crate::console::effect::stream::{Item, Job, On, Outcome, Slot, Wishes};
 use crate::console::key::{Code, Key};
 use crate::console::overlay::Overlay;
 use crate::console::theme::Role;
-use crate::console::widget::dialog::{Answer, Confirm, Dialog};
+use crate::console::widget::dialog::{Answer, Confirm, Dialog, Field};
 use crate::console::widget::input::Input;
 use crate::console::words;
 use crate::progress::Report;
 use crate::stream::live::{State, Status};
+use crate::stream::source::SourceKind;
 use history::{History, Rates};
 
 /// Posts that are kept.
@@ -53,7 +54,13 @@ pub struct StreamPane {
     typing: Option<Input>,
     /// Posts that could not be shown because they came too fast.
     skipped: u64,
+    /// What the settings ask for, as they were read last, and what the operator asks for instead.
+    settled: Option<Box<Wishes>>,
+    wishes: Option<Box<Wishes>>,
 }
+
+/// Where a stream can be started.
+const PLACES: [&str; 2] = ["this machine", "the host"];
 
 impl StreamPane {
     fn runs(&self) -> bool {
@@ -102,11 +109,64 @@ impl StreamPane {
         }
     }
 
+    fn start_question(&self) -> Dialog {
+        let line = |text: &str, role| (text.to_owned(), role);
+        let mut body = vec![
+            line("It runs in the background, also when the console is left.", Role::Text),
+            line("X bills each post; `S` shows and changes the source and the terms.", Role::Faint),
+        ];
+        if let Some(wishes) = &self.wishes {
+            body.push((format!("Asked for here: {}", wishes.source), Role::Accent));
+        }
+        let options = PLACES.map(ToOwned::to_owned).to_vec();
+        let place = Field::Choice { label: "on".to_owned(), options, chosen: 0 };
+        Dialog::new("Start the stream", body, Confirm::Enter { does: "start" }).with(vec![place])
+    }
+
+    fn start(&self, dialog: &Dialog) -> Vec<Ask> {
+        let on = if dialog.text(0) == PLACES[0] { On::Local } else { On::Host };
+        let types_terms = match (&self.wishes, &self.settled) {
+            (Some(wishes), Some(settled)) => wishes.terms != settled.terms,
+            _ => false,
+        };
+        if on == On::Host && types_terms {
+            let why =
+                "the terms that were typed here are on this machine only: the host has its own `terms_file`";
+            return vec![Ask::Say(why.to_owned())];
+        }
+        vec![Ask::start(Job::Start { on, wishes: self.wishes.clone() })]
+    }
+
     fn put(&mut self, status: Status, now: Timestamp) {
         self.rates.add(now, status.counters.received, status.since);
         self.trouble = None;
         self.status = Some(status);
     }
+}
+
+fn stop_question() -> Dialog {
+    let body = vec![("It takes no more posts, delivers what it has, and ends.".to_owned(), Role::Text)];
+    Dialog::new("Stop the stream", body, Confirm::Enter { does: "stop" })
+}
+
+/// The form of what is asked for.
+fn form(wishes: &Wishes, lines: Vec<String>) -> Dialog {
+    let body = lines.into_iter().map(|line| (line, Role::Faint)).collect();
+    let text = |label: &str, text: &str, check| {
+        let mut input = Input::default();
+        input.paste(text);
+        Field::Text { label: label.to_owned(), input, check }
+    };
+    let fields = vec![
+        text("source", &wishes.source, is_source),
+        text("languages", &wishes.languages, |_| Ok(())),
+        text("terms", &wishes.terms, |_| Ok(())),
+    ];
+    Dialog::new("Source and terms", body, Confirm::Enter { does: "keep" }).with(fields)
+}
+
+fn is_source(text: &str) -> Result<(), String> {
+    text.trim().parse::<SourceKind>().map(drop)
 }
 
 impl PaneState for StreamPane {
@@ -119,27 +179,8 @@ impl PaneState for StreamPane {
         match action {
             Action::Refresh if !desk.tasks.runs(Slot::Watch) => return Some(self.watch(desk)),
             Action::StreamSwitch => {
-                let dialog = if self.runs() {
-                    let body = vec![(
-                        "It takes no more posts, delivers what it has, and ends.".to_owned(),
-                        Role::Text,
-                    )];
-                    Dialog::new("Stop the stream", body, Confirm::Enter { does: "stop" })
-                } else {
-                    let body = vec![
-                        (
-                            "It runs in the background on this machine, also when the console is left."
-                                .to_owned(),
-                            Role::Text,
-                        ),
-                        (
-                            "X bills each post; `S` shows the source, the terms and the limits.".to_owned(),
-                            Role::Faint,
-                        ),
-                    ];
-                    Dialog::new("Start the stream", body, Confirm::Enter { does: "start" })
-                };
-                let name = if self.runs() { "stop" } else { "start" };
+                let (name, dialog) =
+                    if self.runs() { ("stop", stop_question()) } else { ("start", self.start_question()) };
                 return Some(vec![Ask::open(Overlay::question(Pane::Stream, name, dialog))]);
             }
             Action::StreamWishes => return Some(vec![Ask::start(Job::Wishes)]),
@@ -233,9 +274,15 @@ impl PaneState for StreamPane {
         self.watch(desk)
     }
 
-    fn answered(&mut self, name: &'static str, answer: Answer, _dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
+    fn answered(&mut self, name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
         match (answer, name) {
-            (Answer::Confirmed, "start") => vec![Ask::start(Job::Start)],
+            (Answer::Confirmed, "start") => self.start(dialog),
+            (Answer::Confirmed, "wishes") => {
+                let [source, languages, terms] = [0, 1, 2].map(|field| dialog.text(field));
+                let wishes = Some(Box::new(Wishes { source, languages, terms }));
+                self.wishes = if wishes == self.settled { None } else { wishes };
+                vec![Ask::Say("the next start asks for this".to_owned())]
+            }
             (Answer::Confirmed, "stop") => vec![Ask::start(Job::Stop)],
             _ => Vec::new(),
         }
@@ -329,9 +376,13 @@ impl Employs for StreamPane {
                 };
                 vec![Ask::Say(said)]
             }
-            Outcome::Wishes(lines) => {
-                let body = lines.into_iter().map(|line| (line, Role::Text)).collect();
-                vec![Ask::open(Overlay::told(Dialog::new("Source and terms", body, Confirm::Nothing)))]
+            Outcome::StartedOnHost(state) => {
+                vec![Ask::Say(format!("the stream on the host is {state}; its pane is `7`"))]
+            }
+            Outcome::Wishes(settled, lines) => {
+                let dialog = form(self.wishes.as_ref().unwrap_or(&settled), lines);
+                self.settled = Some(settled);
+                vec![Ask::open(Overlay::question(Pane::Stream, "wishes", dialog))]
             }
         }
     }

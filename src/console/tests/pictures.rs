@@ -233,6 +233,7 @@ fn first_run() {
 fn the_stream() {
     take("stream_running", super::stream::running);
     take("stream_stopped", super::stream::stopped);
+    take("stream_wishes", super::stream::wishing);
     take("stream_post", |width, height| {
         let mut given = super::stream::running(width, height);
         given.press("k enter");

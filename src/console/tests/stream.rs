@@ -1,7 +1,7 @@
 //! What the Stream pane promises.
 
 use super::given::{Given, morning, started, trouble};
-use crate::console::effect::stream::{Item, Job, Outcome, Slot};
+use crate::console::effect::stream::{Item, Job, On, Outcome, Slot, Wishes};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::stack::status::StackState;
@@ -133,13 +133,91 @@ fn the_stream_is_started_and_stopped_after_a_question() {
     let mut given = stopped(120, 36);
     given.press("s");
     let effects = given.press("enter");
-    assert!(matches!(effects[..], [Effect::Start(AnyJob::Stream(Job::Start))]), "{effects:?}");
+    let here = |effect: &Effect| {
+        matches!(effect, Effect::Start(AnyJob::Stream(Job::Start { on: On::Local, wishes: None })))
+    };
+    assert!(effects.len() == 1 && effects.iter().all(here), "{effects:?}");
     let effects = given.came(Slot::Switch, Outcome::Started(Box::new(status(State::Running, 19))));
     assert_eq!(started(&effects), [AnySlot::Stream(Slot::Watch)]);
     given.press("s");
     assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop))]));
     given.came(Slot::Switch, Outcome::Stopped(Box::new(status(State::Stopped, 3702))));
     assert!(given.shows("12 posts wait for the next start"));
+}
+
+fn settled() -> Outcome {
+    let wishes = Wishes { source: "x".into(), languages: "en".into(), terms: "rover, orbit".into() };
+    Outcome::Wishes(Box::new(wishes), vec!["sinks         firehose".to_owned()])
+}
+
+pub(super) fn wishing(width: u16, height: u16) -> Given {
+    let mut given = stopped(width, height);
+    given.press("S");
+    given.came(Slot::Wishes, settled());
+    given
+}
+
+/// What was asked for by the one job that was started.
+fn asked(effects: &[Effect]) -> (On, Option<Wishes>) {
+    match effects {
+        [Effect::Start(AnyJob::Stream(Job::Start { on, wishes }))] => (*on, wishes.as_deref().cloned()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn source_and_terms_are_edited_and_hold_from_the_next_start() {
+    let mut given = wishing(120, 36);
+    assert!(given.shows("rover, orbit"));
+    given.press("tab");
+    given.type_text("y");
+    given.press("enter");
+    assert!(given.shows("is no source"), "it is not closed over a source that there is not");
+    given.press("backspace");
+    given.press("backspace");
+    given.type_text("jetstream");
+    given.press("tab");
+    given.press("tab");
+    given.type_text(", moon");
+    given.press("enter");
+    given.press("s");
+    assert!(given.shows("Asked for here: jetstream"));
+    let (on, wishes) = asked(&given.press("enter"));
+    let wished =
+        Wishes { source: "jetstream".into(), languages: "en".into(), terms: "rover, orbit, moon".into() };
+    assert_eq!((on, wishes), (On::Local, Some(wished)));
+}
+
+#[test]
+fn it_is_started_on_the_host_unless_its_terms_are_only_here() {
+    let mut given = wishing(120, 36);
+    given.press("enter");
+    for key in ["s", "tab", "space"] {
+        given.press(key);
+    }
+    assert_eq!(asked(&given.press("enter")), (On::Host, None));
+    given.came(Slot::Switch, Outcome::StartedOnHost("running".to_owned()));
+    assert!(given.shows("the stream on the host is running"));
+    given.press("S");
+    given.came(Slot::Wishes, settled());
+    given.press("tab");
+    given.press("tab");
+    given.press("tab");
+    given.type_text(", moon");
+    given.press("enter");
+    for key in ["s", "tab", "space"] {
+        given.press(key);
+    }
+    assert_eq!(started(&given.press("enter")), []);
+    assert!(given.shows("on this machine only"));
+}
+
+#[test]
+fn every_counter_is_seen_at_eighty_columns() {
+    let given = running(80, 24);
+    for name in ["received", "filtered", "delivered", "pending", "retried", "duplicates", "malformed 0"] {
+        assert!(given.shows(name), "{name}");
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ const PIECE: usize = 128 << 10;
 const LONGEST_MESSAGE: usize = 2 << 20;
 /// A cursor goes back a little, since events with the same time may be cut apart.
 const OVERLAP_US: u64 = 1_000_000;
+/// Version 1's kinds of events.
+const EVENTS: [&str; 3] = ["commit", "identity", "account"];
 
 /// The wire's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,15 +132,17 @@ impl Jetstream {
         }
     }
 
-    /// The cursor of a mark of this version; those of the other mean something else.
+    /// Where to go on.
     fn cursor(&self) -> Option<u64> {
-        let (version, cursor) = self.mark.as_deref()?.split_once(' ')?;
-        let cursor: u64 = cursor.parse().ok()?;
-        match (self.version, version) {
-            (Version::One, "v1") => Some(cursor.saturating_sub(OVERLAP_US)),
-            (Version::Two, "v2") => Some(cursor),
-            _ => None,
-        }
+        let reached = self.reached()?;
+        Some(if self.version == Version::One { reached.saturating_sub(OVERLAP_US) } else { reached })
+    }
+
+    /// The place of a mark of this version; those of the other mean something else.
+    fn reached(&self) -> Option<u64> {
+        let (version, place) = self.mark.as_deref()?.split_once(' ')?;
+        let is_ours = matches!((self.version, version), (Version::One, "v1") | (Version::Two, "v2"));
+        place.parse().ok().filter(|_| is_ours)
     }
 
     async fn listen(
@@ -204,10 +208,14 @@ impl Jetstream {
         }
     }
 
-    /// Takes note of where a message stands; an error if it is the last one.
+    /// Takes note of where a message stands; an error if it is the last one. Only events say where the stream is, and
+    /// it only goes on: a message of some other kind with a time of its own, or one that comes out of order, must not
+    /// lead a restart back by hours.
     fn hear(&mut self, text: &str) -> Result<(), (String, bool)> {
         #[derive(Deserialize)]
         struct Place {
+            #[serde(default)]
+            kind: Option<String>,
             #[serde(default)]
             time_us: Option<u64>,
             #[serde(default)]
@@ -231,12 +239,13 @@ impl Jetstream {
                 bad_cursor,
             ));
         }
-        let at = match self.version {
-            Version::One => place.time_us.map(|time| format!("v1 {time}")),
-            Version::Two => place.payload.and_then(|payload| payload.seq).map(|seq| format!("v2 {seq}")),
+        let is_event = place.kind.is_some_and(|kind| EVENTS.contains(&kind.as_str()));
+        let (version, at) = match self.version {
+            Version::One => ("v1", place.time_us.filter(|_| is_event)),
+            Version::Two => ("v2", place.payload.and_then(|payload| payload.seq)),
         };
-        if at.is_some() {
-            self.mark = at;
+        if let Some(at) = at.filter(|at| Some(*at) > self.reached()) {
+            self.mark = Some(format!("{version} {at}"));
         }
         Ok(())
     }
@@ -252,5 +261,30 @@ impl Jetstream {
         if let (Some(gap), Some(file)) = (ended, &self.gaps) {
             gap.record(file);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(version: Version, texts: &[&str]) -> Option<String> {
+        let mut stream = Jetstream { url: String::new(), version, mark: None, haste: 1, gaps: None };
+        for text in texts {
+            stream.hear(text).expect("it goes on");
+        }
+        stream.mark
+    }
+
+    #[test]
+    fn the_place_to_go_on_only_moves_on_and_only_with_events() {
+        let event = r#"{"did":"did:plc:a","time_us":1795183410000123,"kind":"commit"}"#;
+        let earlier = r#"{"did":"did:plc:a","time_us":1795183409000123,"kind":"commit"}"#;
+        let other = r#"{"did":"did:plc:a","time_us":1,"kind":"something-new"}"#;
+        let mark = Some("v1 1795183410000123".to_owned());
+        assert_eq!(heard(Version::One, &[other, event, earlier, other, "null"]), mark);
+        assert_eq!(heard(Version::One, &[other]), None);
+        let numbered = |seq: u64| format!(r#"{{"$type":"message","payload":{{"seq":{seq}}}}}"#);
+        assert_eq!(heard(Version::Two, &[&numbered(8), &numbered(7)]), Some("v2 8".to_owned()));
     }
 }

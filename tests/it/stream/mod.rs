@@ -2,7 +2,10 @@
 
 mod check;
 mod firehose;
+mod full_disk;
 mod kills;
+#[cfg(feature = "sandbox")]
+mod oracle;
 mod service;
 #[cfg(feature = "sandbox")]
 mod x;

@@ -114,7 +114,8 @@ pub async fn run(mut command: Command) -> Ran {
 }
 
 impl World {
-    fn command(&self, home: &Path, arguments: &[&str]) -> Command {
+    /// `hydrant` with these arguments, in a home, for this account.
+    pub fn command(&self, home: &Path, arguments: &[&str]) -> Command {
         let mut command = command(home);
         command
             .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")

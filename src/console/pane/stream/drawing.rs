@@ -87,18 +87,19 @@ fn head(pane: &StreamPane, status: &Status, canvas: &mut Canvas<'_>) {
         ("duplicates", counters.duplicates, Role::Text),
         ("malformed", counters.malformed, if counters.malformed > 0 { Role::Warn } else { Role::Text }),
     ];
+    let rate = format!("{}/s", status.rate);
+    let lag = format!("lag {} s", status.lag_s);
+    let rate = [("rate ", Role::Faint), (&rate, Role::Strong), ("  ", Role::Text), (&lag, Role::Faint)];
+    let mut below = canvas.line(0, 2, &rate) + 2;
     let mut x = 0;
     for (name, number, role) in numbers {
         let number = words::count(number);
-        x = canvas.line(x, 1, &[(name, Role::Faint), (" ", Role::Text), (&number, role)]) + 2;
+        let long = u16::try_from(name.len() + 1 + number.len()).unwrap_or(u16::MAX);
+        // On a narrow screen the last ones stand in the next row, before the line of the rate.
+        let (at, row) = if x + long <= canvas.width() { (&mut x, 1) } else { (&mut below, 2) };
+        *at = canvas.line(*at, row, &[(name, Role::Faint), (" ", Role::Text), (&number, role)]) + 2;
     }
-    let rate = format!("{}/s", status.rate);
-    let lag = format!("lag {} s", status.lag_s);
-    let x = canvas.line(
-        0,
-        2,
-        &[("rate ", Role::Faint), (&rate, Role::Strong), ("  ", Role::Text), (&lag, Role::Faint)],
-    ) + 2;
+    let x = below;
     let room = canvas.width().saturating_sub(x).min(60);
     bars::sparkline(canvas, x, 2, room, &pane.rates.trend(), Role::Accent);
     let mut x = 0;
