@@ -71,7 +71,7 @@ fn app(pane: Pane) -> App {
         region: "us-east-2".to_owned(),
         account: "471100000815".to_owned(),
         state: StackState::Ready,
-        resources: Kind::ALL.into_iter().map(resource).collect(),
+        resources: Part::Pipeline.kinds().map(resource).collect(),
         left: Vec::new(),
         estimate: Estimate::of(&[], &settings),
     };

@@ -32,6 +32,7 @@ use crate::cloud::{Cloud, CloudError, Terms};
 use crate::host::HostError;
 use crate::lake::LakeError;
 use crate::settings::{Folders, Layers, Settings, SettingsError, Sources};
+use crate::spark::SparkError;
 use crate::stack::graph::Part;
 use crate::stack::{LockError, StackError};
 use crate::stream::StreamError;
@@ -92,6 +93,8 @@ pub(crate) enum CliError {
     Logs(#[from] crate::logs::LogsError),
     #[error(transparent)]
     Topics(#[from] TopicsError),
+    #[error(transparent)]
+    Spark(#[from] SparkError),
     #[error("this run is read-only, and there is something to do: nothing was done")]
     Readonly,
     #[error("{0}")]
@@ -122,6 +125,7 @@ impl CliError {
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)
+            | Self::Spark(SparkError::Interrupted)
             | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
             _ => Exit::Failed,
         }

@@ -283,6 +283,9 @@ settings! {
     /// A script of your own that runs as root at each start of the notebook, before what hydrant does there.
     notebook_script: Option<String>;
 
+    /// The program that submits jobs to Spark on this machine.
+    spark_submit: String = "spark-submit";
+
     /// X API key (consumer key).
     x_api_key: Option<Secret>, also "TWITTER_API_KEY";
     /// X API key secret.

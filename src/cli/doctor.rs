@@ -59,6 +59,7 @@ impl Doctor {
         if signed_in && *context.settings.instance {
             rows.push(context.unless_stopped(host(&context)).await?);
         }
+        rows.push(spark(&context));
         rows.push(disk(&context.folders.data));
         for row in &rows {
             if context.global.json {
@@ -146,6 +147,30 @@ fn clock(cloud: &Cloud) -> Row {
         _ => Verdict::Failed,
     };
     Row::new("clock", verdict, found)
+}
+
+/// Whether Spark can be run on this machine: which only `--engine spark` needs.
+fn spark(context: &Context) -> Row {
+    let program = &*context.settings.spark_submit;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |name: &str| {
+        Path::new(name).is_absolute() && Path::new(name).is_file()
+            || std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+    };
+    let has_java = std::env::var_os("JAVA_HOME").is_some() || is_there("java");
+    match (is_there(program), has_java) {
+        (true, true) => Row::new("spark", Verdict::Ok, format!("{program} and Java, for `--engine spark`")),
+        (true, false) => Row::new(
+            "spark",
+            Verdict::Warning,
+            "no Java: install version 17 for `--engine spark`, or set JAVA_HOME",
+        ),
+        (false, _) => Row::new(
+            "spark",
+            Verdict::Ok,
+            format!("no {program} here, which only `--engine spark` needs: `pip install pyspark`"),
+        ),
+    }
 }
 
 async fn ssh() -> Row {

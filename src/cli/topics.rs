@@ -2,6 +2,7 @@
 
 mod fit;
 mod models;
+mod on_spark;
 mod sweep;
 mod text;
 

@@ -92,8 +92,8 @@ actions! {
     Create "stack.create" ["c"] "create" "Create what is missing of the stack and mend what differs, after showing the plan" Scope::Pane(Pane::Stack), Changes;
     TearDown "stack.tear-down" ["D"] "tear down" "Tear the stack down, after showing what goes and asking for its name" Scope::Pane(Pane::Stack), Destroys;
 
-    StackOther "stack.other" ["b"] "notebook" "The notebook's stack, or back to the pipeline's" Scope::Pane(Pane::Stack), None;
-    StackLink "stack.link" ["i"] "into it" "Make a link into the notebook, which is a secret, and put it on the clipboard" Scope::Pane(Pane::Stack), Changes;
+    StackOther "stack.other" ["b"] "other" "The notebook's stack, or back to the pipeline's" Scope::Pane(Pane::Stack), None;
+    StackLink "stack.link" ["i"] "link" "Make a link into the notebook, which is a secret, and put it on the clipboard" Scope::Pane(Pane::Stack), Changes;
 
     // Stream
     StreamSwitch "stream.switch" ["s"] "start/stop" "Start the stream in the background, or stop it when everything is delivered" Scope::Pane(Pane::Stream), Changes;

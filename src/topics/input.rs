@@ -20,12 +20,12 @@ fn is_file(name: &str) -> bool {
         && !lower.contains("malformed")
 }
 
-/// Reads the posts of files, and of folders with files in them, local or `s3://`: the newest rows of each combined
-/// hour, or, where there are no combined hours, every file of rows in the order of names.
-pub async fn read_posts(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<Post>, TopicsError> {
-    let mut posts = Vec::new();
+/// The files of rows that inputs stand for: files, and folders with files in them, local or `s3://`; of a folder the
+/// newest rows of each combined hour, or, where there are no combined hours, every file of rows in the order of names.
+async fn files(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<(Place, String)>, TopicsError> {
+    let mut files = Vec::new();
     for input in inputs {
-        let mut files = Vec::new();
+        let before = files.len();
         if is_file(input) {
             let (address, key) = Address::parse_file(input)?;
             files.push((Place::at(address, cloud)?, key));
@@ -39,12 +39,23 @@ pub async fn read_posts(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<
             }
             files.extend(keys.into_iter().map(|key| (place.clone(), key)));
         }
-        if files.is_empty() {
+        if files.len() == before {
             return Err(TopicsError::NoInput(input.clone()));
         }
-        for (place, key) in files {
-            posts.extend(read_file(&place, &key).await?);
-        }
+    }
+    Ok(files)
+}
+
+/// The addresses of those files, for other programs.
+pub async fn row_files(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<String>, TopicsError> {
+    Ok(files(inputs, cloud).await?.into_iter().map(|(place, key)| place.url(&key)).collect())
+}
+
+/// Reads the posts of those files.
+pub async fn read_posts(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<Post>, TopicsError> {
+    let mut posts = Vec::new();
+    for (place, key) in files(inputs, cloud).await? {
+        posts.extend(read_file(&place, &key).await?);
     }
     Ok(posts)
 }

@@ -26,9 +26,14 @@ const PARTS: i64 = 1_000_000;
 
 /// Writes `topic_terms.csv`, `topic_term_matrix.csv` and `doc_topics.csv` into a folder that is there.
 pub fn write_outputs(folder: &Path, model: &Model, shares: &Array2<f32>) -> Result<(), TopicsError> {
-    write(&folder.join("topic_terms.csv"), &[top_terms(model)?])?;
-    write(&folder.join("topic_term_matrix.csv"), &term_matrix(model)?)?;
+    write_words(folder, model)?;
     write(&folder.join("doc_topics.csv"), &documents(shares))
+}
+
+/// Writes `topic_terms.csv` and `topic_term_matrix.csv`: what a model is without its documents.
+pub fn write_words(folder: &Path, model: &Model) -> Result<(), TopicsError> {
+    write(&folder.join("topic_terms.csv"), &[top_terms(model)?])?;
+    write(&folder.join("topic_term_matrix.csv"), &term_matrix(model)?)
 }
 
 /// The leading words of each topic, as CSV.

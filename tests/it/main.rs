@@ -13,6 +13,7 @@ mod logs;
 mod notebook;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod spark;
 mod stack;
 mod stream;
 mod support;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::on_spark::OnSpark;
 use super::text::{Steps, counted};
 use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
@@ -23,6 +24,8 @@ pub(super) struct Fit {
     how: How,
     #[command(flatten)]
     text: Steps,
+    #[command(flatten)]
+    spark: OnSpark,
     /// Folder that the model and its tables go to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -34,10 +37,10 @@ pub(super) struct Fit {
 pub(super) struct From {
     /// Combined hours: .csv or .parquet files, or folders of them, local or `s3://`
     #[arg(long, value_name = "PATH", num_args = 1..)]
-    input: Vec<String>,
+    pub(super) input: Vec<String>,
     /// Documents that are tokens already: one a line, parted by spaces, used as they are
     #[arg(long, value_name = "FILE")]
-    tokens: Option<PathBuf>,
+    pub(super) tokens: Option<PathBuf>,
 }
 
 impl From {
@@ -136,6 +139,9 @@ impl How {
 
 impl Fit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if self.spark.is_wanted() {
+            return self.spark.fit(context, &self.from, &self.how, &self.text, &self.out).await;
+        }
         let order = self.how.order(watch(context));
         let json = context.global.json;
         let stop = context.stop.clone();

@@ -6,14 +6,14 @@ use std::fmt::Write;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use super::given::{Given, lines, look, plan, plan_down, surveyed, trouble};
+use super::given::{Given, lines, look, plan, plan_down, surveyed, surveyed_part, trouble};
 use crate::console::app::Missing;
 use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::progress::{Phase, Report};
-use crate::stack::graph::Kind;
+use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Next;
 use crate::stack::status::StackState;
 
@@ -94,6 +94,12 @@ fn stack() {
     take("stack_partial", stack_in(StackState::Partial));
     take("stack_ready", stack_in(StackState::Ready));
     take("stack_drifted", stack_in(StackState::Drifted));
+    take("stack_notebook", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 b");
+        given.came(Slot::Survey, Outcome::Surveyed(surveyed_part(Part::Notebook, StackState::Ready)));
+        given
+    });
 }
 
 #[test]

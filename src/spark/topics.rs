@@ -1,0 +1,264 @@
+//! A fit by MLlib's LDA, online or EM: the same text steps, stop words and vocabulary rules, and in the end the same
+//! files. The script leaves plain tables; the model, its words and its description are written from them by the code
+//! that writes every other model.
+//!
+//! What differs from hydrant's own LDA, beside the sampler: posts that differ by a word or two are not folded into one,
+//! and there is no list of which post went into which document.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Job, SparkError};
+use crate::topics::{
+    Description, Fitted, Method, Model, Quality, Seconds, TextCounts, TextSteps, save, write_text,
+    write_words,
+};
+
+const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
+
+/// How MLlib looks for topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Variational, batch by batch (Hoffman, Blei and Bach 2010).
+    Online,
+    /// Expectation and maximisation over the graph of words and documents (Asuncion et al. 2009).
+    Em,
+}
+
+/// What a word in a document counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weights {
+    /// How often it is there.
+    Counts,
+    /// That times its inverse document frequency, as the predecessor had it.
+    Tfidf,
+}
+
+/// What a model is made from.
+#[derive(Debug, Clone)]
+pub enum Documents {
+    /// Documents that are tokens already, one a line.
+    Tokens(PathBuf),
+    /// Files of combined hours, and what becomes of their posts.
+    Hours(Vec<String>, Box<TextSteps>),
+}
+
+/// A fit as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// From what.
+    pub documents: Documents,
+    /// How many topics.
+    pub k: usize,
+    /// How many passes.
+    pub iterations: usize,
+    /// Where chance begins.
+    pub seed: u64,
+    /// How.
+    pub optimizer: Optimizer,
+    /// With what.
+    pub weights: Weights,
+}
+
+/// A path as a process with another working folder finds it.
+fn whole(path: &Path) -> Result<String, SparkError> {
+    let whole = std::path::absolute(path).map_err(SparkError::file("find", path))?;
+    Ok(whole.to_string_lossy().into_owned())
+}
+
+impl Order {
+    /// The job of it, whose results go to a folder.
+    pub fn job(&self, out: &Path) -> Result<Job, SparkError> {
+        let mut settings = json!({
+            "k": self.k, "iterations": self.iterations, "seed": self.seed, "optimizer": self.optimizer,
+            "weights": self.weights, "out": whole(out)?,
+        });
+        match &self.documents {
+            Documents::Tokens(path) => settings["tokens"] = json!(whole(path)?),
+            Documents::Hours(files, steps) => {
+                let mut stop_words: Vec<String> = steps.all_stop_words()?.into_iter().collect();
+                stop_words.sort();
+                let files: Result<Vec<String>, SparkError> =
+                    files.iter().map(|file| whole(Path::new(file))).collect();
+                settings["input"] = json!(files?);
+                settings["steps"] = json!(steps);
+                settings["stop_words"] = json!(stop_words);
+            }
+        }
+        Ok(Job { name: "hydrant-topics".to_owned(), script: SCRIPT, settings, out: out.to_owned() })
+    }
+
+    /// Makes the model of what the job left, and writes its files.
+    pub fn finish(&self, out: &Path) -> Result<Description, SparkError> {
+        let left: Left = serde_json::from_str(&read(out, "spark.json")?)
+            .map_err(|error| odd(out, "spark.json", error.to_string()))?;
+        let model = left.model(out)?;
+        write_words(out, &model)?;
+        if let Documents::Hours(_, steps) = &self.documents {
+            write_text(out, steps, &left.counts)?;
+        }
+        save(out, &model)?;
+        for name in ["terms.csv", "topics.csv"] {
+            let path = out.join(name);
+            std::fs::remove_file(&path).map_err(SparkError::file("remove", &path))?;
+        }
+        Ok(Description::from(&model))
+    }
+}
+
+/// What the script says of its fit.
+#[derive(Debug, Deserialize)]
+struct Left {
+    k: usize,
+    seed: u64,
+    iterations: usize,
+    documents: usize,
+    tokens: usize,
+    #[serde(default)]
+    counts: TextCounts,
+    shares: Vec<f32>,
+    prior: Vec<f32>,
+    npmi: Vec<f64>,
+    diversity: f64,
+    likelihood: Option<f64>,
+    seconds: Seconds,
+}
+
+fn read(out: &Path, name: &str) -> Result<String, SparkError> {
+    let path = out.join(name);
+    let mut text = String::new();
+    let file = std::fs::File::open(&path).and_then(|mut file| file.read_to_string(&mut text));
+    file.map_err(SparkError::file("read", &path))?;
+    Ok(text)
+}
+
+fn odd(out: &Path, name: &str, why: impl Into<String>) -> SparkError {
+    SparkError::OddResult { path: out.join(name), why: why.into() }
+}
+
+impl Left {
+    fn model(&self, out: &Path) -> Result<Model, SparkError> {
+        let (terms, document_frequencies) = terms(out)?;
+        let topics = weights(out, self.k, terms.len())?;
+        let lengths = [self.shares.len(), self.prior.len(), self.npmi.len()];
+        if lengths.iter().any(|length| *length != self.k) {
+            return Err(odd(out, "spark.json", format!("it is not about {} topics", self.k)));
+        }
+        Ok(Model {
+            method: Method::Lda,
+            terms,
+            document_frequencies,
+            topics,
+            shares: self.shares.clone(),
+            prior: self.prior.clone(),
+            names: vec![String::new(); self.k],
+            fitted: Fitted {
+                seed: self.seed,
+                iterations: self.iterations,
+                documents: self.documents,
+                tokens: self.tokens,
+                seconds: self.seconds.clone(),
+                likelihood: self.likelihood.map(|value| (self.iterations, value)).into_iter().collect(),
+                stopped: false,
+            },
+            quality: Quality { npmi: self.npmi.clone(), diversity: self.diversity },
+        })
+    }
+}
+
+/// The words, and in how many documents each is.
+fn terms(out: &Path) -> Result<(Vec<String>, Vec<u32>), SparkError> {
+    let name = "terms.csv";
+    let text = read(out, name)?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let rows: Result<Vec<(String, u32)>, csv::Error> = reader.deserialize().collect();
+    Ok(rows.map_err(|error| odd(out, name, error.to_string()))?.into_iter().unzip())
+}
+
+/// How probable each word is in each topic.
+fn weights(out: &Path, k: usize, terms: usize) -> Result<Array2<f32>, SparkError> {
+    let name = "topics.csv";
+    let text = read(out, name)?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    let mut all = Vec::with_capacity(k * terms);
+    for row in reader.deserialize::<Vec<f32>>() {
+        all.extend(row.map_err(|error| odd(out, name, error.to_string()))?);
+    }
+    if let Some(weight) = all.iter().find(|weight| !weight.is_finite()) {
+        return Err(odd(out, name, format!("it holds {weight}")));
+    }
+    Array2::from_shape_vec((k, terms), all).map_err(|error| odd(out, name, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(folder: &Path, topics: &str) {
+        let spark = json!({
+            "k": 2, "seed": 88, "iterations": 5, "documents": 3, "tokens": 9, "shares": [0.6, 0.4],
+            "prior": [0.5, 0.5], "npmi": [0.1, 0.2], "diversity": 1.0, "likelihood": -2.5, "seconds": { "fit": 1.5 },
+        });
+        std::fs::write(folder.join("spark.json"), spark.to_string()).expect("written");
+        std::fs::write(folder.join("terms.csv"), "term,document_frequency\nrocket,3\n\"a,b\",2\n")
+            .expect("written");
+        std::fs::write(folder.join("topics.csv"), topics).expect("written");
+    }
+
+    fn order() -> Order {
+        Order {
+            documents: Documents::Tokens("tokens.txt".into()),
+            k: 2,
+            iterations: 5,
+            seed: 88,
+            optimizer: Optimizer::Em,
+            weights: Weights::Tfidf,
+        }
+    }
+
+    #[test]
+    fn what_the_script_leaves_becomes_a_model_like_any_other() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        left(folder.path(), "0.9,0.1\n0.25,0.75\n");
+        let described = order().finish(folder.path()).expect("a model");
+        assert_eq!((described.k, described.documents, described.vocabulary), (2, 3, 2));
+        let model = crate::topics::load(folder.path()).expect("it loads again");
+        assert_eq!(model.terms, ["rocket", "a,b"]);
+        assert_eq!(model.topics[[1, 1]], 0.75);
+        let words = std::fs::read_to_string(folder.path().join("topic_terms.csv")).expect("words");
+        assert!(words.starts_with("topic,rank,term,weight\n0,1,rocket,0.9\n"), "{words}");
+        assert!(!folder.path().join("topics.csv").exists(), "what only leads to a model goes");
+    }
+
+    #[test]
+    fn what_is_no_result_is_said_to_be_none() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for (topics, why) in
+            [("0.9,0.1\n", "shape"), ("0.9,NaN\n0.1,0.9\n", "NaN"), ("0.9,x\n0.1,0.9\n", "invalid")]
+        {
+            left(folder.path(), topics);
+            let error = order().finish(folder.path()).expect_err("no model").to_string();
+            assert!(error.contains("topics.csv") && error.contains(why), "{error}");
+        }
+        std::fs::remove_file(folder.path().join("spark.json")).expect("removed");
+        assert!(order().finish(folder.path()).is_err(), "without its last file there is no result");
+    }
+
+    #[test]
+    fn a_job_says_what_its_script_documents() {
+        let steps = Box::new(TextSteps { stop_words: vec!["Launch".to_owned()], ..TextSteps::default() });
+        let documents = Documents::Hours(vec!["hours.parquet".to_owned()], steps);
+        let job = Order { documents, ..order() }.job(Path::new("model")).expect("a job");
+        assert_eq!((&job.settings["optimizer"], &job.settings["weights"]), (&json!("em"), &json!("tfidf")));
+        assert_eq!(job.settings["steps"]["vocabulary"]["least"], 5);
+        let stop_words = job.settings["stop_words"].as_array().expect("a list");
+        assert!(stop_words.contains(&json!("launch")) && stop_words.contains(&json!("their")));
+        assert!(job.settings["input"][0].as_str().is_some_and(|file| file.starts_with('/')));
+    }
+}

@@ -1,0 +1,241 @@
+//! Topics by Spark. The real one is asked where it can be run (`HYDRANT_TEST_SPARK_SUBMIT`, or `spark-submit` on the path);
+//! where it cannot, those tests say so and prove nothing. What hydrant does around a job is shown with programs of the
+//! tests in its place.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::run::{Ran, Running, command, run};
+
+struct Desk {
+    home: tempfile::TempDir,
+    submit: String,
+}
+
+impl Desk {
+    fn new(submit: impl Into<String>) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), submit: submit.into() }
+    }
+
+    /// With the real Spark, if there is one.
+    fn real() -> Option<Self> {
+        let given = std::env::var("HYDRANT_TEST_SPARK_SUBMIT").ok();
+        let found = || {
+            let path = std::env::var_os("PATH")?;
+            std::env::split_paths(&path).map(|folder| folder.join("spark-submit")).find(|file| file.is_file())
+        };
+        let submit = given.or_else(|| found().map(|file| file.to_string_lossy().into_owned()));
+        if submit.is_none() {
+            println!(
+                "skipped: there is no spark-submit (`pip install pyspark`, Java 17; HYDRANT_TEST_SPARK_SUBMIT)"
+            );
+        }
+        submit.map(Self::new)
+    }
+
+    /// With a program of the test's own in the place of `spark-submit`.
+    fn with_program(text: &str) -> Self {
+        let desk = Self::new("");
+        let program = desk.path("submit");
+        std::fs::write(&program, text).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { submit: program.to_string_lossy().into_owned(), ..desk }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = command(self.home.path());
+        command.args(arguments).env("HYDRANT_SPARK_SUBMIT", &self.submit);
+        // The Python that has PySpark lies beside the program.
+        let python = Path::new(&self.submit).with_file_name("python");
+        if python.exists() {
+            command.env("PYSPARK_PYTHON", &python);
+        }
+        command
+    }
+
+    async fn hydrant(&self, arguments: &[&str]) -> Ran {
+        run(self.command(arguments)).await
+    }
+}
+
+/// Documents of three subjects in turn, whose words hardly mix.
+fn documents(count: usize) -> String {
+    let subjects = [
+        ["rocket", "launch", "orbit", "booster", "engine", "stage"],
+        ["galaxy", "telescope", "hubble", "nebula", "star", "lens"],
+        ["rover", "mars", "crater", "sample", "soil", "jezero"],
+    ];
+    let mut text = String::new();
+    for document in 0..count {
+        let words = subjects[document % 3];
+        let line: Vec<&str> = (0..12).map(|place| words[(document / 3 * 7 + place * place) % 6]).collect();
+        text.push_str(&line.join(" "));
+        text.push('\n');
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spark_finds_the_subjects_and_leaves_a_model_like_any_other() {
+    let Some(desk) = Desk::real() else { return };
+    std::fs::write(desk.path("tokens.txt"), format!("{}\n", documents(600))).unwrap();
+    for optimizer in ["online", "em"] {
+        let arguments =
+            ["topics", "fit", "--engine", "spark", "--optimizer", optimizer, "--tokens", "tokens.txt"];
+        let rest = ["--k", "3", "--iterations", "30", "--threads", "2", "--out", optimizer, "--json"];
+        let fitted = desk.hydrant(&[&arguments[..], &rest].concat()).await.expect(0);
+        assert_eq!((&fitted.json()["documents"], &fitted.json()["vocabulary"]), (&601.into(), &18.into()));
+        let table = std::fs::read_to_string(desk.path(optimizer).join("doc_topics.csv")).unwrap();
+        let shares: Vec<Vec<f64>> = table
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').skip(1).map(|share| share.parse().unwrap()).collect())
+            .collect();
+        assert_eq!(shares.len(), 601, "a row for every line, the empty one too");
+        assert!(shares.iter().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+        let leading = |row: &[f64]| (0..3).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
+        let right =
+            (3..600).filter(|document| leading(&shares[*document]) == leading(&shares[document % 3])).count();
+        assert!(right > 560, "{optimizer}: {right} of 597 beside their like");
+        let shown = desk.hydrant(&["topics", "show", optimizer]).await.expect(0);
+        assert!(shown.out.contains("telescope") && shown.out.contains("rover"), "{}", shown.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_text_steps_on_spark_are_those_of_hydrant() {
+    let Some(desk) = Desk::real() else { return };
+    let long = "while engineers watched their telescope near Größe harbour, élève sailors cheered loudly";
+    let mut csv = "id,created_at,retweeted_tweet,text\n".to_owned();
+    for (number, (retweet, text)) in [
+        ("no", format!("{long}, again and again, \"\"quoted\"\" 12345 times")),
+        ("yes", long.to_owned()),
+        ("no", "too short".to_owned()),
+        ("no", format!("{long}, again and again, QUOTED times!")),
+        ("no", "about their 1 2 3 4 5 6 7 8 9 10 11 12".to_owned()),
+        (
+            "no",
+            "the rover Perseverance drills another sample while engineers watched, and jezero sleeps"
+                .to_owned(),
+        ),
+    ]
+    .into_iter()
+    .cycle()
+    .take(60)
+    .enumerate()
+    {
+        csv.push_str(&format!(
+            "{number},2026-11-22 18:00:00+00:00,{retweet},\"{text} subject{}\"\n",
+            ["alpha", "beta", "gamma"][number % 3]
+        ));
+    }
+    std::fs::write(desk.path("hours.csv"), csv).unwrap();
+    let common = ["topics", "fit", "--input", "hours.csv", "--k", "2", "--iterations", "5", "--json"];
+    let steps = ["--longer-than", "8", "--min-df", "1", "--max-df", "1", "--alike", "2"];
+    let ours =
+        desk.hydrant(&[&common[..], &steps, &["--model", "lda", "--out", "ours"]].concat()).await.expect(0);
+    let theirs = desk
+        .hydrant(&[&common[..], &steps, &["--engine", "spark", "--out", "theirs"]].concat())
+        .await
+        .expect(0);
+    for key in ["documents", "tokens", "vocabulary"] {
+        assert_eq!(ours.json()[key], theirs.json()[key], "{key}");
+    }
+    let words = |folder: &str| {
+        let table = std::fs::read_to_string(desk.path(folder).join("topic_term_matrix.csv")).unwrap();
+        table.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(words("ours"), words("theirs"), "the same words in the same order");
+    let counts = |folder: &str| {
+        let text: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(desk.path(folder).join("text.json")).unwrap()).unwrap();
+        text["counts"].clone()
+    };
+    assert_eq!(counts("ours"), counts("theirs"), "each step dropped the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_can_be_learned_from_is_said_in_the_scripts_words() {
+    let Some(desk) = Desk::real() else { return };
+    std::fs::write(desk.path("tokens.txt"), "only only\nonly\n").unwrap();
+    let arguments =
+        ["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--k", "2", "--out", "model"];
+    let failed = desk.hydrant(&arguments).await.expect(1);
+    assert!(failed.err.contains("1 words count in 2 documents"), "{}", failed.err);
+    assert!(!desk.path("model/model.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_spark_it_is_said_how_to_get_one() {
+    let desk = Desk::new("no-such-spark-submit");
+    std::fs::write(desk.path("tokens.txt"), documents(9)).unwrap();
+    let fit = ["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--out", "model"];
+    let failed = desk.hydrant(&fit).await.expect(1);
+    assert!(
+        failed.err.contains("there is no Spark on this machine") && failed.err.contains("spark_submit"),
+        "{}",
+        failed.err
+    );
+    let remote = ["topics", "fit", "--engine", "spark", "--input", "s3://bucket/prefix/", "--out", "model"];
+    let failed = desk.hydrant(&remote).await.expect(1);
+    assert!(failed.err.contains("hydrant lake get"), "{}", failed.err);
+    desk.hydrant(&[&fit[..], &["--model", "nmf"]].concat()).await.expect(2);
+    desk.hydrant(&[&fit[..], &["--k", "1"]].concat()).await.expect(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_is_explained_by_its_log_and_leaves_no_model() {
+    let desk = Desk::with_program(
+        "#!/bin/sh\necho '{\"stage\": 1, \"of\": 6, \"text\": \"reading\"}'\necho 'java.io.IOException: No space left on device' >&2\necho '\tat org.apache.spark' >&2\nexit 1\n",
+    );
+    std::fs::write(desk.path("tokens.txt"), documents(9)).unwrap();
+    let failed = desk
+        .hydrant(&["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--out", "model"])
+        .await
+        .expect(1);
+    assert!(failed.err.contains("stage 1 of 6: reading"), "{}", failed.err);
+    assert!(
+        failed.err.contains("the Spark job failed: java.io.IOException: No space left on device"),
+        "{}",
+        failed.err
+    );
+    assert!(failed.err.contains("spark.log") && !desk.path("model/model.json").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_all_of_a_job() {
+    // As Spark does, it leaves the work to a child of its own.
+    let desk = Desk::with_program(
+        "#!/bin/sh\nsleep 600 &\necho $! > child\necho '{\"stage\": 1, \"of\": 6, \"text\": \"reading\"}'\nwait\n",
+    );
+    std::fs::write(desk.path("tokens.txt"), documents(9)).unwrap();
+    let fit = ["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--out", "model"];
+    let running = Running::of(desk.command(&fit).spawn().unwrap());
+    let child = loop {
+        match std::fs::read_to_string(desk.path("child"))
+            .ok()
+            .and_then(|text| text.trim().parse::<i32>().ok())
+        {
+            Some(child) => break child,
+            None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    running.interrupt();
+    let stopped = running.end().await.expect(130);
+    assert!(stopped.err.contains("stopped as asked; nothing was written"), "{}", stopped.err);
+    let runs = || {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+    };
+    for _ in 0..500 {
+        if !runs() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("its child goes on");
+}
