@@ -37,6 +37,8 @@ struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     log: PathBuf,
+    /// All that belongs to it.
+    group: Option<Pid>,
     /// The script and its settings, gone when the run is.
     _files: tempfile::TempDir,
 }
@@ -78,23 +80,27 @@ impl Engine for Local {
         let mut child =
             child.map_err(|source| SparkError::NoSpark { program: self.program.clone(), source })?;
         let stdout = child.stdout.take().expect("it is piped");
-        Ok(Box::new(Running { child, lines: BufReader::new(stdout).lines(), log, _files: files }))
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        Ok(Box::new(Running { child, lines: BufReader::new(stdout).lines(), log, group, _files: files }))
     }
 }
 
 impl Drop for Running {
     /// Whatever ends the one who follows it, nothing of it goes on.
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        // One that was waited for is gone, and its number may be somebody else's.
+        if self.child.id().is_some() {
+            self.signal(Signal::KILL);
+        }
     }
 }
 
 impl Running {
     fn signal(&self, signal: Signal) {
-        let group = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // One that has just ended by itself is no failure.
-            drop(kill_process_group(group, signal));
+        if let Some(group) = self.group
+            && let Err(error) = kill_process_group(group, signal)
+        {
+            tracing::debug!(%error, "the job has ended by itself");
         }
     }
 }
@@ -122,8 +128,10 @@ impl Run for Running {
 
     async fn cancel(&mut self) -> Result<(), SparkError> {
         self.signal(Signal::TERM);
-        if tokio::time::timeout(END_WITHIN, self.child.wait()).await.is_err() {
-            self.signal(Signal::KILL);
+        let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;
+        // Also when it has ended: what it started may not have.
+        self.signal(Signal::KILL);
+        if ended.is_err() {
             self.child.wait().await.map_err(SparkError::file("end the job of", &self.log))?;
         }
         Ok(())

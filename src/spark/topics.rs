@@ -193,7 +193,8 @@ fn weights(out: &Path, k: usize, terms: usize) -> Result<Array2<f32>, SparkError
     if let Some(weight) = all.iter().find(|weight| !weight.is_finite()) {
         return Err(odd(out, name, format!("it holds {weight}")));
     }
-    Array2::from_shape_vec((k, terms), all).map_err(|error| odd(out, name, error.to_string()))
+    Array2::from_shape_vec((k, terms), all)
+        .map_err(|_| odd(out, name, format!("it does not have {k} rows of {terms} weights")))
 }
 
 #[cfg(test)]
@@ -239,9 +240,11 @@ mod tests {
     #[test]
     fn what_is_no_result_is_said_to_be_none() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for (topics, why) in
-            [("0.9,0.1\n", "shape"), ("0.9,NaN\n0.1,0.9\n", "NaN"), ("0.9,x\n0.1,0.9\n", "invalid")]
-        {
+        for (topics, why) in [
+            ("0.9,0.1\n", "2 rows of 2 weights"),
+            ("0.9,NaN\n0.1,0.9\n", "NaN"),
+            ("0.9,x\n0.1,0.9\n", "invalid"),
+        ] {
             left(folder.path(), topics);
             let error = order().finish(folder.path()).expect_err("no model").to_string();
             assert!(error.contains("topics.csv") && error.contains(why), "{error}");
