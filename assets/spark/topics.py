@@ -27,6 +27,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 STAGES = ["read", "clean", "vocabulary", "fit", "judge", "write"]
+COUNTED = ["posts", "retweets", "short", "stop_words", "empty", "equal", "near", "documents", "words_dropped", "vocabulary"]
 LEADING = 10
 PARTS = 1_000_000
 
@@ -176,7 +177,7 @@ def rows(path, lines):
 
 
 def run(settings):
-    clock, counts = Clock(), {}
+    clock, counts = Clock(), dict.fromkeys(COUNTED, 0)
     spark = SparkSession.builder.appName("hydrant topics").config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     clock.begin("read", "Spark %s on %s" % (pyspark.__version__, spark.sparkContext.master))

@@ -2,8 +2,11 @@
 //!
 //! The job runs in a process group of its own, so that cancelling ends the Java machine and every Python of it. What it
 //! says beside its progress goes into `spark.log` in the folder of the results; the last of it is what a failure is
-//! explained by.
+//! explained by. (`spark-submit` puts all that a script says, complaints too, on its standard output.)
 
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -21,6 +24,8 @@ use crate::settings::Dollars;
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// How much of the end of a log is looked at for why a job failed.
 const TAIL: usize = 16 << 10;
+/// How many of the lines that a script says are looked at for the same.
+const SAID: usize = 100;
 
 /// Spark on this machine.
 #[derive(Debug, Clone)]
@@ -36,6 +41,9 @@ pub struct Local {
 struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// The last of what it said that is no progress.
+    said: VecDeque<String>,
+    log_file: File,
     log: PathBuf,
     /// All that belongs to it.
     group: Option<Pid>,
@@ -62,7 +70,9 @@ impl Engine for Local {
         let log = job.out.join("spark.log");
         let options = &mut std::fs::OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o600).open(&log);
-        let file = file.map_err(SparkError::file("write", &log))?;
+        let log_file = file.map_err(SparkError::file("write", &log))?;
+        // One and the same open file: what is written by either goes behind the other's.
+        let stderr = log_file.try_clone().map_err(SparkError::file("write", &log))?;
         let threads = self.threads.map_or_else(|| "*".to_owned(), |threads| threads.to_string());
         let child = Command::new(&self.program)
             .args(["--master", &format!("local[{threads}]"), "--name", &job.name])
@@ -73,7 +83,7 @@ impl Engine for Local {
             .arg(&settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(file)
+            .stderr(stderr)
             .process_group(0)
             .kill_on_drop(true)
             .spawn();
@@ -81,7 +91,8 @@ impl Engine for Local {
             child.map_err(|source| SparkError::NoSpark { program: self.program.clone(), source })?;
         let stdout = child.stdout.take().expect("it is piped");
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Ok(Box::new(Running { child, lines: BufReader::new(stdout).lines(), log, group, _files: files }))
+        let (lines, said) = (BufReader::new(stdout).lines(), VecDeque::new());
+        Ok(Box::new(Running { child, lines, said, log_file, log, group, _files: files }))
     }
 }
 
@@ -111,10 +122,14 @@ impl Run for Running {
         while let Some(line) =
             self.lines.next_line().await.map_err(SparkError::file("read the progress of", &self.log))?
         {
-            // Whatever else Spark prints there is no progress of ours.
             if let Some(news) = stage(&line) {
                 return Ok(news);
             }
+            writeln!(self.log_file, "{line}").map_err(SparkError::file("write", &self.log))?;
+            if self.said.len() == SAID {
+                self.said.pop_front();
+            }
+            self.said.push_back(line);
         }
         let status = self.child.wait().await.map_err(SparkError::file("wait for the job of", &self.log))?;
         if status.success() {
@@ -122,7 +137,9 @@ impl Run for Running {
         }
         let log = std::fs::read(&self.log).unwrap_or_default();
         let tail = log.get(log.len().saturating_sub(TAIL)..).unwrap_or_default();
-        let why = why(&String::from_utf8_lossy(tail)).unwrap_or_else(|| status.to_string());
+        let said: Vec<&str> = self.said.iter().map(String::as_str).collect();
+        let why = why(&said.join("\n")).or_else(|| why(&String::from_utf8_lossy(tail)));
+        let why = why.unwrap_or_else(|| status.to_string());
         Err(SparkError::Failed { why, log: self.log.clone() })
     }
 
