@@ -184,8 +184,7 @@ fn why(log: &str) -> Option<String> {
         let name = line.split(':').next().unwrap_or_default();
         line.contains(": ") && (name.ends_with("Exception") || name.ends_with("Error"))
     };
-    let last =
-        lines().filter(exception).next_back().or_else(|| lines().filter(|line| !is_noise(line)).next_back());
+    let last = lines().rfind(exception).or_else(|| lines().rfind(|line| !is_noise(line)));
     last.map(crate::text::sanitise)
 }
 
