@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((described.k, described.documents, described.vocabulary), (2, 3, 2));
         let model = crate::topics::load(folder.path()).expect("it loads again");
         assert_eq!(model.terms, ["rocket", "a,b"]);
-        assert_eq!(model.topics[[1, 1]], 0.75);
+        assert_eq!(model.topics.row(1).to_vec(), [0.25, 0.75]);
         let words = std::fs::read_to_string(folder.path().join("topic_terms.csv")).expect("words");
         assert!(words.starts_with("topic,rank,term,weight\n0,1,rocket,0.9\n"), "{words}");
         assert!(!folder.path().join("topics.csv").exists(), "what only leads to a model goes");
