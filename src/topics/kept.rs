@@ -182,7 +182,7 @@ pub fn typical_posts(
         for (row, document) in documents.iter().enumerate() {
             first.entry(document.unwrap_or_default()).or_insert((row, 0)).1 += 1;
         }
-        // What rounds to the same share is of the topic as much; half of the candidates would do, for few words.
+        // What rounds to the same share is of the topic as much.
         let share_of = |row: usize| shares.get(row).unwrap_or_default();
         let mut rows: Vec<(usize, usize)> = first.into_values().collect();
         rows.sort_by(|a, b| share_of(b.0).total_cmp(&share_of(a.0)).then(a.0.cmp(&b.0)));
@@ -204,7 +204,7 @@ pub fn typical_posts(
                 text: said,
             });
         }
-        let step = |post: &TypicalPost| (post.share / SAME).floor();
+        let step = |post: &TypicalPost| (post.share / SAME).round();
         posts.sort_by(|a, b| step(b).total_cmp(&step(a)).then(b.words.cmp(&a.words)));
         posts.truncate(most);
         Ok(posts)
@@ -217,7 +217,7 @@ pub fn typical_posts(
 }
 
 /// Shares that differ by less say the same.
-const SAME: f32 = 0.02;
+const SAME: f32 = 0.01;
 
 #[cfg(test)]
 mod tests {

@@ -67,7 +67,7 @@ pub struct TopicsPane {
     open: Option<Open>,
     /// λ in tenths.
     lambda: u8,
-    /// Whether the map stands in the place of the words.
+    /// Whether the map stands in the place of cards and words.
     map: bool,
     filter: Filter,
     /// The name that is being typed.
@@ -424,6 +424,9 @@ impl PaneState for TopicsPane {
             if let (Some(posts), Some(row)) = (posts, y.checked_sub(drawing::posts::HEAD)) {
                 posts.choose_at(usize::from(row), &heights);
             }
+            return Vec::new();
+        }
+        if self.map && self.focus == Focus::Topics {
             return Vec::new();
         }
         if parts.cards.holds(x).is_some() && self.focus == Focus::Topics {

@@ -97,8 +97,9 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     pane.filter.draw(canvas, 1, &found(pane));
     let parts = Parts::of(area, pane.focus);
     let high = below(area);
-    for part in [parts.cards, parts.side] {
-        if part.wide > 0 && part.x > 0 {
+    let mapped = pane.map && pane.focus == Focus::Topics;
+    for (part, shown) in [(parts.cards, true), (parts.side, !mapped)] {
+        if shown && part.wide > 0 && part.x > 0 {
             let upright = canvas.signs().upright;
             (ABOVE..area.height).for_each(|y| {
                 canvas.put(part.x - 2, y, upright, Role::Faint);
@@ -130,6 +131,13 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
                 cards.paragraph(0, why, Role::Bad);
             }
         },
+        (_, _, Some(open)) if pane.map => {
+            let wide = area.width.saturating_sub(parts.cards.x);
+            let mut whole = canvas.part(x, y, wide, high);
+            if let Some(topic) = pane.chosen_topic() {
+                side::map(open, topic, desk, &mut whole);
+            }
+        }
         (_, _, Some(open)) => {
             cards::of_open(pane, open, &mut cards);
             let (x, y, wide, high) = at(parts.side);

@@ -22,9 +22,6 @@ const HEAD: u16 = 6;
 pub(super) fn topic(pane: &TopicsPane, open: &Open, desk: &Desk, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let Some(topic) = pane.chosen_topic() else { return };
-    if pane.map {
-        return map(open, topic, desk, canvas);
-    }
     let high = if height >= BOTH { height / 2 } else { height };
     words_of(pane, open, topic, desk, &mut canvas.part(0, 0, width, high));
     if high < height {
@@ -108,9 +105,18 @@ fn slider(lambda: u8, y: u16, canvas: &mut Canvas<'_>) {
 }
 
 /// Every topic as a circle: its area is its share, and topics that stand near one another are alike in their words.
-fn map(open: &Open, chosen: usize, desk: &Desk, canvas: &mut Canvas<'_>) {
+pub(super) fn map(open: &Open, chosen: usize, desk: &Desk, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
-    canvas.line(0, 0, &[("Map", Role::Strong), ("  area: share, near: alike", Role::Faint)]);
+    canvas.line(
+        0,
+        0,
+        &[
+            ("Map", Role::Strong),
+            ("  area: share, near: alike   ", Role::Faint),
+            ("m", Role::Key),
+            (" words", Role::Faint),
+        ],
+    );
     let Some(places) = &open.places else {
         let doing = if desk.tasks.runs(Slot::Map) { "Placing the topics…" } else { "Not placed." };
         canvas.put(0, 2, doing, Role::Faint);
@@ -150,7 +156,7 @@ fn circles(open: &Open, places: &[(f64, f64)], width: u16, height: u16) -> Vec<C
     let largest = topics.iter().map(|topic| f64::from(topic.share)).fold(0.0, f64::max).max(1e-9);
     // The more topics there are, the less room each has.
     let count = f64::from(u32::try_from(topics.len().max(1)).unwrap_or(u32::MAX));
-    let greatest = (wide.min(high) / (1.5 + count.sqrt())).max(2.0);
+    let greatest = (wide.min(high) / (2.0 + 1.3 * count.sqrt())).max(2.0);
     let (mut least, mut most) = ((f64::INFINITY, f64::INFINITY), (f64::NEG_INFINITY, f64::NEG_INFINITY));
     for (x, y) in places {
         least = (least.0.min(*x), least.1.min(*y));
@@ -208,7 +214,9 @@ fn place(
         return false;
     }
     taken.extend(cells);
-    canvas.put(x, y, label, role);
+    let mut room = canvas.part(x, y, wide, 1);
+    room.clear();
+    room.put(0, 0, label, role);
     true
 }
 
