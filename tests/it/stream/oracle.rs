@@ -344,8 +344,11 @@ async fn settle_and_compare(trial: &Trial, run: Running) -> Value {
         silent.then_some(())
     })
     .await;
-    let found = trial.until_in_s3(&sent).await;
+    trial.until_in_s3(&sent).await;
     let status = trial.end(run).await;
+    // Only now it is certain that nothing more is sent.
+    let sent = unique().await;
+    let found = trial.until_in_s3(&sent).await;
     let records = trial.records_from_x(&sent).await;
     let twice = exactly(&found, &sent, &records);
     println!("{} posts were sent, and all are in S3; {twice} of them more than once", sent.len());
@@ -412,8 +415,12 @@ async fn what_jetstream_sent_is_in_s3_whenever_the_service_is_killed() {
     // What its author took back while it waited is not delivered; what was delivered before is.
     let deleted = events("delete").await;
     let kept: BTreeSet<String> = created.difference(&deleted).cloned().collect();
-    let found = trial.until_in_s3(&kept).await;
+    trial.until_in_s3(&kept).await;
     trial.end(run).await;
+    // Only now it is certain that nothing more is sent.
+    let (created, deleted) = (events("create").await, events("delete").await);
+    let kept = created.difference(&deleted).cloned().collect();
+    let found = trial.until_in_s3(&kept).await;
     let records = trial.records_from_jetstream(from, &created).await;
     let twice = exactly(&found, &created, &records);
     println!("{} posts were sent, and all are in S3; {twice} of them more than once", created.len());
