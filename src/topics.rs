@@ -6,14 +6,19 @@
 //! near_duplicates, vocabulary   two of the steps
 //! corpus       documents as numbers
 //! lda          latent Dirichlet allocation by collapsed Gibbs sampling: several topics a document
+//!              (by counts; by TF-IDF or any other weights of tokens too)
 //! gsdmm        a Dirichlet multinomial mixture: one topic a document, for short posts
 //! nmf          non-negative factors of TF-IDF
 //! coherence    how good a model's words are
 //! model        what a fit leaves: words, priors, names; saved and loaded
 //! kept         models in their folders: written whole, listed, named, asked for their posts
+//! shelf        a model wherever it lies, in a folder or a bucket
 //! predict      topics of documents, seen or not
+//! later        hours that came after the fit, predicted one by one and none twice
 //! browse       relevance, typical documents, a map of topics
 //! outputs, predictions   a model as CSV files; every post with its topics
+//! questions    what is asked of posts that have topics: tables, heat maps, shares per hour
+//! report       a model as one HTML file
 //! ```
 //!
 //! Every method is parameters → checked parameters → fit → model, behind [linfa]'s traits. The same seed gives the same
@@ -27,6 +32,7 @@ pub mod gsdmm;
 mod input;
 pub mod kept;
 mod lanes;
+pub mod later;
 pub mod lda;
 pub mod model;
 pub mod near_duplicates;
@@ -35,7 +41,10 @@ mod order;
 mod outputs;
 pub mod predict;
 mod predictions;
+pub mod questions;
 pub mod random;
+pub mod report;
+mod shelf;
 mod store;
 pub mod sweep;
 pub mod text;
@@ -43,13 +52,14 @@ pub mod vocabulary;
 
 pub use coherence::judge;
 pub use corpus::Corpus;
-pub use fit::{Seconds, Step, Watch};
-pub use input::{read_posts, row_files};
+pub use fit::{Frame, Framed, Seconds, Step, Watch};
+pub use input::{RowFile, find_rows, read_posts};
 pub use kept::{Documents, Kept, TypicalPost, fit_into};
 pub use model::{Fitted, Method, Model, Quality};
 pub use order::{Found, Order};
 pub use outputs::{write_outputs, write_words};
 pub use predictions::{predictions, write_posts};
+pub use shelf::{Shelf, find_models};
 pub use store::{DescribedTopic, Description, Text, describe, load, read_text, save, write_text};
 pub use text::{Post, Prepared, TextCounts, TextSteps};
 pub use vocabulary::VocabularyRule;
@@ -128,6 +138,27 @@ pub enum TopicsError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file is not what a prediction writes.
+    #[error("{file} does not hold predictions of this model: {why}")]
+    NotPredictions {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A model without predictions.
+    #[error(
+        "{0} has no predictions: make them with `hydrant topics predict`, or give files of them with --predictions"
+    )]
+    NoPredictions(String),
+    /// No post of the hours was predicted.
+    #[error(
+        "none of the {0} posts has a topic: predict these hours first with `hydrant topics predict`, or give their predictions"
+    )]
+    NonePredicted(u64),
+    /// A list of places that cannot be read.
+    #[error("the list of places cannot be read: {0}")]
+    BadPlaces(String),
     /// There is nothing to read.
     #[error("{0} holds no combined hours: give a .csv or .parquet file, or a folder with some in it")]
     NoInput(String),

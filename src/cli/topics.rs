@@ -1,8 +1,11 @@
 //! `hydrant topics`: fit models, look at them, and ask them.
 
+mod answer;
 mod fit;
 mod models;
 mod on_spark;
+mod predict;
+mod report;
 mod sweep;
 mod text;
 
@@ -31,7 +34,11 @@ enum Command {
     /// Name a topic
     Name(models::Name),
     /// Tell the topics of posts that a model has not seen
-    Predict(models::Predict),
+    Predict(predict::Predict),
+    /// Answer eleven questions about posts and their topics
+    Answer(answer::Answer),
+    /// Write a model as one HTML file to read and to hand on
+    Report(report::Report),
 }
 
 impl Topics {
@@ -39,10 +46,12 @@ impl Topics {
         match self.command {
             Command::Fit(fit) => fit.run(&context).await,
             Command::Sweep(sweep) => sweep.run(&context).await,
-            Command::List(list) => list.run(&context),
-            Command::Show(show) => show.run(&context),
-            Command::Name(name) => name.run(&context),
+            Command::List(list) => list.run(&context).await,
+            Command::Show(show) => show.run(&context).await,
+            Command::Name(name) => name.run(&context).await,
             Command::Predict(predict) => predict.run(&context).await,
+            Command::Answer(answer) => answer.run(&context).await,
+            Command::Report(report) => report.run(&context).await,
         }
     }
 }

@@ -4,9 +4,11 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use polars::prelude::{
-    AnyValue, CsvReadOptions, DataFrame, ParquetReader, PlSmallStr, PolarsError, SerReader,
+    AnyValue, Column, CsvReadOptions, DataFrame, DataType, ParquetReader, PlSmallStr, PolarsError, SerReader,
+    TimeUnit,
 };
 
+use super::times::{self, Time};
 use super::{LakeError, Place, outputs};
 
 /// How a file of rows is written, by its first bytes.
@@ -23,6 +25,61 @@ pub async fn read(place: &Place, key: &str, columns: &[&str]) -> Result<DataFram
     tokio::task::spawn_blocking(move || parse(content, &file, &columns))
         .await
         .map_err(|_| LakeError::Interrupted)?
+}
+
+/// Reads those of these columns that a file of rows has; a file that has none of them is an error.
+pub async fn read_present(place: &Place, key: &str, columns: &[&str]) -> Result<DataFrame, LakeError> {
+    let content = place.get(key).await?;
+    let (file, wanted) = (place.url(key), columns.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let read = move || {
+        let kind = if is_parquet(&content) { "Parquet" } else { "CSV" };
+        let unreadable = |why| LakeError::Unreadable { file: file.clone(), kind, why };
+        let names = names(content.clone()).map_err(&unreadable)?;
+        let there: Vec<String> = wanted.iter().filter(|name| names.contains(name)).cloned().collect();
+        if there.is_empty() {
+            return Err(unreadable(format!("it has none of the columns {}", wanted.join(", "))));
+        }
+        parse(content, &file, &there)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(|_| LakeError::Interrupted)?
+}
+
+/// The columns that a file of rows has.
+fn names(content: Bytes) -> Result<Vec<String>, String> {
+    if is_parquet(&content) {
+        let schema = ParquetReader::new(Cursor::new(content)).schema().map_err(|error| error.to_string())?;
+        return Ok(schema.iter_names().map(ToString::to_string).collect());
+    }
+    let mut reader = csv::Reader::from_reader(&content[..]);
+    let header = reader.byte_headers().map_err(|error| error.to_string())?;
+    Ok(header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+/// A column's moments in milliseconds since 1970, whether they are typed or written as records and results write
+/// them.
+pub fn moments(column: &Column) -> Result<Vec<Option<i64>>, PolarsError> {
+    if let DataType::Datetime(unit, _) = column.dtype() {
+        let parts = match unit {
+            TimeUnit::Nanoseconds => 1_000_000,
+            TimeUnit::Microseconds => 1_000,
+            TimeUnit::Milliseconds => 1,
+        };
+        let numbers = column.cast(&DataType::Int64)?;
+        return Ok(numbers.i64()?.iter().map(|at| at.map(|at| at.div_euclid(parts))).collect());
+    }
+    let text = column.cast(&DataType::String)?;
+    let read = |field: &str| match times::read(field.as_bytes()) {
+        Time::At(milliseconds) => Some(milliseconds),
+        Time::Absent | Time::Unreadable => None,
+    };
+    Ok(text.str()?.iter().map(|field| field.and_then(read)).collect())
+}
+
+/// A moment as CSV results write it: `2021-12-30 17:35:53+00:00`.
+pub fn written(milliseconds: i64) -> String {
+    let mut text = Vec::new();
+    times::write(milliseconds, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// The same of content that is there already.

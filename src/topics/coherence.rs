@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::corpus::Corpus;
-use super::model::{Model, Quality};
+use super::model::{Model, Quality, kept};
 
 /// Words of a topic that are looked at.
 const WORDS: usize = 10;
@@ -51,7 +51,7 @@ pub fn judge(model: &Model, corpus: &Corpus) -> Quality {
     let documents = corpus.len() as f64;
     let topics = tops.iter().zip(&together).map(|(terms, met)| npmi(terms.len(), met, documents)).collect();
     let leading: usize = tops.iter().map(Vec::len).sum();
-    Quality { npmi: topics, diversity: places.len() as f64 / leading.max(1) as f64 }
+    Quality { npmi: topics, diversity: kept(places.len() as f64 / leading.max(1) as f64) }
 }
 
 fn npmi(terms: usize, met: &[[u32; WORDS]; WORDS], documents: f64) -> f64 {
@@ -71,5 +71,5 @@ fn npmi(terms: usize, met: &[[u32; WORDS]; WORDS], documents: f64) -> f64 {
             pairs += 1;
         }
     }
-    if pairs == 0 { 0.0 } else { sum / f64::from(pairs) }
+    if pairs == 0 { 0.0 } else { kept(sum / f64::from(pairs)) }
 }

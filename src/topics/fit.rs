@@ -1,4 +1,5 @@
-//! What every fit has in common: how it is watched and stopped, what it refuses, and its threads.
+//! What every fit has in common: its frame (parameters, phases that are measured, what is put together of them), how it
+//! is watched and stopped, what it refuses, and its threads.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +9,110 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::corpus::Corpus;
+use super::model::{Fitted, Model, kept};
 use super::{MOST_TOPICS, TopicsError};
+
+/// Passes that were made, and the likelihood as it rose: pass, and nats a token.
+pub(super) type Passes = (usize, Vec<(usize, f64)>);
+
+/// The parameters that every method has.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    pub(super) k: usize,
+    pub(super) iterations: usize,
+    pub(super) seed: u64,
+    pub(super) threads: Option<usize>,
+    pub(super) watch: Watch,
+}
+
+impl Frame {
+    /// So many topics in so many passes, from seed 88.
+    pub(super) fn new(k: usize, iterations: usize) -> Self {
+        Self { k, iterations, seed: 88, threads: None, watch: Watch::default() }
+    }
+
+    /// Whether the parameters make sense.
+    pub(super) fn check(&self) -> Result<(), TopicsError> {
+        if !(2..=MOST_TOPICS).contains(&self.k) {
+            return Err(TopicsError::BadNumberOfTopics(self.k));
+        }
+        if (1..=100_000).contains(&self.iterations) {
+            return Ok(());
+        }
+        let value = self.iterations.to_string();
+        let wanted = "it must be 1 to 100,000";
+        Err(TopicsError::BadParameter { what: "the number of iterations", value, wanted })
+    }
+
+    /// Whether so many topics can be made of these documents, each of its own words.
+    pub(super) fn check_terms(&self, corpus: &Corpus) -> Result<(), TopicsError> {
+        check_corpus(corpus)?;
+        let terms = corpus.terms().len();
+        if self.k > terms { Err(TopicsError::MoreTopicsThanTerms { k: self.k, terms }) } else { Ok(()) }
+    }
+
+    /// A fit from beginning to end, on the frame's threads: documents are arranged, sampled, and made a model of. Each
+    /// is a phase that is measured.
+    pub(super) fn run<S>(
+        &self,
+        corpus: &Corpus,
+        arrange: impl FnOnce() -> S + Send,
+        sample: impl FnOnce(&mut S) -> Passes + Send,
+        model: impl FnOnce(S, Fitted) -> Model + Send,
+    ) -> Model {
+        on_threads(self.threads, || {
+            let mut seconds = Seconds::default();
+            let mut state = seconds.measure("arrange", arrange);
+            let (iterations, likelihood) = seconds.measure("sample", || sample(&mut state));
+            let fitted = Fitted {
+                seed: self.seed,
+                iterations,
+                documents: corpus.len(),
+                tokens: corpus.tokens(),
+                seconds: Seconds::default(),
+                likelihood: likelihood.into_iter().map(|(pass, nats)| (pass, kept(nats))).collect(),
+                stopped: self.watch.is_stopped(),
+            };
+            let mut model = seconds.measure("average", || model(state, fitted));
+            model.fitted.seconds = seconds;
+            model
+        })
+    }
+}
+
+/// How the parameters that every method has are set.
+pub trait Framed: Sized {
+    /// The parameters that every method has.
+    fn frame_mut(&mut self) -> &mut Frame;
+
+    /// So many passes over the documents; where a method can tell that it is done, at most so many.
+    #[must_use]
+    fn iterations(mut self, iterations: usize) -> Self {
+        self.frame_mut().iterations = iterations;
+        self
+    }
+
+    /// Where chance begins.
+    #[must_use]
+    fn seed(mut self, seed: u64) -> Self {
+        self.frame_mut().seed = seed;
+        self
+    }
+
+    /// On so many threads; on as many as there are cores if it is not said. The outcome does not depend on it.
+    #[must_use]
+    fn threads(mut self, threads: Option<usize>) -> Self {
+        self.frame_mut().threads = threads;
+        self
+    }
+
+    /// Who watches, and can stop it.
+    #[must_use]
+    fn watch(mut self, watch: Watch) -> Self {
+        self.frame_mut().watch = watch;
+        self
+    }
+}
 
 /// Where a fit stands.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -76,6 +180,11 @@ impl Seconds {
         self.0.get(phase).copied().unwrap_or_default()
     }
 
+    /// Every phase, by name.
+    pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(phase, seconds)| (phase.as_str(), *seconds))
+    }
+
     /// How long all of it took.
     pub fn all(&self) -> f64 {
         self.0.values().sum()
@@ -87,11 +196,6 @@ impl Seconds {
             self.note(&phase, seconds);
         }
     }
-}
-
-/// Whether a number of topics makes sense at all.
-pub(super) fn check_topics(k: usize) -> Result<(), TopicsError> {
-    if (2..=MOST_TOPICS).contains(&k) { Ok(()) } else { Err(TopicsError::BadNumberOfTopics(k)) }
 }
 
 /// Refuses documents that nothing can be learned from.
@@ -128,19 +232,6 @@ pub(super) fn on_threads<T: Send>(threads: Option<usize>, work: impl FnOnce() ->
         // Without threads of its own, the work is done on those that there are.
         Err(_) => work(),
     }
-}
-
-/// Whether a number of passes makes sense.
-pub(super) fn check_iterations(iterations: usize) -> Result<(), TopicsError> {
-    if (1..=100_000).contains(&iterations) {
-        return Ok(());
-    }
-    let value = iterations.to_string();
-    Err(TopicsError::BadParameter {
-        what: "the number of iterations",
-        value,
-        wanted: "it must be 1 to 100,000",
-    })
 }
 
 /// Whether a prior makes sense.

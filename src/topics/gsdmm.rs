@@ -22,9 +22,9 @@ use ndarray::Array2;
 
 use super::TopicsError;
 use super::corpus::Corpus;
-use super::fit::{self, Seconds, Step, Watch};
+use super::fit::{self, Frame, Framed, Passes, Step};
 use super::lanes::{LANES, together};
-use super::model::{Fitted, Method, Model, Quality};
+use super::model::{Fitted, Method, Model};
 use super::random::Draws;
 
 /// The parameters, unchecked.
@@ -34,32 +34,15 @@ pub struct GsdmmParams(GsdmmValidParams);
 /// The parameters, checked.
 #[derive(Debug, Clone)]
 pub struct GsdmmValidParams {
-    k: usize,
-    iterations: usize,
-    seed: u64,
+    frame: Frame,
     alpha: f32,
     beta: f32,
-    watch: Watch,
 }
 
 impl GsdmmParams {
     /// At most so many topics; 30 passes, α and β 0.1, as in the paper.
     pub fn new(k: usize) -> Self {
-        Self(GsdmmValidParams { k, iterations: 30, seed: 88, alpha: 0.1, beta: 0.1, watch: Watch::default() })
-    }
-
-    /// So many passes over the documents.
-    #[must_use]
-    pub fn iterations(mut self, iterations: usize) -> Self {
-        self.0.iterations = iterations;
-        self
-    }
-
-    /// Where chance begins.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
-        self
+        Self(GsdmmValidParams { frame: Frame::new(k, 30), alpha: 0.1, beta: 0.1 })
     }
 
     /// What is expected of every topic, in documents: how readily an empty one is chosen.
@@ -75,12 +58,11 @@ impl GsdmmParams {
         self.0.beta = beta;
         self
     }
+}
 
-    /// Who watches, and can stop it.
-    #[must_use]
-    pub fn watch(mut self, watch: Watch) -> Self {
-        self.0.watch = watch;
-        self
+impl Framed for GsdmmParams {
+    fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.0.frame
     }
 }
 
@@ -89,8 +71,7 @@ impl ParamGuard for GsdmmParams {
     type Error = TopicsError;
 
     fn check_ref(&self) -> Result<&GsdmmValidParams, TopicsError> {
-        fit::check_topics(self.0.k)?;
-        fit::check_iterations(self.0.iterations)?;
+        self.0.frame.check()?;
         fit::check_prior("alpha", self.0.alpha)?;
         fit::check_prior("beta", self.0.beta)?;
         Ok(&self.0)
@@ -108,40 +89,28 @@ impl<T> Fit<Corpus, T, TopicsError> for GsdmmValidParams {
     fn fit(&self, dataset: &DatasetBase<Corpus, T>) -> Result<Model, TopicsError> {
         let corpus = dataset.records();
         fit::check_corpus(corpus)?;
-        Ok(self.run(corpus))
+        Ok(self.frame.run(
+            corpus,
+            || State::new(self, corpus),
+            |state| self.sample(state),
+            |state, fitted| state.model(corpus, fitted),
+        ))
     }
 }
 
 impl GsdmmValidParams {
-    fn run(&self, corpus: &Corpus) -> Model {
-        let mut seconds = Seconds::default();
-        let mut state = seconds.measure("arrange", || State::new(self, corpus));
-        let (iterations, likelihood) = seconds.measure("sample", || self.sample(&mut state));
-        let fitted = Fitted {
-            seed: self.seed,
-            iterations,
-            documents: corpus.len(),
-            tokens: corpus.tokens(),
-            seconds: Seconds::default(),
-            likelihood,
-            stopped: self.watch.is_stopped(),
-        };
-        let mut model = seconds.measure("average", || state.model(corpus, fitted));
-        model.fitted.seconds = seconds;
-        model
-    }
-
-    fn sample(&self, state: &mut State) -> (usize, Vec<(usize, f64)>) {
+    fn sample(&self, state: &mut State) -> Passes {
+        let frame = &self.frame;
         let mut likelihoods = Vec::new();
-        for pass in 1..=self.iterations {
-            if self.watch.is_stopped() {
+        for pass in 1..=frame.iterations {
+            if frame.watch.is_stopped() {
                 return (pass - 1, likelihoods);
             }
-            let likelihood = state.pass(Draws::new(self.seed, pass as u64));
+            let likelihood = state.pass(Draws::new(frame.seed, pass as u64));
             likelihoods.push((pass, likelihood));
-            self.watch.tell(Step { iteration: pass, of: self.iterations, likelihood: Some(likelihood) });
+            frame.watch.tell(Step { iteration: pass, of: frame.iterations, likelihood: Some(likelihood) });
         }
-        (self.iterations, likelihoods)
+        (frame.iterations, likelihoods)
     }
 }
 
@@ -220,8 +189,8 @@ impl State {
         let most = corpus.frequencies().into_iter().max().unwrap_or_default() + most_often;
         let beta = f64::from(params.beta);
         // There cannot be more topics than documents.
-        let k = params.k.min(documents.len());
-        let draws = Draws::new(params.seed, 0);
+        let k = params.frame.k.min(documents.len());
+        let draws = Draws::new(params.frame.seed, 0);
         for (index, document) in (0..).zip(&mut documents) {
             document.column = draws.below(index, k as u32);
         }
@@ -442,21 +411,11 @@ impl State {
             }
         }
         let documents = self.documents.len() as f64;
-        let shares: Vec<f32> = order
+        let shares = order
             .iter()
             .map(|column| (f64::from(self.columns[*column].documents) / documents) as f32)
             .collect();
-        Model {
-            method: Method::Gsdmm,
-            terms: corpus.terms().to_vec(),
-            document_frequencies: corpus.document_frequencies(),
-            names: vec![String::new(); order.len()],
-            prior: shares.clone(),
-            topics,
-            shares,
-            fitted,
-            quality: Quality::default(),
-        }
+        Model::made(Method::Gsdmm, corpus, topics, shares, fitted)
     }
 }
 

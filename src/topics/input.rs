@@ -5,10 +5,19 @@ use polars::prelude::{Column, DataFrame, DataType, PolarsError};
 use super::TopicsError;
 use super::text::Post;
 use crate::cloud::Cloud;
-use crate::lake::{Address, LakeError, Place, combined};
+use crate::lake::{Address, Place, combined};
 
 /// What a post is read from; a file that has the text alone will do.
 const COLUMNS: [&str; 4] = ["id", "created_at", "retweeted_tweet", "text"];
+
+/// A file of rows, and where it lies.
+#[derive(Debug, Clone)]
+pub struct RowFile {
+    /// Where.
+    pub place: Place,
+    /// Its key there.
+    pub key: String,
+}
 
 /// Whether an address is one file of rows, not a folder of them.
 fn is_file(name: &str) -> bool {
@@ -20,59 +29,59 @@ fn is_file(name: &str) -> bool {
         && !lower.contains("malformed")
 }
 
-/// The files of rows that inputs stand for: files, and folders with files in them, local or `s3://`; of a folder the
-/// newest rows of each combined hour, or, where there are no combined hours, every file of rows in the order of names.
-async fn files(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<(Place, String)>, TopicsError> {
+/// The files of rows that are meant by addresses of files and of folders, local or `s3://`: the newest rows of each
+/// combined hour in a folder, or, where there are no combined hours, every file of rows in the order of names.
+pub async fn find_rows(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<RowFile>, TopicsError> {
     let mut files = Vec::new();
     for input in inputs {
-        let before = files.len();
         if is_file(input) {
             let (address, key) = Address::parse_file(input)?;
-            files.push((Place::at(address, cloud)?, key));
-        } else {
-            let place = Place::at(Address::parse(input)?, cloud)?;
-            let mut keys = combined::all_rows(&place).await?;
-            if keys.is_empty() {
-                let entries = place.list_all("").await?;
-                keys.extend(entries.into_iter().filter(|entry| is_file(entry.name())).map(|entry| entry.key));
-                keys.sort();
-            }
-            files.extend(keys.into_iter().map(|key| (place.clone(), key)));
+            files.push(RowFile { place: Place::at(address, cloud)?, key });
+            continue;
         }
-        if files.len() == before {
+        let place = Place::at(Address::parse(input)?, cloud)?;
+        let mut keys = combined::all_rows(&place).await?;
+        if keys.is_empty() {
+            let entries = place.list_all("").await?;
+            keys.extend(entries.into_iter().filter(|entry| is_file(entry.name())).map(|entry| entry.key));
+            keys.sort();
+        }
+        if keys.is_empty() {
             return Err(TopicsError::NoInput(input.clone()));
         }
+        files.extend(keys.into_iter().map(|key| RowFile { place: place.clone(), key }));
     }
     Ok(files)
 }
 
-/// The addresses of those files, for other programs.
-pub async fn row_files(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<String>, TopicsError> {
-    Ok(files(inputs, cloud).await?.into_iter().map(|(place, key)| place.url(&key)).collect())
-}
-
-/// Reads the posts of those files.
+/// Reads the posts of all that [`find_rows`] finds.
 pub async fn read_posts(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<Post>, TopicsError> {
     let mut posts = Vec::new();
-    for (place, key) in files(inputs, cloud).await? {
-        posts.extend(read_file(&place, &key).await?);
+    for file in find_rows(inputs, cloud).await? {
+        posts.extend(read_file(&file).await?);
     }
     Ok(posts)
 }
 
-async fn read_file(place: &Place, key: &str) -> Result<Vec<Post>, TopicsError> {
-    let frame = match combined::read(place, key, &COLUMNS).await {
-        Ok(frame) => frame,
-        // Not one of the lake's own: then the text alone.
-        Err(LakeError::Unreadable { .. }) => combined::read(place, key, &["text"]).await?,
-        Err(error) => return Err(error.into()),
-    };
-    posts(&frame).map_err(|error| TopicsError::NotPosts { file: place.url(key), why: error.to_string() })
+/// Reads the posts of one file.
+pub(super) async fn read_file(file: &RowFile) -> Result<Vec<Post>, TopicsError> {
+    let frame = combined::read_present(&file.place, &file.key, &COLUMNS).await?;
+    posts(&frame).map_err(|error| file.is_not_posts(&error))
+}
+
+impl RowFile {
+    /// Its whole address.
+    pub fn url(&self) -> String {
+        self.place.url(&self.key)
+    }
+
+    pub(super) fn is_not_posts(&self, error: &PolarsError) -> TopicsError {
+        TopicsError::NotPosts { file: self.url(), why: error.to_string() }
+    }
 }
 
 fn posts(frame: &DataFrame) -> Result<Vec<Post>, PolarsError> {
     let column = |name: &str| -> Option<Column> { frame.column(name).ok()?.cast(&DataType::String).ok() };
-    let [ids, times, retweets, texts] = COLUMNS.map(column);
     let mut posts = vec![Post::default(); frame.height()];
     let mut fill = |column: Option<&Column>, set: fn(&mut Post, &str)| -> Result<(), PolarsError> {
         if let Some(column) = column {
@@ -82,9 +91,17 @@ fn posts(frame: &DataFrame) -> Result<Vec<Post>, PolarsError> {
         }
         Ok(())
     };
-    fill(ids.as_ref(), |post, cell| cell.clone_into(&mut post.id))?;
-    fill(times.as_ref(), |post, cell| cell.clone_into(&mut post.created_at))?;
-    fill(retweets.as_ref(), |post, cell| post.retweet = matches!(cell, "yes" | "true" | "True"))?;
-    fill(texts.as_ref(), |post, cell| cell.clone_into(&mut post.text))?;
+    fill(column("id").as_ref(), |post, cell| cell.clone_into(&mut post.id))?;
+    fill(column("retweeted_tweet").as_ref(), |post, cell| {
+        post.retweet = matches!(cell, "yes" | "true" | "True");
+    })?;
+    fill(Some(&frame.column("text")?.cast(&DataType::String)?), |post, cell| {
+        cell.clone_into(&mut post.text);
+    })?;
+    if let Ok(times) = frame.column("created_at") {
+        for (post, moment) in posts.iter_mut().zip(combined::moments(times)?) {
+            post.created_at = moment.map(combined::written).unwrap_or_default();
+        }
+    }
     Ok(posts)
 }

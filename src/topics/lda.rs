@@ -17,6 +17,7 @@ mod likelihood;
 mod priors;
 mod sampler;
 mod table;
+mod weighted;
 
 use linfa::traits::Fit;
 use linfa::{DatasetBase, ParamGuard};
@@ -25,12 +26,14 @@ use rayon::prelude::*;
 
 use super::TopicsError;
 use super::corpus::Corpus;
-use super::fit::{self, Seconds, Step, Watch};
-use super::model::{Fitted, Method, Model, Quality};
+use super::fit::{self, Frame, Framed, Passes, Step};
+use super::model::{Fitted, Method, Model};
 use super::random::Draws;
 use arrangement::{Arrangement, Part};
 use sampler::Scratch;
 use table::Table;
+pub(super) use weighted::word_weights;
+pub use weighted::{Weighted, WeightedLdaParams, WeightedLdaValidParams};
 
 /// Blocks of a pass while topics take shape, and how many passes that is.
 const BLOCKS: usize = 4;
@@ -57,43 +60,21 @@ pub struct LdaParams(LdaValidParams);
 /// The parameters, checked.
 #[derive(Debug, Clone)]
 pub struct LdaValidParams {
-    k: usize,
-    iterations: usize,
-    seed: u64,
+    frame: Frame,
     alpha: Alpha,
     beta: f32,
-    threads: Option<usize>,
     ends_early: bool,
-    watch: Watch,
 }
 
 impl LdaParams {
     /// So many topics, and everything else as it proved best: 200 passes, α 0.1, β 0.01.
     pub fn new(k: usize) -> Self {
         Self(LdaValidParams {
-            k,
-            iterations: 200,
-            seed: 88,
+            frame: Frame::new(k, 200),
             alpha: Alpha::Fixed(0.1),
             beta: 0.01,
-            threads: None,
             ends_early: false,
-            watch: Watch::default(),
         })
-    }
-
-    /// So many passes over the documents.
-    #[must_use]
-    pub fn iterations(mut self, iterations: usize) -> Self {
-        self.0.iterations = iterations;
-        self
-    }
-
-    /// Where chance begins.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
-        self
     }
 
     /// What is expected of the topics of a document, in tokens.
@@ -110,25 +91,17 @@ impl LdaParams {
         self
     }
 
-    /// On so many threads; on as many as there are cores if it is not said.
-    #[must_use]
-    pub fn threads(mut self, threads: Option<usize>) -> Self {
-        self.0.threads = threads;
-        self
-    }
-
     /// Whether it ends when the likelihood no longer rises.
     #[must_use]
     pub fn ends_early(mut self, ends_early: bool) -> Self {
         self.0.ends_early = ends_early;
         self
     }
+}
 
-    /// Who watches, and can stop it.
-    #[must_use]
-    pub fn watch(mut self, watch: Watch) -> Self {
-        self.0.watch = watch;
-        self
+impl Framed for LdaParams {
+    fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.0.frame
     }
 }
 
@@ -137,8 +110,7 @@ impl ParamGuard for LdaParams {
     type Error = TopicsError;
 
     fn check_ref(&self) -> Result<&LdaValidParams, TopicsError> {
-        fit::check_topics(self.0.k)?;
-        fit::check_iterations(self.0.iterations)?;
+        self.0.frame.check()?;
         let (Alpha::Fixed(alpha) | Alpha::Learned(alpha)) = self.0.alpha;
         fit::check_prior("alpha", alpha)?;
         fit::check_prior("beta", self.0.beta)?;
@@ -156,61 +128,54 @@ impl<T> Fit<Corpus, T, TopicsError> for LdaValidParams {
 
     fn fit(&self, dataset: &DatasetBase<Corpus, T>) -> Result<Model, TopicsError> {
         let corpus = dataset.records();
-        fit::check_corpus(corpus)?;
-        let terms = corpus.terms().len();
-        if self.k > terms {
-            return Err(TopicsError::MoreTopicsThanTerms { k: self.k, terms });
-        }
-        Ok(fit::on_threads(self.threads, || self.run(corpus)))
+        self.frame.check_terms(corpus)?;
+        let pass = |state: &mut State, pass: usize| {
+            state.pass(Draws::new(self.frame.seed, pass as u64), pass <= SHAPING);
+            if matches!(self.alpha, Alpha::Learned(_)) && pass.is_multiple_of(LOOK) {
+                state.learn_alpha();
+            }
+        };
+        Ok(self.frame.run(
+            corpus,
+            || State::new(self, corpus),
+            |state| passes(&self.frame, self.ends_early, state, pass),
+            |state, fitted| state.model(corpus, fitted),
+        ))
     }
 }
 
-impl LdaValidParams {
-    fn run(&self, corpus: &Corpus) -> Model {
-        let mut seconds = Seconds::default();
-        let mut state = seconds.measure("arrange", || State::new(self, corpus));
-        let (iterations, likelihood) = seconds.measure("sample", || self.sample(&mut state));
-        let fitted = Fitted {
-            seed: self.seed,
-            iterations,
-            documents: corpus.len(),
-            tokens: corpus.tokens(),
-            seconds: Seconds::default(),
-            likelihood,
-            stopped: self.watch.is_stopped(),
-        };
-        let mut model = seconds.measure("average", || state.model(corpus, fitted));
-        model.fitted.seconds = seconds;
-        model
-    }
+/// What is sampled pass by pass.
+trait Sampled {
+    /// Adds the counts as they are to those that the model is made of.
+    fn pool(&mut self);
 
-    /// Passes until it is enough; gives back how many, and the likelihood as it rose.
-    fn sample(&self, state: &mut State) -> (usize, Vec<(usize, f64)>) {
-        let mut of = self.iterations;
-        let mut likelihoods = Vec::new();
-        for pass in 1..=self.iterations {
-            if pass > of || self.watch.is_stopped() {
-                return (pass - 1, likelihoods);
-            }
-            state.pass(Draws::new(self.seed, pass as u64), pass <= SHAPING);
-            if matches!(self.alpha, Alpha::Learned(_)) && pass >= LOOK && pass % LOOK == 0 {
-                state.learn_alpha();
-            }
-            let samples = (of / SAMPLED).clamp(1, SAMPLES);
-            if of - pass < samples {
-                state.pool();
-            }
-            let likelihood = (pass % LOOK == 0 || pass == of).then(|| state.likelihood());
-            if let Some(likelihood) = likelihood {
-                likelihoods.push((pass, likelihood));
-                if self.ends_early && of == self.iterations && !likelihood::is_rising(&likelihoods) {
-                    of = (pass + samples).min(of);
-                }
-            }
-            self.watch.tell(Step { iteration: pass, of, likelihood });
+    /// Mean log-likelihood of a token, of a sample of documents.
+    fn likelihood(&self) -> f64;
+}
+
+/// Passes until it is enough, or the likelihood no longer rises.
+fn passes<S: Sampled>(frame: &Frame, ends_early: bool, state: &mut S, one: impl Fn(&mut S, usize)) -> Passes {
+    let mut of = frame.iterations;
+    let mut likelihoods = Vec::new();
+    for pass in 1..=frame.iterations {
+        if pass > of || frame.watch.is_stopped() {
+            return (pass - 1, likelihoods);
         }
-        (self.iterations, likelihoods)
+        one(state, pass);
+        let samples = (of / SAMPLED).clamp(1, SAMPLES);
+        if of - pass < samples {
+            state.pool();
+        }
+        let likelihood = (pass.is_multiple_of(LOOK) || pass == of).then(|| state.likelihood());
+        if let Some(likelihood) = likelihood {
+            likelihoods.push((pass, likelihood));
+            if ends_early && of == frame.iterations && !likelihood::is_rising(&likelihoods) {
+                of = (pass + samples).min(of);
+            }
+        }
+        frame.watch.tell(Step { iteration: pass, of, likelihood });
     }
+    (frame.iterations, likelihoods)
 }
 
 /// A fit under way.
@@ -227,8 +192,8 @@ struct State {
 impl State {
     fn new(params: &LdaValidParams, corpus: &Corpus) -> Self {
         let (Alpha::Fixed(alpha) | Alpha::Learned(alpha)) = params.alpha;
-        let arrangement = Arrangement::new(corpus, params.k, BLOCKS, Draws::new(params.seed, 0));
-        let mut table = Table::new(corpus.terms().len(), &vec![alpha; params.k], params.beta);
+        let arrangement = Arrangement::new(corpus, params.frame.k, BLOCKS, Draws::new(params.frame.seed, 0));
+        let mut table = Table::new(corpus.terms().len(), &vec![alpha; params.frame.k], params.beta);
         for (word, topic) in arrangement.tokens() {
             table.add(word, topic);
         }
@@ -273,22 +238,6 @@ impl State {
         self.renew();
     }
 
-    fn likelihood(&self) -> f64 {
-        likelihood::of_a_sample(&self.arrangement, self.table.frozen())
-    }
-
-    /// Adds the counts as they are to those that the model is made of.
-    fn pool(&mut self) {
-        let (counts, _) = self.table.counts();
-        self.pooled.resize(counts.len(), 0);
-        self.pooled.par_chunks_mut(1 << 16).zip(counts.par_chunks(1 << 16)).for_each(|(pooled, counts)| {
-            for (pooled, count) in pooled.iter_mut().zip(counts) {
-                *pooled += count;
-            }
-        });
-        self.samples += 1;
-    }
-
     fn model(mut self, corpus: &Corpus, fitted: Fitted) -> Model {
         if self.samples == 0 {
             self.pool();
@@ -316,17 +265,26 @@ impl State {
                 row[*term as usize] = ((f64::from(*count) / samples + beta) / weights[*topic]) as f32;
             }
         }
-        Model {
-            method: Method::Lda,
-            terms: corpus.terms().to_vec(),
-            document_frequencies: corpus.document_frequencies(),
-            topics,
-            shares: order.iter().map(|topic| (tokens[*topic] as f64 / all as f64) as f32).collect(),
-            prior: order.iter().map(|topic| self.table.alpha()[*topic]).collect(),
-            names: vec![String::new(); k],
-            fitted,
-            quality: Quality::default(),
-        }
+        let shares = order.iter().map(|topic| (tokens[*topic] as f64 / all as f64) as f32).collect();
+        let prior = order.iter().map(|topic| self.table.alpha()[*topic]).collect();
+        Model::made(Method::Lda, corpus, topics, shares, fitted).with_prior(prior)
+    }
+}
+
+impl Sampled for State {
+    fn pool(&mut self) {
+        let (counts, _) = self.table.counts();
+        self.pooled.resize(counts.len(), 0);
+        self.pooled.par_chunks_mut(1 << 16).zip(counts.par_chunks(1 << 16)).for_each(|(pooled, counts)| {
+            for (pooled, count) in pooled.iter_mut().zip(counts) {
+                *pooled += count;
+            }
+        });
+        self.samples += 1;
+    }
+
+    fn likelihood(&self) -> f64 {
+        likelihood::of_a_sample(&self.arrangement, self.table.frozen())
     }
 }
 

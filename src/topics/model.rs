@@ -4,6 +4,7 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::corpus::Corpus;
 use super::fit::Seconds;
 
 /// How a model was made.
@@ -12,6 +13,9 @@ use super::fit::Seconds;
 pub enum Method {
     /// Latent Dirichlet allocation: several topics a document.
     Lda,
+    /// The same of tokens that weigh by TF-IDF.
+    #[serde(rename = "lda-tfidf")]
+    LdaTfIdf,
     /// A Dirichlet multinomial mixture: one topic a document.
     Gsdmm,
     /// Non-negative factors of TF-IDF.
@@ -23,6 +27,7 @@ impl Method {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lda => "lda",
+            Self::LdaTfIdf => "lda-tfidf",
             Self::Gsdmm => "gsdmm",
             Self::Nmf => "nmf",
         }
@@ -66,6 +71,11 @@ impl Quality {
     }
 }
 
+/// A number as files keep it: to nine places, so that it is read back as it was.
+pub(super) fn kept(number: f64) -> f64 {
+    (number * 1e9).round() / 1e9
+}
+
 /// A topic model. Topics are in order of their shares, the largest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
@@ -90,6 +100,33 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model that was made of these documents, without names and not judged yet. What is expected of a document are
+    /// the topics' shares.
+    pub(super) fn made(
+        method: Method,
+        corpus: &Corpus,
+        topics: Array2<f32>,
+        shares: Vec<f32>,
+        fitted: Fitted,
+    ) -> Self {
+        Self {
+            method,
+            terms: corpus.terms().to_vec(),
+            document_frequencies: corpus.document_frequencies(),
+            names: vec![String::new(); shares.len()],
+            prior: shares.clone(),
+            topics,
+            shares,
+            fitted,
+            quality: Quality::default(),
+        }
+    }
+
+    /// The same with another expectation.
+    pub(super) fn with_prior(self, prior: Vec<f32>) -> Self {
+        Self { prior, ..self }
+    }
+
     /// How many topics there are.
     pub fn k(&self) -> usize {
         self.topics.nrows()

@@ -14,9 +14,9 @@ use rayon::prelude::*;
 
 use super::TopicsError;
 use super::corpus::Corpus;
-use super::fit::{self, Seconds, Step, Watch};
+use super::fit::{Frame, Framed, Passes, Step};
 use super::lanes::dot;
-use super::model::{Fitted, Method, Model, Quality};
+use super::model::{Fitted, Method, Model};
 use super::random::Draws;
 
 /// Rows whose products are added up together: their sums are added in order.
@@ -34,46 +34,18 @@ pub struct NmfParams(NmfValidParams);
 
 /// The parameters, checked.
 #[derive(Debug, Clone)]
-pub struct NmfValidParams {
-    k: usize,
-    iterations: usize,
-    seed: u64,
-    threads: Option<usize>,
-    watch: Watch,
-}
+pub struct NmfValidParams(Frame);
 
 impl NmfParams {
     /// So many topics, and at most 200 passes.
     pub fn new(k: usize) -> Self {
-        Self(NmfValidParams { k, iterations: 200, seed: 88, threads: None, watch: Watch::default() })
+        Self(NmfValidParams(Frame::new(k, 200)))
     }
+}
 
-    /// At most so many passes.
-    #[must_use]
-    pub fn iterations(mut self, iterations: usize) -> Self {
-        self.0.iterations = iterations;
-        self
-    }
-
-    /// Where chance begins.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.0.seed = seed;
-        self
-    }
-
-    /// On so many threads; on as many as there are cores if it is not said.
-    #[must_use]
-    pub fn threads(mut self, threads: Option<usize>) -> Self {
-        self.0.threads = threads;
-        self
-    }
-
-    /// Who watches, and can stop it.
-    #[must_use]
-    pub fn watch(mut self, watch: Watch) -> Self {
-        self.0.watch = watch;
-        self
+impl Framed for NmfParams {
+    fn frame_mut(&mut self) -> &mut Frame {
+        &mut self.0.0
     }
 }
 
@@ -82,8 +54,7 @@ impl ParamGuard for NmfParams {
     type Error = TopicsError;
 
     fn check_ref(&self) -> Result<&NmfValidParams, TopicsError> {
-        fit::check_topics(self.0.k)?;
-        fit::check_iterations(self.0.iterations)?;
+        self.0.0.check()?;
         Ok(&self.0)
     }
 
@@ -98,12 +69,16 @@ impl<T> Fit<Corpus, T, TopicsError> for NmfValidParams {
 
     fn fit(&self, dataset: &DatasetBase<Corpus, T>) -> Result<Model, TopicsError> {
         let corpus = dataset.records();
-        fit::check_corpus(corpus)?;
-        let terms = corpus.terms().len();
-        if self.k > terms {
-            return Err(TopicsError::MoreTopicsThanTerms { k: self.k, terms });
-        }
-        Ok(fit::on_threads(self.threads, || self.run(corpus)))
+        self.0.check_terms(corpus)?;
+        Ok(self.0.run(
+            corpus,
+            || Factors::new(self.0.k, corpus),
+            |factors| self.alternate(factors),
+            |mut factors, fitted| {
+                let weights = factors.balance();
+                factors.model(corpus, &weights, fitted)
+            },
+        ))
     }
 }
 
@@ -141,94 +116,79 @@ impl Sparse {
     }
 }
 
-impl NmfValidParams {
-    fn run(&self, corpus: &Corpus) -> Model {
-        let mut seconds = Seconds::default();
-        let frequencies = corpus.document_frequencies();
-        let (documents, words) = seconds.measure("arrange", || {
-            let inverse = inverses(&frequencies, corpus.len());
-            let mut rows = Sparse { ends: Vec::with_capacity(corpus.len()), cells: Vec::new() };
-            for document in corpus.documents() {
-                rows.cells.extend(weigh(document, &inverse));
-                rows.ends.push(rows.cells.len());
-            }
-            let turned = rows.turned(corpus.terms().len());
-            (rows, turned)
-        });
-        let mut iterations = 0;
-        let mut errors = Vec::new();
-        let (mut shares, mut topics) =
-            seconds.measure("sample", || self.alternate(&documents, &words, &mut iterations, &mut errors));
-        let fitted = Fitted {
-            seed: self.seed,
-            iterations,
-            documents: corpus.len(),
-            tokens: corpus.tokens(),
-            seconds: Seconds::default(),
-            likelihood: errors,
-            stopped: self.watch.is_stopped(),
-        };
-        let mut model = seconds.measure("average", || {
-            let weights = self.balance(&mut shares, &mut topics);
-            self.model(corpus, frequencies, &topics, &weights, fitted)
-        });
-        model.fitted.seconds = seconds;
-        model
-    }
+/// A fit under way: documents and words, and the two factors, a row for each of them.
+struct Factors {
+    k: usize,
+    documents: Sparse,
+    words: Sparse,
+    shares: Vec<f32>,
+    topics: Vec<f32>,
+}
 
+impl NmfValidParams {
     /// Passes until the error stays.
-    fn alternate(
-        &self,
-        documents: &Sparse,
-        words: &Sparse,
-        iterations: &mut usize,
-        errors: &mut Vec<(usize, f64)>,
-    ) -> (Vec<f32>, Vec<f32>) {
-        let k = self.k;
-        let mut topics = self.begin(documents, words.ends.len());
-        let mut shares = vec![0.0; documents.ends.len() * k];
+    fn alternate(&self, factors: &mut Factors) -> Passes {
+        let Frame { k, iterations, seed, ref watch, .. } = self.0;
+        let mut errors = Vec::new();
+        factors.begin(Draws::new(seed, 0));
+        let Factors { documents, words, shares, topics, .. } = factors;
         let whole: f64 = documents.cells.iter().map(|(_, weight)| f64::from(*weight).powi(2)).sum();
         let mut last = f64::INFINITY;
-        while *iterations < self.iterations && !self.watch.is_stopped() {
-            improve(&mut shares, documents, &topics, k);
-            let met = improve(&mut topics, words, &shares, k);
-            *iterations += 1;
+        for pass in 1..=iterations {
+            if watch.is_stopped() {
+                return (pass - 1, errors);
+            }
+            improve(shares, documents, topics, k);
+            let met = improve(topics, words, shares, k);
             // ‖X − WH‖² = ‖X‖² − 2 Σ (WᵀX) ∘ H + Σ (WᵀW) ∘ (HHᵀ)
-            let both = gram_of(&shares, k)
+            let both = gram_of(shares, k)
                 .iter()
-                .zip(gram_of(&topics, k))
+                .zip(gram_of(topics, k))
                 .map(|(a, b)| f64::from(*a) * f64::from(b))
                 .sum::<f64>();
             let error = ((whole - 2.0 * met + both) / whole.max(f64::MIN_POSITIVE)).max(0.0).sqrt();
-            errors.push((*iterations, -error));
-            self.watch.tell(Step { iteration: *iterations, of: self.iterations, likelihood: Some(-error) });
+            errors.push((pass, -error));
+            watch.tell(Step { iteration: pass, of: iterations, likelihood: Some(-error) });
             if last - error < STILL * error {
-                break;
+                return (pass, errors);
             }
             last = error;
         }
-        (shares, topics)
+        (iterations, errors)
+    }
+}
+
+impl Factors {
+    fn new(k: usize, corpus: &Corpus) -> Self {
+        let inverse = inverses(&corpus.document_frequencies(), corpus.len());
+        let mut documents = Sparse { ends: Vec::with_capacity(corpus.len()), cells: Vec::new() };
+        for document in corpus.documents() {
+            documents.cells.extend(weigh(document, &inverse));
+            documents.ends.push(documents.cells.len());
+        }
+        let words = documents.turned(corpus.terms().len());
+        let (shares, topics) = (vec![0.0; corpus.len() * k], vec![0.0; corpus.terms().len() * k]);
+        Self { k, documents, words, shares, topics }
     }
 
     /// Each topic begins as the mean of some documents: dense enough to grow, sparse enough to differ.
-    fn begin(&self, documents: &Sparse, terms: usize) -> Vec<f32> {
-        let mut topics = vec![0.0; terms * self.k];
-        let draws = Draws::new(self.seed, 0);
-        for topic in 0..self.k {
+    fn begin(&mut self, draws: Draws) {
+        let Self { k, documents, topics, .. } = self;
+        for topic in 0..*k {
             for number in 0..BEGINNING {
                 let index = topic as u64 * u64::from(BEGINNING) + u64::from(number);
                 let document = draws.below(index, documents.ends.len() as u32);
                 for (word, weight) in documents.row(document as usize) {
-                    topics[*word as usize * self.k + topic] += weight / BEGINNING as f32;
+                    topics[*word as usize * *k + topic] += weight / BEGINNING as f32;
                 }
             }
         }
-        topics
     }
 
     /// Makes each topic's words add up to 1, and gives back what each topic weighs in all documents.
-    fn balance(&self, shares: &mut [f32], topics: &mut [f32]) -> Vec<f64> {
-        let k = self.k;
+    fn balance(&mut self) -> Vec<f64> {
+        let Self { k, shares, topics, .. } = self;
+        let k = *k;
         let mut sums = vec![0.0_f64; k];
         for row in topics.chunks_exact(k) {
             for (sum, weight) in sums.iter_mut().zip(row) {
@@ -256,14 +216,7 @@ impl NmfValidParams {
         weights
     }
 
-    fn model(
-        &self,
-        corpus: &Corpus,
-        document_frequencies: Vec<u32>,
-        words: &[f32],
-        weights: &[f64],
-        fitted: Fitted,
-    ) -> Model {
+    fn model(&self, corpus: &Corpus, weights: &[f64], fitted: Fitted) -> Model {
         let k = self.k;
         let mut order: Vec<usize> = (0..k).collect();
         order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b)));
@@ -271,7 +224,7 @@ impl NmfValidParams {
         let terms = corpus.terms().len();
         let mut topics = Array2::zeros((k, terms));
         for (mut row, topic) in topics.rows_mut().into_iter().zip(&order) {
-            let column = words.iter().skip(*topic).step_by(k);
+            let column = self.topics.iter().skip(*topic).step_by(k);
             row.iter_mut().zip(column).for_each(|(cell, weight)| *cell = *weight);
             if row.iter().all(|weight| *weight == 0.0) {
                 // A topic that no document wanted is of no word more than of another.
@@ -281,18 +234,8 @@ impl NmfValidParams {
         // Words that are in every document weigh nothing: then no topic has more of the text than another.
         let nothing = weights.iter().all(|weight| *weight == 0.0);
         let share = |topic: &usize| if nothing { 1.0 / k as f64 } else { weights[*topic] / all };
-        let shares: Vec<f32> = order.iter().map(|topic| share(topic) as f32).collect();
-        Model {
-            method: Method::Nmf,
-            terms: corpus.terms().to_vec(),
-            document_frequencies,
-            topics,
-            prior: shares.clone(),
-            shares,
-            names: vec![String::new(); k],
-            fitted,
-            quality: Quality::default(),
-        }
+        let shares = order.iter().map(|topic| share(topic) as f32).collect();
+        Model::made(Method::Nmf, corpus, topics, shares, fitted)
     }
 }
 

@@ -7,14 +7,16 @@ use ndarray::Array2;
 use super::TopicsError;
 use super::coherence;
 use super::corpus::Corpus;
-use super::fit::{self, Watch};
+use super::fit::{self, Framed, Watch};
 use super::gsdmm::GsdmmParams;
-use super::lda::{Alpha, LdaParams};
+use super::lda::{Alpha, LdaParams, Weighted, WeightedLdaParams};
 use super::model::{Method, Model};
 use super::nmf::NmfParams;
 
 /// Documents of at most so many words on average are short: one topic each says more about them than several.
 const SHORT: usize = 12;
+/// Passes of LDA at most, where it ends when it no longer gains.
+const MOST_PASSES: usize = 500;
 
 /// A fit as it is asked for; what is not said is as it proved best.
 #[derive(Debug, Clone, Default)]
@@ -60,14 +62,19 @@ impl Order {
     /// Fits, judges, and tells the documents' topics.
     pub fn fit(&self, corpus: Corpus) -> Result<Found, TopicsError> {
         let method = self.method_for(&corpus);
-        let dataset = DatasetBase::new(corpus, ());
-        let mut model = match method {
-            Method::Lda => self.lda().fit(&dataset),
-            Method::Gsdmm => self.gsdmm().fit(&dataset),
-            Method::Nmf => self.nmf().fit(&dataset),
+        let (mut model, corpus) = match method {
+            Method::Lda => fit_with(&self.lda(), corpus),
+            Method::LdaTfIdf => {
+                fit::check_corpus(&corpus)?;
+                let dataset = DatasetBase::new(Weighted::tf_idf(corpus)?, ());
+                Ok((self.weighted_lda().fit(&dataset)?, dataset.records.into_corpus()))
+            }
+            Method::Gsdmm => fit_with(&self.gsdmm(), corpus),
+            Method::Nmf => fit_with(&self.nmf(), corpus),
         }?;
         let mut seconds = std::mem::take(&mut model.fitted.seconds);
-        model.quality = seconds.measure("judge", || coherence::judge(&model, &dataset.records));
+        model.quality = seconds.measure("judge", || coherence::judge(&model, &corpus));
+        let dataset = DatasetBase::new(corpus, ());
         let shares = seconds.measure("predict", || {
             fit::on_threads(self.threads, || -> Array2<f32> { model.predict(&dataset) })
         });
@@ -75,31 +82,43 @@ impl Order {
         Ok(Found { model, shares, corpus: dataset.records })
     }
 
+    /// What every method takes.
+    fn framed<P: Framed>(&self, params: P) -> P {
+        let params = params.seed(self.seed.unwrap_or(88)).threads(self.threads).watch(self.watch.clone());
+        self.iterations.into_iter().fold(params, P::iterations)
+    }
+
     fn lda(&self) -> LdaParams {
-        let params = LdaParams::new(self.k.unwrap_or(20))
-            .threads(self.threads)
-            .ends_early(self.iterations.is_none())
-            .iterations(self.iterations.unwrap_or(500))
-            .seed(self.seed.unwrap_or(88))
-            .watch(self.watch.clone());
+        let params = LdaParams::new(self.k.unwrap_or(20)).iterations(MOST_PASSES);
+        let params = self.framed(params).ends_early(self.iterations.is_none());
         let alpha = self.alpha.unwrap_or(0.1);
         let params = params.alpha(if self.learn_alpha { Alpha::Learned(alpha) } else { Alpha::Fixed(alpha) });
         self.beta.into_iter().fold(params, LdaParams::beta)
     }
 
+    fn weighted_lda(&self) -> WeightedLdaParams {
+        let params = WeightedLdaParams::new(self.k.unwrap_or(20)).iterations(MOST_PASSES);
+        let params = self.framed(params).ends_early(self.iterations.is_none());
+        let params = self.alpha.into_iter().fold(params, WeightedLdaParams::alpha);
+        self.beta.into_iter().fold(params, WeightedLdaParams::beta)
+    }
+
     fn gsdmm(&self) -> GsdmmParams {
-        let params =
-            GsdmmParams::new(self.k.unwrap_or(100)).seed(self.seed.unwrap_or(88)).watch(self.watch.clone());
-        let params = self.iterations.into_iter().fold(params, GsdmmParams::iterations);
+        let params = self.framed(GsdmmParams::new(self.k.unwrap_or(100)));
         let params = self.alpha.into_iter().fold(params, GsdmmParams::alpha);
         self.beta.into_iter().fold(params, GsdmmParams::beta)
     }
 
     fn nmf(&self) -> NmfParams {
-        let params = NmfParams::new(self.k.unwrap_or(20))
-            .threads(self.threads)
-            .seed(self.seed.unwrap_or(88))
-            .watch(self.watch.clone());
-        self.iterations.into_iter().fold(params, NmfParams::iterations)
+        self.framed(NmfParams::new(self.k.unwrap_or(20)))
     }
+}
+
+/// Fits, and gives the documents back.
+fn fit_with<P>(params: &P, corpus: Corpus) -> Result<(Model, Corpus), TopicsError>
+where
+    P: Fit<Corpus, (), TopicsError, Object = Model>,
+{
+    let dataset = DatasetBase::new(corpus, ());
+    Ok((params.fit(&dataset)?, dataset.records))
 }

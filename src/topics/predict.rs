@@ -28,8 +28,8 @@ pub struct Predictor<'a> {
     /// LDA and NMF: a word's weight in each topic. GSDMM: its logarithm.
     weights: Vec<f32>,
     prior: Vec<f32>,
-    /// NMF: the inverse document frequency of each word, and how alike topics are.
-    inverse_frequencies: Vec<f32>,
+    /// NMF and weighted LDA: what each word counts for. NMF: how alike topics are.
+    word_weights: Vec<f32>,
     gram: Vec<f32>,
     numbers: HashMap<&'a str, u32>,
 }
@@ -47,12 +47,16 @@ impl<'a> Predictor<'a> {
         }
         let mut prior = vec![0.0; stride];
         prior[..k].copy_from_slice(&model.prior);
-        let (inverse_frequencies, gram) = match model.method {
+        let (word_weights, gram) = match model.method {
             Method::Nmf => (super::nmf::inverse_frequencies(model), super::nmf::gram(model)),
+            Method::LdaTfIdf => {
+                let weights = super::lda::word_weights(&model.document_frequencies, model.fitted.documents);
+                (weights, Vec::new())
+            }
             Method::Lda | Method::Gsdmm => (Vec::new(), Vec::new()),
         };
         let numbers = (0..).zip(&model.terms).map(|(number, term)| (term.as_str(), number)).collect();
-        Self { model, stride, weights, prior, inverse_frequencies, gram, numbers }
+        Self { model, stride, weights, prior, word_weights, gram, numbers }
     }
 
     /// A corpus in which these texts' words have the model's numbers; words that the model does not know are left out.
@@ -89,7 +93,7 @@ impl<'a> Predictor<'a> {
 
     fn fill_one(&self, document: &[u32], shares: &mut [f32], room: &mut Room) {
         match self.model.method {
-            Method::Lda => self.fold_in(document, room),
+            Method::Lda | Method::LdaTfIdf => self.fold_in(document, room),
             Method::Gsdmm => self.choose(document, &mut room.now),
             Method::Nmf => self.factor(document, room),
         }
@@ -122,7 +126,8 @@ impl<'a> Predictor<'a> {
                         sums[lane] += now[lane] * row[lane];
                     }
                 }
-                let weight = 1.0 / together(sums).max(f32::MIN_POSITIVE);
+                let counts_for = self.word_weights.get(*word as usize).copied().unwrap_or(1.0);
+                let weight = counts_for / together(sums).max(f32::MIN_POSITIVE);
                 let places = next.as_chunks_mut::<LANES>().0.iter_mut();
                 for ((next, now), row) in places.zip(now.as_chunks::<LANES>().0).zip(row) {
                     for lane in 0..LANES {
@@ -163,7 +168,7 @@ impl<'a> Predictor<'a> {
         let Room { now, next } = room;
         now.fill(0.0);
         next.fill(0.0);
-        let weights = super::nmf::weigh(document, &self.inverse_frequencies);
+        let weights = super::nmf::weigh(document, &self.word_weights);
         for (word, weight) in &weights {
             for (next, row) in next.as_chunks_mut::<LANES>().0.iter_mut().zip(self.row(*word)) {
                 for lane in 0..LANES {

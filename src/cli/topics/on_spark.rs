@@ -127,6 +127,7 @@ async fn documents(context: &Context, from: &From, text: &Steps) -> Result<Docum
     if let Some(remote) = from.input.iter().find(|input| input.contains("://")) {
         return Err(SparkError::NotAFile(remote.clone()).into());
     }
-    let files = context.unless_stopped(topics::row_files(&from.input, None)).await??;
+    let files = context.unless_stopped(topics::find_rows(&from.input, None)).await??;
+    let files = files.iter().map(topics::RowFile::url).collect();
     Ok(Documents::Hours(files, Box::new(text.steps()?)))
 }

@@ -1,5 +1,8 @@
 //! `hydrant topics`, as scripts use it: files in, files out, the same bytes on any number of threads.
 
+mod answers;
+mod places;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -1,0 +1,132 @@
+//! The report's page: what foreign text becomes in HTML, and the pieces that the page is made of.
+
+use std::fmt::{Display, Write};
+
+use plotters::style::RGBColor;
+
+use crate::topics::questions::{Cell, Table};
+
+/// Foreign text, safe to stand in HTML and in its attributes: nothing that steers or hides text, and no markup.
+pub(super) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for sign in crate::text::sanitise(text).chars() {
+        match sign {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            plain => safe.push(plain),
+        }
+    }
+    safe
+}
+
+/// A colour as CSS has it.
+pub(super) fn css(RGBColor(red, green, blue): RGBColor) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// `1,234,567`.
+pub(super) fn grouped(number: impl Display) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A page that is being written. What is given to [`raw`](Self::raw) is the report's own; foreign text goes through
+/// [`escape`].
+#[derive(Debug, Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    pub(super) fn raw(&mut self, html: impl AsRef<str>) {
+        self.0.push_str(html.as_ref());
+        self.0.push('\n');
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+
+    /// A chart, and what there is to know of it.
+    pub(super) fn figure(&mut self, svg: &str, caption: &str) {
+        self.raw(format!("<figure>{svg}<figcaption>{}</figcaption></figure>", escape(caption)));
+    }
+
+    /// A table with at most so many rows, and how many it has in all.
+    pub(super) fn table(&mut self, table: &Table, most: usize) {
+        let is_number = |column: usize| {
+            table
+                .rows
+                .iter()
+                .all(|row| !matches!(row.get(column), Some(Cell::Text(_) | Cell::Nothing) | None))
+        };
+        let classes: Vec<&str> = (0..table.columns.len())
+            .map(|column| if is_number(column) { " class=\"n\"" } else { "" })
+            .collect();
+        let mut html = String::from("<table><thead><tr>");
+        let add = |html: &mut String, text: std::fmt::Arguments<'_>| {
+            html.write_fmt(text).expect("a String takes every text");
+        };
+        for (name, class) in table.columns.iter().zip(&classes) {
+            add(&mut html, format_args!("<th{class}>{}</th>", escape(&name.replace('_', " "))));
+        }
+        html.push_str("</tr></thead><tbody>");
+        for row in table.rows.iter().take(most) {
+            html.push_str("<tr>");
+            for ((cell, class), name) in row.iter().zip(&classes).zip(&table.columns) {
+                let text = match cell {
+                    Cell::Nothing => "–".to_owned(),
+                    Cell::Text(text) => escape(text),
+                    Cell::Whole(number) => grouped(number),
+                    Cell::Number(share) if name == "share" => format!("{:.1} %", share * 100.0),
+                    Cell::Number(number) => grouped(format!("{number:.0}")),
+                };
+                add(&mut html, format_args!("<td{class}>{text}</td>"));
+            }
+            html.push_str("</tr>");
+        }
+        html.push_str("</tbody></table>");
+        self.raw(html);
+        if table.rows.len() > most {
+            self.raw(format!("<p class=\"faint\">The first {most} of {}.</p>", grouped(table.rows.len())));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_foreign_text_becomes_markup() {
+        assert_eq!(
+            escape("<b onclick='x'>&\"\u{202e}\u{1b}[31m\n"),
+            "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;&lt;U+202E&gt;␛[31m "
+        );
+        assert_eq!(
+            (grouped(7), grouped(1_234), grouped(1_234_567)),
+            ("7".into(), "1,234".into(), "1,234,567".into())
+        );
+    }
+
+    #[test]
+    fn tables_are_cut_and_say_so() {
+        let mut table = Table::new(&["user", "posts"]);
+        for row in 0..3_u64 {
+            table.rows.push(vec!["<i>".into(), (row * 1_000).into()]);
+        }
+        let mut page = Page::default();
+        page.table(&table, 2);
+        let html = page.finish();
+        assert!(html.contains("<td>&lt;i&gt;</td><td class=\"n\">1,000</td>"), "{html}");
+        assert!(html.contains("The first 2 of 3.") && !html.contains("2,000"), "{html}");
+    }
+}

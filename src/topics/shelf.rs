@@ -1,0 +1,191 @@
+//! A model wherever it lies: in a folder on this machine, or in a bucket under a prefix, as the same files.
+//!
+//! A model in a bucket is brought into a passing folder of this machine to be read, and written there before it is
+//! sent: everything else works on folders. What makes it a model to others, `model.json`, is sent last.
+
+use std::path::{Path, PathBuf};
+
+use super::TopicsError;
+use super::input::RowFile;
+use super::store::{Description, described};
+use crate::cloud::Cloud;
+use crate::lake::place::Depth;
+use crate::lake::{Address, LakeError, Place};
+
+/// What describes a model: the file that makes a folder one.
+const DESCRIPTION: &str = "model.json";
+/// What a loaded model is made of; the last may be missing.
+const PARTS: [&str; 3] = [DESCRIPTION, "model.parquet", "text.json"];
+/// Where predictions of a fit's own posts are, and of hours that came later.
+const PREDICTIONS: &str = "predictions.parquet";
+const LATER: &str = "predictions/";
+
+/// Where a model lies.
+#[derive(Debug)]
+pub struct Shelf {
+    place: Place,
+    /// Where its files are on this machine.
+    folder: PathBuf,
+    /// Takes that folder away again, if the model is in a bucket.
+    passing: Option<tempfile::TempDir>,
+}
+
+impl Shelf {
+    /// A place for a model, that is there or is to be made.
+    pub fn at(address: &str, cloud: Option<&Cloud>) -> Result<Self, TopicsError> {
+        let place = Place::at(Address::parse(address)?, cloud)?;
+        if let Place::Folder(folder) = &place {
+            return Ok(Self { folder: folder.clone(), place, passing: None });
+        }
+        let made = tempfile::Builder::new().prefix("hydrant-model-").tempdir();
+        let passing = made.map_err(|source| TopicsError::File {
+            action: "make a folder in",
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        Ok(Self { folder: passing.path().to_owned(), place, passing: Some(passing) })
+    }
+
+    /// The same, with the model's files brought here.
+    pub async fn open(address: &str, cloud: Option<&Cloud>) -> Result<Self, TopicsError> {
+        let shelf = Self::at(address, cloud)?;
+        if shelf.passing.is_some() {
+            for part in PARTS {
+                match shelf.place.get(part).await {
+                    Ok(content) => shelf.keep(part, &content)?,
+                    Err(error) if error.is_missing() && part != DESCRIPTION => {}
+                    Err(error) if error.is_missing() => {
+                        return Err(TopicsError::NotAModel {
+                            path: shelf.place.url("").into(),
+                            why: format!("there is no {DESCRIPTION}"),
+                        });
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(shelf)
+    }
+
+    fn keep(&self, name: &str, content: &[u8]) -> Result<(), TopicsError> {
+        let path = self.folder.join(name);
+        std::fs::write(&path, content).map_err(|source| TopicsError::File { action: "write", path, source })
+    }
+
+    /// The model's files on this machine.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where it lies.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where a file of it lies, for others to find.
+    pub fn url(&self, name: &str) -> String {
+        self.place.url(name)
+    }
+
+    /// Brings another of the model's files here, if it is there.
+    pub async fn bring(&self, name: &str) -> Result<(), TopicsError> {
+        if self.passing.is_none() || self.folder.join(name).exists() {
+            return Ok(());
+        }
+        match self.place.get(name).await {
+            Ok(content) => self.keep(name, &content),
+            Err(error) if error.is_missing() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends what describes the model to where it lies, after its topics were named; nothing if that is here.
+    pub async fn send_description(&self) -> Result<(), TopicsError> {
+        if self.passing.is_none() {
+            return Ok(());
+        }
+        let path = self.folder.join(DESCRIPTION);
+        let read = tokio::fs::read(&path).await;
+        let content = read.map_err(|source| TopicsError::File { action: "read", path, source })?;
+        Ok(self.place.put(DESCRIPTION, &content).await?)
+    }
+
+    /// Sends every file that is in the folder here to where the model lies; nothing if that is here.
+    pub async fn send(&self) -> Result<(), TopicsError> {
+        if self.passing.is_none() {
+            return Ok(());
+        }
+        let failed = |source| TopicsError::File { action: "read", path: self.folder.clone(), source };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            names.extend(entry.map_err(failed)?.file_name().into_string());
+        }
+        names.sort_by_key(|name| name == DESCRIPTION);
+        for name in names {
+            let content = tokio::fs::read(self.folder.join(&name)).await.map_err(failed)?;
+            self.place.put(&name, &content).await?;
+        }
+        Ok(())
+    }
+
+    /// A number that is another for another model, whatever its topics are called: of the words and weights, and of
+    /// the steps that texts go through.
+    pub fn print(&self) -> Result<u32, TopicsError> {
+        let mut hash = crc32fast::Hasher::new();
+        for part in [PARTS[1], PARTS[2]] {
+            let path = self.folder.join(part);
+            match std::fs::read(&path) {
+                Ok(content) => hash.update(&content),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound && part == PARTS[2] => {}
+                Err(source) => return Err(TopicsError::File { action: "read", path, source }),
+            }
+        }
+        Ok(hash.finalize())
+    }
+
+    /// The predictions of this model that are kept with it: of its own posts, and of hours that came later.
+    pub async fn predictions(&self) -> Result<Vec<RowFile>, TopicsError> {
+        let file = |key: &str| RowFile { place: self.place.clone(), key: key.to_owned() };
+        let mut files = Vec::new();
+        if self.place.stat(PREDICTIONS).await?.is_some() {
+            files.push(file(PREDICTIONS));
+        }
+        let ending = format!("_{:08x}.parquet", self.print()?);
+        let mut pages = self.place.list(LATER, Depth::Folder);
+        while let Some(page) = pages.next().await? {
+            files.extend(
+                page.files.iter().filter(|entry| entry.key.ends_with(&ending)).map(|entry| file(&entry.key)),
+            );
+        }
+        Ok(files)
+    }
+}
+
+/// The models in a place: its own, if it is one, and that of each folder in it. Their addresses, in order, and what they
+/// are.
+pub async fn find_models(
+    address: &str,
+    cloud: Option<&Cloud>,
+) -> Result<Vec<(String, Description)>, TopicsError> {
+    let place = Place::at(Address::parse(address)?, cloud)?;
+    if let Place::Folder(folder) = &place
+        && !folder.is_dir()
+    {
+        return Err(LakeError::Missing(folder.display().to_string()).into());
+    }
+    let mut folders = vec![String::new()];
+    let mut pages = place.list("", Depth::Folder);
+    while let Some(page) = pages.next().await? {
+        folders.extend(page.folders);
+    }
+    let mut models = Vec::new();
+    for folder in folders {
+        let key = format!("{folder}{DESCRIPTION}");
+        if place.stat(&key).await?.is_some() {
+            let about = described(&place.get(&key).await?, place.url(&key).into())?;
+            let address = if folder.is_empty() { address.to_owned() } else { place.url(&folder) };
+            models.push((address.trim_end_matches('/').to_owned(), about));
+        }
+    }
+    Ok(models)
+}
