@@ -192,20 +192,21 @@ async fn through_faults_every_post_still_comes_out_once() {
     let day = Day::begin(3_000).await;
     day.done(&["up"]).await;
     day.done(&["host", "provision"]).await;
+    // While Firehose takes nothing, the stream cannot have ended when it is killed as no program can prevent.
+    day.sandbox.faults(&["throttle:firehose=100%"]).await;
+    day.start("max").await;
+    let status = day.until("every post", |status| status["received"] == day.count).await;
+    assert_eq!((&status["pending"], &status["delivered"]), (&day.count.into(), &0.into()), "{status}");
+    let kill = format!("kill -9 {}", status["pid"]);
+    day.sandbox.hydrant(&["host", "run", "--", "sh", "-c", &kill]).await.expect(0);
+    day.until("the end that it met", |status| status["state"] == "failed").await;
     day.sandbox.faults(&["throttle:firehose=30%", "partial=20%", "slow:s3=20ms"]).await;
     day.start("max").await;
     day.until("posts", |status| status["delivered"].as_u64() > Some(0)).await;
-    // The service is killed as no program can prevent, and the connection to the host is cut.
-    let status =
-        day.until("its number", |status| status["pid"].is_u64() || status["state"] == "stopped").await;
-    if let Some(pid) = status["pid"].as_u64() {
-        let kill = format!("kill -9 {pid}");
-        drop(day.sandbox.hydrant(&["host", "run", "--", "sh", "-c", &kill]).await);
-    }
-    day.sandbox.faults(&["throttle:firehose=30%", "cut-ssh"]).await;
-    drop(day.sandbox.hydrant(&["host", "status"]).await);
-    day.sandbox.faults(&[]).await;
-    day.start("max").await;
+    day.sandbox.faults(&["throttle:firehose=30%", "partial=20%", "cut-ssh"]).await;
+    let cut = day.sandbox.hydrant(&["host", "run", "--", "true"]).await;
+    assert_ne!(cut.code, Some(0), "the connection is cut: {}", cut.err);
+    day.sandbox.faults(&["throttle:firehose=30%", "partial=20%"]).await;
     let last = day
         .until("the end of the posts", |status| status["state"] == "stopped" && status["pending"] == 0)
         .await;
