@@ -1,6 +1,6 @@
-//! Topics by Spark. The real one is asked where it can be run (`HYDRANT_TEST_SPARK_SUBMIT`, or `spark-submit` on the path);
-//! where it cannot, those tests say so and prove nothing. What hydrant does around a job is shown with programs of the
-//! tests in its place.
+//! Topics by Spark. What hydrant does around a job is shown with programs of the tests in its place; the real one (`pip
+//! install pyspark`, Java 17) takes minutes and half a gigabyte, and is asked by `cargo test --test it spark:: --
+//! --ignored`: the `spark-submit` that `HYDRANT_TEST_SPARK_SUBMIT` names, or the one on the path.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,9 @@ impl Desk {
         Self { home: tempfile::tempdir().unwrap(), submit: submit.into() }
     }
 
-    /// With the real Spark, if there is one.
-    fn real() -> Option<Self> {
-        let given = std::env::var("HYDRANT_TEST_SPARK_SUBMIT").ok();
-        let found = || {
-            let path = std::env::var_os("PATH")?;
-            std::env::split_paths(&path).map(|folder| folder.join("spark-submit")).find(|file| file.is_file())
-        };
-        let submit = given.or_else(|| found().map(|file| file.to_string_lossy().into_owned()));
-        if submit.is_none() {
-            println!(
-                "skipped: there is no spark-submit (`pip install pyspark`, Java 17; HYDRANT_TEST_SPARK_SUBMIT)"
-            );
-        }
-        submit.map(Self::new)
+    /// With the real Spark.
+    fn real() -> Self {
+        Self::new(std::env::var("HYDRANT_TEST_SPARK_SUBMIT").unwrap_or_else(|_| "spark-submit".to_owned()))
     }
 
     /// With a program of the test's own in the place of `spark-submit`.
@@ -80,8 +69,9 @@ fn documents(count: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Spark"]
 async fn spark_finds_the_subjects_and_leaves_a_model_like_any_other() {
-    let Some(desk) = Desk::real() else { return };
+    let desk = Desk::real();
     std::fs::write(desk.path("tokens.txt"), format!("{}\n", documents(600))).unwrap();
     for optimizer in ["online", "em"] {
         let arguments =
@@ -109,8 +99,9 @@ async fn spark_finds_the_subjects_and_leaves_a_model_like_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Spark"]
 async fn the_text_steps_on_spark_are_those_of_hydrant() {
-    let Some(desk) = Desk::real() else { return };
+    let desk = Desk::real();
     let long = "while engineers watched their telescope near Größe harbour, élève sailors cheered loudly";
     let mut csv = "id,created_at,retweeted_tweet,text\n".to_owned();
     for (number, (retweet, text)) in [
@@ -161,8 +152,9 @@ async fn the_text_steps_on_spark_are_those_of_hydrant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Spark"]
 async fn what_nothing_can_be_learned_from_is_said_in_the_scripts_words() {
-    let Some(desk) = Desk::real() else { return };
+    let desk = Desk::real();
     std::fs::write(desk.path("tokens.txt"), "only only\nonly\n").unwrap();
     let arguments =
         ["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--k", "2", "--out", "model"];
