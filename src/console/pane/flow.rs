@@ -198,6 +198,18 @@ pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
     }
 }
 
+/// What stands in place of something that could not be read.
+pub(super) fn instead(canvas: &mut Canvas<'_>, trouble: &Trouble) {
+    let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
+    let pieces = [
+        ("r", Role::Key),
+        (" tries again   ", Role::Text),
+        ("e", Role::Key),
+        (" shows the causes", Role::Text),
+    ];
+    canvas.line(0, rows + 1, &pieces);
+}
+
 /// Cells of a station's box.
 const BOX: u16 = 13;
 const HIGH: u16 = 5;

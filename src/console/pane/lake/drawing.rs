@@ -7,7 +7,7 @@ use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::lake::Slot;
 use crate::console::event::Size;
-use crate::console::pane::flow::session_trouble;
+use crate::console::pane::flow::{instead, session_trouble};
 use crate::console::theme::Role;
 use crate::console::widget::heat_map::{self, HeatMap};
 use crate::console::widget::table::{self, Column, Width};
@@ -139,15 +139,7 @@ fn summary(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = session_trouble(desk).or(pane.trouble.as_ref()) {
-        let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
-        let pieces = [
-            ("r", Role::Key),
-            (" tries again   ", Role::Text),
-            ("e", Role::Key),
-            (" shows the causes", Role::Text),
-        ];
-        canvas.line(0, rows + 1, &pieces);
-        return;
+        return instead(canvas, trouble);
     }
     if pane.known == Known::NoBucket {
         canvas.put(0, 0, "There is no bucket yet that could hold a lake.", Role::Text);

@@ -8,7 +8,7 @@ use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::stack::{Property, Slot};
 use crate::console::event::Size;
-use crate::console::pane::flow::session_trouble;
+use crate::console::pane::flow::{instead, session_trouble};
 use crate::console::theme::{Role, Signs};
 use crate::console::widget::bars;
 use crate::console::widget::table::{self, Column, Width};
@@ -148,18 +148,7 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = session_trouble(desk).or(pane.trouble.as_ref()) {
-        let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
-        canvas.line(
-            0,
-            rows + 1,
-            &[
-                ("r", Role::Key),
-                (" tries again   ", Role::Text),
-                ("e", Role::Key),
-                (" shows the causes", Role::Text),
-            ],
-        );
-        return;
+        return instead(canvas, trouble);
     }
     let words = match desk.session {
         Session::Connecting => "Signing in: asking AWS whose account this is…",

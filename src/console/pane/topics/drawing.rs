@@ -11,6 +11,7 @@ use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::topics::Slot;
 use crate::console::event::Size;
+use crate::console::pane::flow::instead;
 use crate::console::theme::Role;
 use crate::console::widget::table::{self, Column, Width};
 use crate::console::words;
@@ -251,15 +252,7 @@ fn list(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = &pane.trouble {
-        let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
-        let pieces = [
-            ("r", Role::Key),
-            (" tries again   ", Role::Text),
-            ("e", Role::Key),
-            (" shows the causes", Role::Text),
-        ];
-        canvas.line(0, rows + 1, &pieces);
-        return;
+        return instead(canvas, trouble);
     }
     let Some(folder) = &pane.folder else {
         let words = match desk.session {
