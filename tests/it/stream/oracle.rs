@@ -68,6 +68,29 @@ impl Trial {
         self.sandbox.start(&self.run.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
+    /// Starts it and kills it, again and again, at moments that the seed makes: each time with `some` of the faults,
+    /// and those that are always on.
+    async fn killed(&self, seed: u64, kills: u32, (some, faults): (usize, &[&str]), always: &[&str]) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut before_each = Vec::new();
+        for kill in 0..kills {
+            let mut on: Vec<&str> = faults.sample(&mut random, some).copied().collect();
+            before_each.push(on.join(" "));
+            on.extend(always);
+            self.sandbox.faults(&on).await;
+            let run = self.start();
+            // Some live long enough to have something under way, however slow the machine is; and before the first
+            // post is kept, Jetstream has no place to go on from.
+            if kill % 5 == 0 {
+                self.until_received(1).await;
+            }
+            // The moment is the point here: from before the first connection to after the first deliveries.
+            tokio::time::sleep(Duration::from_millis(random.random_range(5..1000))).await;
+            run.kill().await;
+        }
+        println!("seed {seed}: killed {kills} times, with {before_each:?}");
+    }
+
     async fn status(&self) -> Value {
         let status = self.sandbox.hydrant(&["stream", "status", "--json"]).await.json();
         balances(&status);
@@ -292,7 +315,6 @@ async fn what_x_sent_is_in_s3_after_every_way_to_end_a_connection() {
 
 /// What a service does while it is killed again and again.
 async fn killed_again_and_again(seed: u64, kills: u32) {
-    let mut random = StdRng::seed_from_u64(seed);
     let trial = Trial::new("30", &["--source", "x", "--set", "x_stall_seconds=5"]).await;
     let faults = [
         "x-split",
@@ -306,23 +328,7 @@ async fn killed_again_and_again(seed: u64, kills: u32) {
         "x-disconnect@7=1",
         "x-close@7=1",
     ];
-    let mut before_each = Vec::new();
-    for kill in 0..kills {
-        let mut on: Vec<&str> = faults.sample(&mut random, 4).copied().collect();
-        before_each.push(on.join(" "));
-        on.extend(FIREHOSE);
-        on.push(OVERLAP);
-        trial.sandbox.faults(&on).await;
-        let run = trial.start();
-        // Some live long enough to have something under way, however slow the machine is.
-        if kill % 5 == 0 {
-            trial.until_received(1).await;
-        }
-        // The moment is the point here: from before the first connection to after the first deliveries.
-        tokio::time::sleep(Duration::from_millis(random.random_range(5..1000))).await;
-        run.kill().await;
-    }
-    println!("seed {seed}: killed {kills} times, with {before_each:?}");
+    trial.killed(seed, kills, (4, &faults), &[&FIREHOSE[..], &[OVERLAP]].concat()).await;
     trial.sandbox.faults(&[OVERLAP]).await;
     let run = trial.start();
     trial.until_received(1).await;
@@ -368,29 +374,13 @@ async fn what_x_sent_is_in_s3_at_whatever_other_moments_it_is_killed() {
 /// Jetstream keeps what was sent, and a cursor leads back to it: nothing needs to be given twice on purpose.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_jetstream_sent_is_in_s3_whenever_the_service_is_killed() {
-    let seed = 13;
-    let mut random = StdRng::seed_from_u64(seed);
     let everything = ["--source", "jetstream", "--terms-file", "none.txt", "--set", "languages="];
     let trial = Trial::new("30", &everything).await;
     std::fs::write(trial.sandbox.home.path().join("none.txt"), "").expect("a file");
     let from = jiff::Timestamp::now().as_microsecond() - 1_000_000;
     let faults =
         ["jet-repeat", "jet-disorder", "jet-garbage", "jet-cut@9=1", "jet-close@9=1", "jet-error@9=1"];
-    let mut before_each = Vec::new();
-    for kill in 0..10 {
-        let mut on: Vec<&str> = faults.sample(&mut random, 3).copied().collect();
-        before_each.push(on.join(" "));
-        on.extend(FIREHOSE);
-        trial.sandbox.faults(&on).await;
-        let run = trial.start();
-        // Before the first post is kept there is no place to go on from.
-        if kill % 5 == 0 {
-            trial.until_received(1).await;
-        }
-        tokio::time::sleep(Duration::from_millis(random.random_range(5..1000))).await;
-        run.kill().await;
-    }
-    println!("seed {seed}: killed with {before_each:?}");
+    trial.killed(13, 10, (3, &faults), &FIREHOSE).await;
     trial.sandbox.faults(&[]).await;
     let run = trial.start();
     let events = async |operation: &str| -> BTreeSet<String> {

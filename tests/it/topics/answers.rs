@@ -32,28 +32,8 @@ pub fn combined() -> String {
 
 async fn fit(home: &Path) {
     std::fs::write(home.join("hours.csv"), combined()).unwrap();
-    let arguments = [
-        "topics",
-        "fit",
-        "--input",
-        "hours.csv",
-        "--model",
-        "lda",
-        "--k",
-        "3",
-        "--alpha",
-        "0.05",
-        "--longer-than",
-        "3",
-        "--alike",
-        "2",
-        "--min-df",
-        "2",
-        "--out",
-        "model",
-        "--json",
-    ];
-    hydrant(home, &arguments).await.expect(0);
+    let fit = "topics fit --input hours.csv --model lda --k 3 --alpha 0.05 --longer-than 3 --alike 2 --min-df 2 --out model --json";
+    hydrant(home, &fit.split(' ').collect::<Vec<_>>()).await.expect(0);
 }
 
 #[tokio::test]

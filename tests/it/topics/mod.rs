@@ -120,25 +120,8 @@ async fn posts_are_fitted_named_shown_and_new_ones_predicted() {
         .unwrap();
     }
     std::fs::write(home.join("hour.csv"), csv).unwrap();
-    let fit = [
-        "topics",
-        "fit",
-        "--input",
-        "hour.csv",
-        "--model",
-        "gsdmm",
-        "--k",
-        "12",
-        "--longer-than",
-        "3",
-        "--alike",
-        "2",
-        "--min-df",
-        "2",
-        "--out",
-        "model",
-        "--json",
-    ];
+    let fit = "topics fit --input hour.csv --model gsdmm --k 12 --longer-than 3 --alike 2 --min-df 2 --out model --json";
+    let fit: Vec<&str> = fit.split(' ').collect();
     let described = hydrant(home, &fit).await.expect(0).json();
     assert!(described["documents"].as_u64().unwrap() > 10, "{described}");
     let text: serde_json::Value = serde_json::from_str(&read(home, "model/text.json")).unwrap();

@@ -24,27 +24,10 @@ async fn a_model_lives_in_a_bucket_and_predicts_each_new_hour_once() {
         |hour: u8, saved: u8| format!("lake/csvs/tweets_2_hc20261122{hour:02}_s202611222359{saved:02}.csv");
     put(&world, &hour(18, 0), combined()).await;
 
-    let fit = [
-        "topics",
-        "fit",
-        "--input",
-        &lake,
-        "--model",
-        "lda",
-        "--k",
-        "3",
-        "--alpha",
-        "0.05",
-        "--longer-than",
-        "3",
-        "--alike",
-        "2",
-        "--min-df",
-        "2",
-        "--out",
-        &model,
-        "--json",
-    ];
+    let fit = format!(
+        "topics fit --input {lake} --model lda --k 3 --alpha 0.05 --longer-than 3 --alike 2 --min-df 2 --out {model} --json"
+    );
+    let fit: Vec<&str> = fit.split(' ').collect();
     assert_eq!(world.hydrant(&fit).await.expect(0).json()["k"], 3);
     let kept = keys(&world, "lake/models/").await;
     for name in ["doc_topics.csv", "model.json", "model.parquet", "predictions.parquet", "text.json"] {
