@@ -159,6 +159,17 @@ fn the_operator_stays_on_the_resource_when_the_stack_is_read_again() {
 }
 
 #[test]
+fn age_and_cost_are_seen_beside_the_details_too() {
+    for width in [150, 160, 200] {
+        let mut given = Given::with_stack(width, 45, StackState::Ready);
+        given.press("2");
+        let screen = lines(&given.screen());
+        let heads = screen.iter().find(|line| line.contains("resource")).expect("the table is drawn");
+        assert!(heads.contains("age") && heads.contains("cost"), "at {width}: {heads}");
+    }
+}
+
+#[test]
 fn the_stack_is_read_again_by_itself_less_often_unseen_and_never_in_a_run() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2");

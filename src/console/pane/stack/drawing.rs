@@ -19,6 +19,8 @@ use crate::stack::status::{ResourceState, StackState};
 
 /// From this width on, details stand at the right; below it, under the table.
 const WIDE: u16 = 150;
+/// Cells that the table needs to give way with nothing but ids.
+const NEEDED: u16 = 106;
 
 /// Cells of the line that fills while a run goes on.
 const PROGRESS: u16 = 14;
@@ -50,7 +52,7 @@ pub(super) fn table_area(area: Size) -> Size {
 }
 
 fn table_width(pane: u16) -> u16 {
-    if pane >= WIDE { pane * 3 / 5 } else { pane }
+    if pane >= WIDE { (pane * 3 / 5).max(NEEDED) } else { pane }
 }
 
 fn table_height(width: u16, pane: u16) -> u16 {
