@@ -38,6 +38,7 @@ mod inflow;
 mod logs;
 mod operation;
 mod paging;
+mod ports;
 mod refusal;
 mod s3;
 mod sagemaker;
@@ -64,6 +65,7 @@ use tokio_util::sync::CancellationToken;
 pub use clock::Pace;
 pub use fault::{AnyFault, Fault, Kind};
 pub use feed::{Dialect, FeedFault};
+use ports::Ports;
 use server::Rooms;
 use store::StoreError;
 use world::Shared;
@@ -79,9 +81,9 @@ pub struct Options {
     pub pace: Pace,
     /// What goes wrong from the beginning.
     pub faults: Vec<AnyFault>,
-    /// The port of the endpoint; 0 takes any free one.
+    /// The port of the endpoint; 0 takes the one that this folder's sandbox had last, else any free one.
     pub port: u16,
-    /// The port of the host's ssh; 0 takes any free one.
+    /// The port of the host's ssh; 0 likewise.
     pub ssh_port: u16,
     /// The feed's posts a second, from 1 to 10,000.
     pub feed_rate: u32,
@@ -189,8 +191,10 @@ impl Sandbox {
         let stop = CancellationToken::new();
         // Whatever fails from here on ends what was started before.
         let ending = stop.clone().drop_guard();
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(no_port(options.port))?;
+        let mut ports = Ports::of(&folder);
+        let listener = ports
+            .bind("endpoint", options.port, listen, |bound| Ok(bound.local_addr()?.port()))
+            .map_err(no_port(options.port))?;
         let address = listener.local_addr().map_err(no_port(options.port))?;
         let feed = feed::Options {
             rate: options.feed_rate,
@@ -198,10 +202,15 @@ impl Sandbox {
             seed: options.seed,
             faults: feed_faults,
         };
-        let feed = feed::start(feed, options.pace, stop.clone()).map_err(no_port(0))?;
-        let host = host::Options { port: options.ssh_port, endpoint: address };
-        let host = host::start(Arc::clone(&shared), &folder, host, stop.clone())
+        let feed = feed::start(feed, options.pace, &mut ports, stop.clone()).map_err(no_port(0))?;
+        let host = |port| {
+            let host = host::Options { port, endpoint: address };
+            host::start(Arc::clone(&shared), &folder, host, stop.clone())
+        };
+        let host = ports
+            .bind("ssh", options.ssh_port, host, |host| Ok(host.address().port()))
             .map_err(no_port(options.ssh_port))?;
+        ports.keep();
         let sweeping = Arc::clone(&shared);
         tokio::task::spawn_blocking(move || s3::sweep_leftovers(&sweeping));
         let rooms = Arc::new(Rooms { shared: Arc::clone(&shared), feed });
@@ -290,6 +299,13 @@ fn prepare(options: &Options) -> Result<PathBuf, SandboxError> {
     std::fs::write(&mark, "This folder belongs to a hydrant sandbox, which may empty it.\n")
         .map_err(refuse)?;
     options.folder.canonicalize().map_err(refuse)
+}
+
+/// The endpoint's listener. To be called where a runtime is.
+fn listen(port: u16) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn state_file(folder: &Path) -> PathBuf {

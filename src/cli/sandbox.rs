@@ -36,10 +36,10 @@ pub(super) struct SandboxCommand {
     /// What goes wrong, as KIND[:SERVICE[.OPERATION]][=AMOUNT]; may be given several times
     #[arg(long, value_name = "FAULT")]
     fault: Vec<AnyFault>,
-    /// Listen on this port, instead of a free one
+    /// Listen on this port, instead of the last one or a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     port: u16,
-    /// Let the host's ssh listen on this port, instead of a free one
+    /// Let the host's ssh listen on this port, instead of the last one or a free one
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     ssh_port: u16,
     /// Posts a second that the feed plays

@@ -67,6 +67,7 @@ pub(crate) use posts::Feed;
 use posts::snowflake;
 
 use super::clock::Pace;
+use super::ports::Ports;
 use super::store::StoreError;
 use super::world::Shared;
 
@@ -170,16 +171,21 @@ impl Running {
     }
 }
 
-/// Starts the servers on free ports of the loopback, as tasks of the runtime that this is called in. When this
+/// Starts the servers on ports of the loopback, as tasks of the runtime that this is called in. When this
 /// returns, they answer, until `stop`.
-pub(crate) fn start(options: Options, pace: Pace, stop: CancellationToken) -> io::Result<Running> {
+pub(super) fn start(
+    options: Options,
+    pace: Pace,
+    ports: &mut Ports,
+    stop: CancellationToken,
+) -> io::Result<Running> {
     if !(1..=FASTEST).contains(&options.rate) {
         let message = format!("a feed gives from 1 to {FASTEST} posts a second");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let feed = Arc::new(Feed::new(options.seed, options.rate));
-    let x_listener = listen()?;
-    let jetstream_listener = listen()?;
+    let mut open = |name| ports.bind(name, 0, listen, |bound| Ok(bound.local_addr()?.port()));
+    let (x_listener, jetstream_listener) = (open("x")?, open("jetstream")?);
     let switches = Arc::new(Switches::new(options.faults));
     let x = Arc::new(x_api::Api::new(Arc::clone(&feed), options.dialect, pace, Arc::clone(&switches)));
     let jetstream = Arc::new(jetstream::Server::new(Arc::clone(&feed), Arc::clone(&switches)));
@@ -200,9 +206,11 @@ pub(crate) fn start(options: Options, pace: Pace, stop: CancellationToken) -> io
 const SEND_BUFFER: u32 = 256 << 10;
 const BACKLOG: u32 = 64;
 
-fn listen() -> io::Result<TcpListener> {
+fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
+    // Connections of the sandbox before this one may hold the port for a minute after their end.
+    socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     socket.listen(BACKLOG)
 }

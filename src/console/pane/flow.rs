@@ -190,6 +190,22 @@ pub fn attention(app: &App) -> Vec<Attention> {
     list
 }
 
+/// What is left to be done for the pipeline to run whole, where nothing needs attention: in the order of the drawing.
+fn next_steps(app: &App) -> Vec<Attention> {
+    let stands = |place| station(app, place).state;
+    let mut steps = Vec::new();
+    let mut step = |text: &str, action| {
+        steps.push(Attention { text: text.to_owned(), role: Role::Text, action: Some(action) });
+    };
+    if stands(Place::Firehose) == State::Ready && stands(Place::Streamer) == State::Absent {
+        step("the stream does not run: start it in the Stream pane", Action::Stream);
+    }
+    if stands(Place::Combined) == State::Ready && stands(Place::Topics) == State::Absent {
+        step("hours are combined and no topics fitted: fit them in the Topics pane", Action::Topics);
+    }
+    steps
+}
+
 /// Why there is nothing to show, if signing in failed.
 pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
     match &desk.session {
@@ -318,8 +334,12 @@ fn pipe(canvas: &mut Canvas<'_>, x: u16, y: u16, length: u16, station: &Station)
 }
 
 fn needs(app: &App, canvas: &mut Canvas<'_>) {
-    canvas.put(0, 0, "Needs attention", Role::Strong);
-    let list = attention(app);
+    let (urgent, steps) = (attention(app), next_steps(app));
+    let (heading, list) = match urgent.is_empty() && !steps.is_empty() {
+        true => ("What comes next", steps),
+        false => ("Needs attention", urgent),
+    };
+    canvas.put(0, 0, heading, Role::Strong);
     if list.is_empty() {
         let words = match app.desk.session {
             Session::Connecting => "Signing in…",

@@ -85,6 +85,11 @@ fn stack_in(state: StackState) -> impl Fn(u16, u16) -> Given {
 fn flow() {
     take("flow_ready", |width, height| Given::with_stack(width, height, StackState::Ready));
     take("flow_drifted", |width, height| Given::with_stack(width, height, StackState::Drifted));
+    take("flow_what_comes_next", |width, height| {
+        let mut given = super::stream::stopped(width, height);
+        given.press("1");
+        given
+    });
     take("flow_signing_in", Given::started);
 }
 

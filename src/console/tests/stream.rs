@@ -232,6 +232,19 @@ fn a_stream_that_waits_needs_attention_in_the_drawing_too() {
 }
 
 #[test]
+fn where_nothing_needs_attention_the_drawing_says_what_comes_next() {
+    let mut given = stopped(120, 36);
+    given.press("1");
+    assert!(given.shows("What comes next"));
+    assert!(given.shows("3   the stream does not run: start it in the Stream pane"));
+    given.press("3");
+    told(&mut given, status(State::Running, 3702));
+    given.press("1");
+    assert!(given.shows("Needs attention"));
+    assert!(given.shows("Nothing."));
+}
+
+#[test]
 fn it_is_looked_for_again_where_it_is_shown_and_left_alone_elsewhere() {
     let mut given = stopped(120, 36);
     assert_eq!(started(&given.seconds_later(3)), [AnySlot::Stream(Slot::Watch)]);

@@ -396,12 +396,13 @@ mod tests {
     use super::*;
     use crate::sandbox::clock::Pace;
     use crate::sandbox::feed::{Options, start};
+    use crate::sandbox::ports::Ports;
 
     /// A feed, and the first messages of a subscription.
     async fn subscribe(path: &str, count: usize) -> Vec<Value> {
         let stop = CancellationToken::new();
         let options = Options { rate: 500, ..Options::default() };
-        let feed = start(options, Pace::default(), stop.clone()).expect("a feed");
+        let feed = start(options, Pace::default(), &mut Ports::default(), stop.clone()).expect("a feed");
         let url = format!("{}{path}", feed.jetstream_url);
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("a subscription");
         let mut messages = Vec::new();
@@ -471,8 +472,13 @@ mod tests {
     async fn under(fault: &str, most: usize) -> (Vec<Message>, Value) {
         let stop = CancellationToken::new();
         let faults = vec![fault.parse().expect("a fault")];
-        let feed = start(Options { rate: 500, faults, ..Options::default() }, Pace::default(), stop.clone())
-            .expect("a feed");
+        let feed = start(
+            Options { rate: 500, faults, ..Options::default() },
+            Pace::default(),
+            &mut Ports::default(),
+            stop.clone(),
+        )
+        .expect("a feed");
         let some_time_ago = Timestamp::now().as_microsecond() - 60_000_000;
         let url = format!("{}/subscribe?cursor={some_time_ago}", feed.jetstream_url);
         let mut messages = Vec::new();
@@ -547,7 +553,8 @@ mod tests {
     #[tokio::test]
     async fn the_dictionary_is_there_to_fetch_and_others_are_unknown() {
         let stop = CancellationToken::new();
-        let feed = start(Options::default(), Pace::default(), stop.clone()).expect("a feed");
+        let feed =
+            start(Options::default(), Pace::default(), &mut Ports::default(), stop.clone()).expect("a feed");
         let base = feed.jetstream_url.replace("ws://", "http://");
         let get = async |path: &str| {
             let client = reqwest::Client::builder().no_proxy().build().expect("a client");

@@ -59,6 +59,19 @@ async fn what_it_holds_is_back_after_a_kill_and_gone_after_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_comes_back_where_it_was_so_that_a_stack_finds_its_keys_again() {
+    let mut sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    let addresses = sandbox.serving.line["env"].clone();
+    sandbox.serving.kill().await;
+    sandbox.serving = Serving::start(sandbox.home.path(), &sandbox.dir(), &[]).await;
+    assert_eq!(sandbox.serving.line["env"], addresses);
+    let again = sandbox.hydrant(&["up"]).await.expect(0);
+    assert!(again.out.contains("nothing to do"), "{}", again.out);
+    sandbox.hydrant(&["host", "status"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lake_of_past_hours_fills_the_bucket_as_soon_as_it_is_made() {
     let sandbox = Sandbox::new(&["--lake", "5"]).await;
     sandbox.hydrant(&["up"]).await.expect(0);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::clock::Pace;
 use crate::sandbox::feed::{Options, Running, start};
+use crate::sandbox::ports::Ports;
 
 /// A feed's X, and a client of it.
 struct Client {
@@ -34,7 +35,7 @@ impl Client {
         let stop = CancellationToken::new();
         let options = Options { rate, ..Options::default() };
         let pace = Pace::new(100).expect("a pace");
-        let feed = start(options, pace, stop.clone()).expect("a feed");
+        let feed = start(options, pace, &mut Ports::default(), stop.clone()).expect("a feed");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         let mut client = Self { feed, http, token: String::new(), _stop: stop.drop_guard() };
         let (status, answered) = client.token("key", "secret").await;
