@@ -180,8 +180,8 @@ const TICK: Duration = Duration::from_millis(50);
 const LOOK: Duration = Duration::from_millis(250);
 
 impl Sandbox {
-    /// Starts one on the loopback. When this returns, it answers.
-    pub async fn start(options: Options) -> Result<Self, SandboxError> {
+    /// Starts one on the loopback. When this returns, it answers. To be called where a runtime is.
+    pub fn start(options: Options) -> Result<Self, SandboxError> {
         let folder = prepare(&options)?;
         let no_port = |port| move |source| SandboxError::Port { port, source };
         let shared = Arc::new(Shared::open(&folder, options.pace)?);

@@ -74,8 +74,7 @@ impl SandboxCommand {
             feed_rate: self.feed_rate,
             dialect: self.dialect,
             seed: self.seed,
-        })
-        .await?;
+        })?;
         if let Some(hours) = self.lake {
             sandbox.fill_when_made(lake(&context, hours));
         }

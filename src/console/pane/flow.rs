@@ -335,9 +335,10 @@ fn pipe(canvas: &mut Canvas<'_>, x: u16, y: u16, length: u16, station: &Station)
 
 fn needs(app: &App, canvas: &mut Canvas<'_>) {
     let (urgent, steps) = (attention(app), next_steps(app));
-    let (heading, list) = match urgent.is_empty() && !steps.is_empty() {
-        true => ("What comes next", steps),
-        false => ("Needs attention", urgent),
+    let (heading, list) = if urgent.is_empty() && !steps.is_empty() {
+        ("What comes next", steps)
+    } else {
+        ("Needs attention", urgent)
     };
     canvas.put(0, 0, heading, Role::Strong);
     if list.is_empty() {

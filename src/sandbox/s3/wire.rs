@@ -354,7 +354,7 @@ mod tests {
         let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
         std::fs::write(&file, &bytes).expect("written");
         let options = Options::new(folder.path().join("sandbox"));
-        let sandbox = Sandbox::start(options).await.expect("a sandbox");
+        let sandbox = Sandbox::start(options).expect("a sandbox");
         let settings = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
