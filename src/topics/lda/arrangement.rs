@@ -42,8 +42,9 @@ pub(super) struct Part {
     pub(super) long_ends: Vec<usize>,
     /// The number of its first token among all: what chance is counted by.
     pub(super) first: u64,
-    /// Tokens whose topic has changed in this pass, packed.
+    /// Tokens whose topic has changed in this pass, packed, and how many those are.
     pub(super) moved: Vec<u64>,
+    pub(super) moves: usize,
     /// The same by ranges of terms, and where each range's begin.
     pub(super) sorted: Vec<u64>,
     pub(super) starts: Vec<usize>,

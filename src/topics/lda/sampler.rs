@@ -7,33 +7,45 @@
 //! running sum says which topic). That is exact for any number of topics, and costs as many reads as the document has
 //! tokens.
 //!
-//! The token itself must not weigh in: in its old topic t its own share is 1 / (N + Vβ) of every φₜ. That share is the
-//! last piece of each stretch that stands for t; a draw that falls there (seldom) is drawn again without it.
+//! The token itself must not weigh in: in its old topic t its own share is 1 / (N + Vβ) of every φₜ, and is taken off
+//! wherever t stands. In the prior's running sums it cannot be taken off, so there that share is the last piece of t's
+//! stretch; a draw that falls on it (seldom) falls on the piece at the end of all instead, which is as long.
 //!
-//! Sixteen documents go side by side: their sums do not wait for one another, and what is read for one is on its way
-//! while the others are added. What happens seldom is put off to the end of a row, so that branches can be foreseen.
-//! Measured: one document at a time is 1.3 to 1.6 times slower. Wider registers than those of every x86-64 gained
-//! nothing at sixteen lanes: the loop waits for memory.
+//! Sixteen documents go side by side, in vectors of eight numbers that are said rather than hoped for: their sums do
+//! not wait for one another, and the rows of the next tokens are on their way while these are added. What happens
+//! seldom is put off to the end of a row, so that branches can be foreseen. Vectors of `wide` are the same bits on
+//! every machine, two halves of four where there are no eight.
 
 #![allow(
     clippy::cast_possible_truncation,
-    reason = "topics are counted in 16 bits, and held in 32 while they are sampled"
+    clippy::cast_sign_loss,
+    reason = "topics are counted in 16 bits; what is counted up is not below 0"
 )]
 #![allow(
     clippy::needless_range_loop,
-    reason = "lanes are walked by number, several arrays at once: that is what compiles to vector instructions"
+    reason = "documents of a group are walked by number, several arrays at once"
 )]
 #![allow(clippy::inline_always, reason = "these are the innermost loops")]
 
+use wide::bytemuck::cast;
+use wide::{f32x4, f32x8, i16x8, i32x8, u16x8, u32x8};
+
 use super::arrangement::{Group, LANES, LONGEST, Part};
-use super::table::{Frozen, STEP, pack, packed_word, widen};
+use super::table::{Frozen, STEP, TOPICS, pack, packed_word, widen};
 use crate::topics::random::Draws;
+
+/// A number for each of a group's documents.
+type Floats = [f32x8; LANES / 8];
+
+/// Room for a group's rows, and one more; a power of two, so that no number of a row needs a check.
+const ROWS: usize = 128;
+const _: () = assert!(LONGEST < ROWS);
 
 /// Room for one group.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    topics: Vec<[u32; LANES]>,
-    reached: Vec<[f32; LANES]>,
+    topics: Box<[[u16; LANES]; ROWS]>,
+    reached: Box<[Floats; ROWS]>,
     counts: Vec<u32>,
     present: Vec<u16>,
     ends: Vec<f32>,
@@ -42,8 +54,8 @@ pub(super) struct Scratch {
 impl Scratch {
     pub(super) fn new(k: usize) -> Self {
         Self {
-            topics: vec![[0; LANES]; LONGEST],
-            reached: vec![[0.0; LANES]; LONGEST],
+            topics: Box::new([[0; LANES]; ROWS]),
+            reached: Box::new([Floats::default(); ROWS]),
             counts: vec![0; k],
             present: Vec::new(),
             ends: Vec::new(),
@@ -55,25 +67,40 @@ impl Part {
     /// Draws every token's topic anew, and notes those that have changed, parted by the ranges of terms that end at
     /// `ends`.
     pub(super) fn sweep(&mut self, table: Frozen<'_>, draws: Draws, scratch: &mut Scratch, ends: &[usize]) {
-        self.moved.clear();
+        match table.steps {
+            1 => self.sweep_rows::<1>(table, draws, scratch),
+            2 => self.sweep_rows::<2>(table, draws, scratch),
+            4 => self.sweep_rows::<4>(table, draws, scratch),
+            8 => self.sweep_rows::<8>(table, draws, scratch),
+            16 => self.sweep_rows::<16>(table, draws, scratch),
+            32 => self.sweep_rows::<32>(table, draws, scratch),
+            64 => self.sweep_rows::<64>(table, draws, scratch),
+            _ => self.sweep_rows::<128>(table, draws, scratch),
+        }
+        self.sort_moved(ends);
+    }
+
+    fn sweep_rows<const STEPS: usize>(&mut self, table: Frozen<'_>, draws: Draws, scratch: &mut Scratch) {
+        // Whether it moves or not, a token is written down: there is room for one more than all.
+        self.moved.resize(self.words.len() + self.long_words.len() + 1, 0);
+        self.moves = 0;
         for index in 0..self.groups.len() {
             let group = self.groups[index];
-            self.sweep_group(group, table, draws, scratch);
+            self.sweep_group::<STEPS>(group, table, draws, scratch);
         }
         let mut from = 0;
         for index in 0..self.long_ends.len() {
             let to = self.long_ends[index];
-            self.sweep_long(from, to, table, draws, scratch);
+            self.sweep_long::<STEPS>(from, to, table, draws, scratch);
             from = to;
         }
-        self.sort_moved(ends);
     }
 
     /// What has changed among the terms of range number `range`.
     pub(super) fn moved_in(&self, range: usize) -> &[u64] {
         match self.starts.get(range..range + 2) {
             Some(&[from, to]) => self.sorted.get(from..to).unwrap_or_default(),
-            _ => &self.moved,
+            _ => &self.moved[..self.moves],
         }
     }
 
@@ -84,7 +111,7 @@ impl Part {
         }
         let range = |moved: u64| ends.partition_point(|end| *end <= packed_word(moved));
         let mut starts = vec![0; ends.len() + 1];
-        for moved in &self.moved {
+        for moved in &self.moved[..self.moves] {
             starts[range(*moved) + 1] += 1;
         }
         for index in 1..starts.len() {
@@ -92,8 +119,8 @@ impl Part {
         }
         let mut next = starts.clone();
         self.sorted.clear();
-        self.sorted.resize(self.moved.len(), 0);
-        for moved in &self.moved {
+        self.sorted.resize(self.moves, 0);
+        for moved in &self.moved[..self.moves] {
             let place = &mut next[range(*moved)];
             self.sorted[*place] = *moved;
             *place += 1;
@@ -101,87 +128,101 @@ impl Part {
         self.starts = starts;
     }
 
-    fn sweep_group(&mut self, group: Group, table: Frozen<'_>, draws: Draws, scratch: &mut Scratch) {
+    fn sweep_group<const STEPS: usize>(
+        &mut self,
+        group: Group,
+        table: Frozen<'_>,
+        draws: Draws,
+        scratch: &mut Scratch,
+    ) {
         let rows = group.rows;
         let first = self.first + group.start as u64;
-        let words = &self.words[group.start..].as_chunks::<LANES>().0[..rows];
+        let words = self.words[group.start..].as_chunks::<LANES>().0;
         let stored = &mut self.topics[group.start..].as_chunks_mut::<LANES>().0[..rows];
-        let topics = &mut scratch.topics[..rows];
-        let reached = &mut scratch.reached[..rows];
-        for (topics, stored) in topics.iter_mut().zip(&*stored) {
-            *topics = stored.map(u32::from);
-        }
-        let mut end_of_moved = self.moved.len();
-        self.moved.resize(end_of_moved + rows * LANES, 0);
+        let Scratch { topics, reached, .. } = scratch;
+        topics[..rows].copy_from_slice(stored);
+        let mut chances = Chances::new(draws, first);
+        let mut moves = self.moves;
         for row in 0..rows {
             let word = words[row];
+            if let Some(next) = words.get(row + 1) {
+                for word in next {
+                    table.fetch::<STEPS>(*word);
+                }
+            }
             let old = topics[row];
             // No topic, which weighs nothing: the token does not stand for its own.
-            topics[row] = [table.k as u32; LANES];
-            let base = word.map(|word| word as usize * table.stride);
-            let mut sum = [0.0; LANES];
-            for (reached, topic) in reached.iter_mut().zip(&*topics) {
+            topics[row] = [table.k as u16; LANES];
+            let mut cells = [table.cells(0); LANES];
+            let mut share = [0.0; LANES];
+            let mut prior = [0.0; LANES];
+            for lane in 0..LANES {
+                cells[lane] = table.cells(word[lane]);
+                let old = usize::from(old[lane]) % TOPICS;
+                share[lane] = table.inverse[old];
+                prior[lane] =
+                    table.ends::<STEPS>(word[lane])[STEPS - 1] - table.inverse[old] * table.alpha[old];
+            }
+            let share = floats(share);
+            let mut sum = Floats::default();
+            for (reached, topic) in reached[..rows].iter_mut().zip(&topics[..rows]) {
                 let mut cell = [0; LANES];
                 for lane in 0..LANES {
-                    cell[lane] = table.weights[base[lane] + topic[lane] as usize];
+                    cell[lane] = cells[lane][usize::from(topic[lane])];
                 }
-                for lane in 0..LANES {
-                    sum[lane] += widen(cell[lane]);
+                for (half, sum) in sum.iter_mut().enumerate() {
+                    let own = alike(eight(topic, half), eight(&old, half)) & share[half];
+                    // Rounded to a cell, a count of one may weigh a little less than one.
+                    *sum += (widen_eight(eight(&cell, half)) - own).fast_max(f32x8::ZERO);
                 }
                 *reached = sum;
             }
-            let mut aim = [0.0; LANES];
-            for lane in 0..LANES {
-                let chance = draws.unit(first + (row * LANES + lane) as u64);
-                aim[lane] = (sum[lane] + table.totals[word[lane] as usize]) * chance;
+            let prior = floats(prior);
+            let mut aim = chances.next();
+            for half in 0..aim.len() {
+                aim[half] *= sum[half] + prior[half];
             }
-            let mut hit = [0_u32; LANES];
-            for reached in &*reached {
-                for lane in 0..LANES {
-                    hit[lane] += u32::from(reached[lane] <= aim[lane]);
+            let mut hit = [i32x8::ZERO; LANES / 8];
+            for reached in &reached[..rows] {
+                for half in 0..aim.len() {
+                    hit[half] -= cast::<f32x8, i32x8>(reached[half].simd_le(aim[half]));
                 }
             }
-            let mut new = [0_u32; LANES];
-            let mut end = [0.0; LANES];
-            let mut share = [0.0; LANES];
-            let mut beyond = 0_u32;
+            let hit: [i32; LANES] = cast(hit);
+            let mut new = [0; LANES];
             for lane in 0..LANES {
-                beyond |= u32::from(hit[lane] as usize >= rows) << lane;
-                let token = (hit[lane] as usize).min(rows - 1);
-                new[lane] = topics[token][lane];
-                end[lane] = reached[token][lane];
-                share[lane] = table.inverse[old[lane] as usize];
+                new[lane] = topics[hit[lane] as usize % ROWS][lane];
             }
+            let mut beyond = 0;
+            for half in 0..aim.len() {
+                beyond |= aim[half].simd_ge(sum[half]).to_bitmask() << (8 * half);
+                aim[half] -= sum[half];
+            }
+            let aim: [f32; LANES] = cast(aim);
             while beyond != 0 {
                 let lane = beyond.trailing_zeros() as usize % LANES;
                 beyond &= beyond - 1;
-                aim[lane] -= sum[lane];
-                (new[lane], end[lane]) = draw_from_prior(table, word[lane], old[lane], aim[lane]);
-                share[lane] *= table.alpha[old[lane] as usize];
-            }
-            let mut own = 0_u32;
-            for lane in 0..LANES {
-                own |= u32::from(new[lane] == old[lane] && end[lane] - aim[lane] < share[lane]) << lane;
-            }
-            while own != 0 {
-                let lane = own.trailing_zeros() as usize % LANES;
-                own &= own - 1;
-                let others = topics.iter().map(|topics| topics[lane]);
-                let chance = draws.second(first + (row * LANES + lane) as u64);
-                new[lane] = draw_again(table, word[lane], old[lane], others, chance);
+                new[lane] = draw_from_prior_without_own::<STEPS>(table, word[lane], old[lane], aim[lane]);
             }
             topics[row] = new;
+            stored[row] = new;
             for lane in 0..LANES {
-                stored[row][lane] = new[lane] as u16;
-                self.moved[end_of_moved] = pack(word[lane], old[lane], new[lane]);
-                end_of_moved += usize::from(new[lane] != old[lane]);
+                self.moved[moves] = pack(word[lane], old[lane], new[lane]);
+                moves += usize::from(new[lane] != old[lane]);
             }
         }
-        self.moved.truncate(end_of_moved);
+        self.moves = moves;
     }
 
     /// A document with many tokens: its topics are counted, and those that it has are walked.
-    fn sweep_long(&mut self, from: usize, to: usize, table: Frozen<'_>, draws: Draws, scratch: &mut Scratch) {
+    fn sweep_long<const STEPS: usize>(
+        &mut self,
+        from: usize,
+        to: usize,
+        table: Frozen<'_>,
+        draws: Draws,
+        scratch: &mut Scratch,
+    ) {
         let first = self.first + from as u64;
         let words = &self.long_words[from..to];
         let topics = &mut self.long_topics[from..to];
@@ -195,37 +236,40 @@ impl Part {
             *count += 1;
         }
         for ((index, word), topic) in (first..).zip(words).zip(&mut *topics) {
-            let old = u32::from(*topic);
-            counts[old as usize] -= 1;
-            let row = *word as usize * table.stride;
+            let old = *topic;
+            counts[usize::from(old)] -= 1;
+            let cells = table.cells(*word);
+            let share = table.inverse[usize::from(old) % TOPICS];
             ends.clear();
             let mut sum = 0.0;
             for topic in &*present {
-                let weight = widen(table.weights[row + usize::from(*topic)]);
-                let weight = own_out(table, weight, u32::from(*topic), old);
+                let own = if *topic == old { share } else { 0.0 };
+                let weight = (widen(cells[usize::from(*topic)]) - own).max(0.0);
                 #[allow(clippy::cast_precision_loss, reason = "a document has fewer than 2²⁴ tokens")]
                 let count = counts[usize::from(*topic)] as f32;
                 sum += count * weight;
                 ends.push(sum);
             }
-            let own_share = table.inverse[old as usize] * table.alpha[old as usize];
-            let aim = (sum + (table.totals[*word as usize] - own_share)) * draws.unit(index);
+            let prior =
+                table.ends::<STEPS>(*word)[STEPS - 1] - share * table.alpha[usize::from(old) % TOPICS];
+            let aim = (sum + prior) * draws.unit(index);
             let hit = ends.iter().filter(|end| **end <= aim).count();
             let new = match present.get(hit) {
-                Some(topic) => u32::from(*topic),
-                None => draw_from_prior_without_own(table, *word, old, aim - sum),
+                Some(topic) => *topic,
+                None => draw_from_prior_without_own::<STEPS>(table, *word, old, aim - sum),
             };
             if new != old {
-                self.moved.push(pack(*word, old, new));
-                *topic = new as u16;
-                if counts[old as usize] == 0 {
-                    present.retain(|topic| u32::from(*topic) != old);
+                self.moved[self.moves] = pack(*word, old, new);
+                self.moves += 1;
+                *topic = new;
+                if counts[usize::from(old)] == 0 {
+                    present.retain(|topic| *topic != old);
                 }
-                if counts[new as usize] == 0 {
-                    present.push(new as u16);
+                if counts[usize::from(new)] == 0 {
+                    present.push(new);
                 }
             }
-            counts[new as usize] += 1;
+            counts[usize::from(new)] += 1;
         }
         for topic in &*present {
             counts[usize::from(*topic)] = 0;
@@ -233,75 +277,146 @@ impl Part {
     }
 }
 
-/// A cell's weight without the token's own share, if it is that of the token's topic.
+/// Numbers from [0, 1) for a group, row by row: a small generator for each document (Marsaglia 2003, *Xorshift RNGs*),
+/// begun by counting.
+struct Chances([u32x8; LANES / 8]);
+
+impl Chances {
+    #[inline(always)]
+    fn new(draws: Draws, first: u64) -> Self {
+        let mut begin = [0; LANES / 2];
+        for (begin, index) in begin.iter_mut().zip(first..) {
+            // None of them may be 0.
+            *begin = draws.bits(index) | 1 << 32 | 1;
+        }
+        Self(cast(begin))
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Floats {
+        self.0.each_mut().map(|state| {
+            *state ^= *state << 13;
+            *state ^= *state >> 17;
+            *state ^= *state << 5;
+            f32x8::from_i32x8(cast(*state >> 8)) * f32x8::splat(1.0 / 16_777_216.0)
+        })
+    }
+}
+
 #[inline(always)]
-fn own_out(table: Frozen<'_>, weight: f32, topic: u32, old: u32) -> f32 {
-    // Rounded to a cell, a count of one may weigh a little less than one.
-    if topic == old { (weight - table.inverse[old as usize]).max(0.0) } else { weight }
+fn floats(numbers: [f32; LANES]) -> Floats {
+    cast(numbers)
+}
+
+/// One half of a row.
+#[inline(always)]
+fn eight(numbers: &[u16; LANES], half: usize) -> u16x8 {
+    u16x8::from(numbers.as_chunks().0[half])
+}
+
+/// All bits, where two are the same.
+#[inline(always)]
+fn alike(one: u16x8, other: u16x8) -> f32x8 {
+    let same: i16x8 = cast(one.simd_eq(other));
+    cast(i32x8::from(same))
+}
+
+/// Eight cells' weights.
+#[inline(always)]
+fn widen_eight(cells: u16x8) -> f32x8 {
+    cast(u32x8::from(cells) << 16)
+}
+
+/// Sums of eight numbers up to each of them, the halves side by side.
+#[inline(always)]
+fn running(numbers: f32x8) -> f32x8 {
+    let halves: [f32x4; 2] = cast(numbers);
+    let [low, high] = halves.map(|half| {
+        let [a, b, c, _] = half.to_array();
+        let pairs = half + f32x4::new([0.0, a, b, c]);
+        let [a, b, _, _] = pairs.to_array();
+        pairs + f32x4::new([0.0, 0.0, a, b])
+    });
+    let [.., all] = low.to_array();
+    cast([low, high + f32x4::splat(all)])
 }
 
 /// The topic that the prior's part of the draw falls on, and where its stretch ends.
 #[inline(always)]
-fn draw_from_prior(table: Frozen<'_>, word: u32, old: u32, aim: f32) -> (u32, f32) {
-    if old as usize == table.k {
-        return (old, f32::INFINITY);
-    }
-    let sums = &table.sums[word as usize * table.steps..][..table.steps];
-    let mut step = 0_u32;
-    for sum in sums {
-        step += u32::from(*sum <= aim);
-    }
-    let step = (step as usize).min(table.steps - 1);
-    let begin = if step == 0 { 0.0 } else { sums[step - 1] };
-    let cells = table.weights[word as usize * table.stride + step * STEP..].first_chunk::<STEP>();
-    let alpha = table.alpha[step * STEP..].first_chunk::<STEP>();
-    let (Some(cells), Some(alpha)) = (cells, alpha) else { return (old, f32::INFINITY) };
-    let mut ends = [0.0; STEP];
-    let mut sum = begin;
-    let mut hit = 0;
-    for index in 0..STEP {
-        sum += widen(cells[index]) * alpha[index];
-        ends[index] = sum;
-        hit += usize::from(sum <= aim);
+fn draw_from_prior<const STEPS: usize>(table: Frozen<'_>, word: u32, aim: f32) -> (u16, f32) {
+    let ends = table.ends::<STEPS>(word);
+    let (eights, rest) = ends.as_chunks::<8>();
+    let mut step: usize = rest.iter().map(|end| usize::from(*end <= aim)).sum();
+    if !eights.is_empty() {
+        let mut below = i32x8::ZERO;
+        for ends in eights {
+            below -= cast::<f32x8, i32x8>(f32x8::from(*ends).simd_le(f32x8::splat(aim)));
+        }
+        step += below.reduce_add() as usize;
     }
     // What rounding leaves beyond the last topic is the last topic's.
-    let topic = (step * STEP + hit.min(STEP - 1)).min(table.k - 1);
-    (topic as u32, ends[topic % STEP])
+    let step = step.min(table.stride / STEP - 1);
+    let begin = if step == 0 { 0.0 } else { ends[(step - 1) % STEPS] };
+    let cells = table.cells(word).as_chunks::<STEP>().0[step];
+    let alpha = table.alpha.as_chunks::<STEP>().0[step % (TOPICS / STEP)];
+    let ends = running(widen_eight(u16x8::from(cells)) * f32x8::from(alpha)) + f32x8::splat(begin);
+    let above = ends.simd_gt(f32x8::splat(aim)).to_bitmask();
+    let hit = (above | 1 << (STEP - 1)).trailing_zeros() as usize % STEP;
+    let topic = (step * STEP + hit).min(table.k - 1);
+    (topic as u16, ends.to_array()[topic % STEP])
 }
 
 /// The same for an aim below the prior's weight without the token's own share: where the own share would be, the piece
 /// at the end stands for it.
-fn draw_from_prior_without_own(table: Frozen<'_>, word: u32, old: u32, aim: f32) -> u32 {
-    let share = table.inverse[old as usize] * table.alpha[old as usize];
-    let (topic, end) = draw_from_prior(table, word, old, aim);
-    if topic == old && end - aim < share {
-        draw_from_prior(table, word, old, aim + (table.totals[word as usize] - end)).0
+#[inline(always)]
+fn draw_from_prior_without_own<const STEPS: usize>(table: Frozen<'_>, word: u32, old: u16, aim: f32) -> u16 {
+    let topic = usize::from(old) % TOPICS;
+    if topic == table.k {
+        return old;
+    }
+    let share = table.inverse[topic] * table.alpha[topic];
+    let (new, end) = draw_from_prior::<STEPS>(table, word, aim);
+    if new == old && end - aim < share {
+        draw_from_prior::<STEPS>(table, word, aim + (table.ends::<STEPS>(word)[STEPS - 1] - end)).0
     } else {
-        topic
+        new
     }
 }
 
-/// A draw in which the token's own share is not.
-#[cold]
-#[inline(never)]
-fn draw_again(
-    table: Frozen<'_>,
-    word: u32,
-    old: u32,
-    others: impl Iterator<Item = u32> + Clone,
-    chance: f32,
-) -> u32 {
-    let row = word as usize * table.stride;
-    let weigh = |topic: u32| own_out(table, widen(table.weights[row + topic as usize]), topic, old);
-    let sum: f32 = others.clone().map(weigh).sum();
-    let prior = table.totals[word as usize] - table.inverse[old as usize] * table.alpha[old as usize];
-    let mut aim = (sum + prior) * chance;
-    for topic in others {
-        let weight = weigh(topic);
-        if aim < weight {
-            return topic;
-        }
-        aim -= weight;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::float_cmp, reason = "small whole numbers are exact")]
+    fn running_sums_leave_nothing_out() {
+        let sums = running(f32x8::from([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]));
+        assert_eq!(sums.to_array(), [1.0, 3.0, 6.0, 10.0, 15.0, 21.0, 28.0, 36.0]);
     }
-    draw_from_prior_without_own(table, word, old, aim)
+
+    #[test]
+    fn chances_are_even_and_those_of_documents_differ() {
+        let (mut tenths, mut rows) = ([0_u32; 10], 0_u16);
+        let mut met = [0.0; LANES];
+        for group in 0..500 {
+            let mut chances = Chances::new(Draws::new(3, 9), group * 128);
+            for _ in 0..8 {
+                let row: [f32; LANES] = cast(chances.next());
+                for chance in row {
+                    assert!((0.0..1.0).contains(&chance));
+                    tenths[(chance * 10.0) as usize] += 1;
+                }
+                for (met, other) in met.iter_mut().zip(row.iter().cycle().skip(1)) {
+                    *met += (row[0] - 0.5) * (other - 0.5);
+                }
+                rows += 1;
+            }
+        }
+        // 6,400 are expected in each tenth, give or take 76.
+        assert!(tenths.iter().all(|count| (6_000..6_800).contains(count)), "{tenths:?}");
+        // By chance alone these means are within 0.0013 of 0; the last is the first document's own variance, 1/12.
+        let correlated = met.map(|sum| sum / f32::from(rows));
+        assert!(correlated[..LANES - 1].iter().all(|mean| mean.abs() < 0.007), "{correlated:?}");
+        assert!((correlated[LANES - 1] - 1.0 / 12.0).abs() < 0.007, "{correlated:?}");
+    }
 }
