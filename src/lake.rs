@@ -19,6 +19,7 @@ mod lines;
 pub mod listing;
 pub mod manifest;
 pub mod outputs;
+mod parquet_pages;
 mod parquet_rows;
 pub mod place;
 pub mod preview;
@@ -32,6 +33,7 @@ use std::path::Path;
 use crate::cloud::CloudError;
 pub use hours::{Hour, Layout};
 pub use place::{Address, Entry, Place};
+pub use rows::as_json as lines_as_json;
 
 /// A place with hours in it.
 #[derive(Debug, Clone)]
@@ -111,6 +113,12 @@ pub enum LakeError {
         #[source]
         source: std::io::Error,
     },
+    /// The ids of a large hour lie on disk, and there is no room for them.
+    #[error("the ids of a large hour do not fit on this disk: {0}; say where there is room with TMPDIR, or give more --memory")]
+    NoRoomForIds(#[source] std::io::Error),
+    /// Whoever was to combine an hour did not.
+    #[error("{0}")]
+    Elsewhere(String),
     /// Reading broke off, again and again.
     #[error(
         "reading {0} broke off, and did so again each time: check the network and run the same command again"

@@ -52,8 +52,8 @@ pub(super) struct Combine {
     /// Where the results go, if not beside the hours
     #[arg(long, value_name = "PLACE")]
     to: Option<String>,
-    /// About how much memory to take (such as 512MB); a quarter of the machine's if not given
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    /// How much memory to take at most (such as 512MB, 128MiB at least); a quarter of the machine's if not given
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory: Option<u64>,
     /// Combine hours again that are as they should be
     #[arg(long)]
@@ -91,6 +91,16 @@ enum Append {
 enum Engine {
     /// This machine
     Local,
+}
+
+/// As much memory as a run can do with.
+fn memory(written: &str) -> Result<u64, String> {
+    let bytes = size(written)?;
+    if bytes < combine::LEAST_MEMORY {
+        let least = combine::LEAST_MEMORY >> 20;
+        return Err(format!("an hour cannot be combined in less than {least}MiB of memory"));
+    }
+    Ok(bytes)
 }
 
 /// `512MB`, `2GiB`, `1000000`.

@@ -36,6 +36,9 @@ enum What {
     Cat(Cat),
     /// Download a file; goes on where it stopped
     Get(Get),
+    /// For programs: reads lines of JSON, and writes for each its rows or why it is none
+    #[command(hide = true)]
+    Lines,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +106,12 @@ impl LakeCommand {
             What::Ls(ls) => ls.run(&context).await,
             What::Cat(cat) => cat.run(&context).await,
             What::Get(get) => get.run(&context).await,
+            What::Lines => {
+                let (lines, out) = (std::io::stdin().lock(), std::io::BufWriter::new(std::io::stdout().lock()));
+                crate::lake::lines_as_json(lines, out)
+                    .map_err(|source| CliError::Io { what: "read lines".to_owned(), source })?;
+                Ok(Exit::Done)
+            }
         }
     }
 }

@@ -35,7 +35,8 @@ pub const KEPT: [Column; 24] = [
 pub const FILE_NAME: &str = "file_name";
 
 /// What a column holds in a typed file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Type {
     /// Text, whatever it says.
     Text,

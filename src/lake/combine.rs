@@ -8,7 +8,9 @@
 //! Nothing is lost: a line that is no record goes to `quarantine/` with its file, line and reason; an hour with a file
 //! that may not be read is not combined, and the others are.
 
+pub mod elsewhere;
 mod hour;
+mod memory;
 mod output;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,11 +30,9 @@ use super::unwanted::Unwanted;
 use super::{Hour, Lake, LakeError, Place};
 use crate::progress::{Phase, Progress};
 use crate::stream::record::Column;
+pub use memory::LEAST as LEAST_MEMORY;
+use memory::Share;
 
-/// What an hour that is being combined takes at least: pieces that were read ahead, and what is about to be written.
-const LEAST_FOR_AN_HOUR: u64 = 40 << 20;
-/// A group of Parquet rows is written when it takes as much; larger ones pack hardly better.
-const LARGEST_GROUP: u64 = 48 << 20;
 /// Reports of one hour come at most this often.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
@@ -68,7 +68,7 @@ pub struct Wish {
     pub append_hashtags: bool,
     /// Whether the names of users are appended to the text.
     pub append_users: bool,
-    /// About how much memory may be taken, in bytes.
+    /// How much memory the whole program may take, in bytes; [`LEAST_MEMORY`] at least.
     pub memory: u64,
     /// Whether hours that are combined already are combined again.
     pub again: bool,
@@ -88,9 +88,9 @@ impl Default for Wish {
     }
 }
 
-/// A quarter of this machine's memory.
+/// A quarter of this machine's memory, or [`LEAST_MEMORY`] if that is more.
 pub fn quarter_of_memory() -> u64 {
-    rustix::system::sysinfo().totalram.max(1) / 4
+    (rustix::system::sysinfo().totalram / 4).max(LEAST_MEMORY)
 }
 
 /// Why an hour is due.
@@ -239,10 +239,8 @@ struct Shared {
     lake: Lake,
     results: Place,
     wish: Wish,
-    /// About how much of a Parquet group is gathered, in bytes.
-    group: usize,
-    /// Files that are read ahead.
-    ahead: usize,
+    /// Of the memory, for each hour.
+    share: Share,
     progress: Progress,
     stop: CancellationToken,
 }
@@ -257,15 +255,13 @@ pub async fn run(
     stop: &CancellationToken,
 ) -> Outcome {
     let began = Instant::now();
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
-    let at_once = (wish.memory / LEAST_FOR_AN_HOUR).clamp(1, cores).min(plan.due.len().max(1) as u64);
-    let for_one = wish.memory / at_once;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (at_once, share) = memory::share_out(wish.memory, cores.min(plan.due.len()));
     let shared = Arc::new(Shared {
         lake: lake.clone(),
         results: results.clone(),
         wish: wish.clone(),
-        group: usize::try_from((for_one / 4).clamp(4 << 20, LARGEST_GROUP)).unwrap_or(usize::MAX),
-        ahead: usize::try_from((for_one / 4 / hour::WHOLE).clamp(1, 8)).unwrap_or(1),
+        share,
         progress: progress.clone(),
         stop: stop.clone(),
     });
@@ -276,7 +272,7 @@ pub async fn run(
     let mut waiting = plan.due.into_iter();
     let mut under_way = JoinSet::new();
     loop {
-        while (under_way.len() as u64) < at_once
+        while under_way.len() < at_once
             && !stop.is_cancelled()
             && let Some(due) = waiting.next()
         {
@@ -298,7 +294,7 @@ pub async fn run(
         }
     }
     outcome.interrupted |= stop.is_cancelled() && waiting.len() > 0;
-    tidy(&shared, &mut outcome).await;
+    tidy(results, &mut outcome).await;
     outcome.hours.sort();
     outcome.outputs.sort();
     outcome.beside.sort();
@@ -328,20 +324,20 @@ async fn one(shared: Arc<Shared>, due: Due) -> (Hour, Result<HourDone, LakeError
 }
 
 /// Where another run was at the same hours at the same time, the newest result stays and the others go.
-async fn tidy(shared: &Shared, outcome: &mut Outcome) {
+async fn tidy(results: &Place, outcome: &mut Outcome) {
     if outcome.hours.is_empty() {
         return;
     }
     let tidying = async {
-        let combined: BTreeMap<Hour, Combined> = outputs::find(&shared.results).await?;
+        let combined: BTreeMap<Hour, Combined> = outputs::find(results).await?;
         let ours = outcome.hours.iter().filter_map(|hour| combined.get(hour));
         let old: Vec<String> = ours.flat_map(replaced).collect();
-        shared.results.delete(&old).await?;
+        results.delete(&old).await?;
         Ok::<_, LakeError>(old)
     };
     match tidying.await {
         Ok(old) => {
-            let gone: BTreeSet<String> = old.iter().map(|key| shared.results.full_key(key)).collect();
+            let gone: BTreeSet<String> = old.iter().map(|key| results.full_key(key)).collect();
             outcome.outputs.retain(|key| !gone.contains(key));
             outcome.beside.retain(|key| !gone.contains(key));
         }

@@ -137,6 +137,12 @@ impl Stamp {
         format!("{folder}{start}{}_r{}_f{}{end}", self.written(), sums.rows, sums.fingerprint)
     }
 
+    /// The same before its sums are known: `{rows}` and `{print}` stand for them.
+    pub fn manifest_pattern(&self) -> String {
+        let (folder, start, end) = Kind::Manifest.shape();
+        format!("{folder}{start}{}_r{{rows}}_f{{print}}{end}", self.written())
+    }
+
     /// What a key says, if it is one of a combined hour.
     pub fn read(key: &str) -> Option<(Kind, Self, Option<Sums>)> {
         // Longer beginnings first: every metadata name also begins as a plain one does.

@@ -7,6 +7,7 @@
 //! no post, but may be a deletion that somebody must know of.
 
 use std::fmt;
+use std::io::{BufRead, Write};
 
 use super::lines::{LONGEST, Line};
 use super::times::{self, Time};
@@ -167,6 +168,29 @@ impl Reader {
     }
 }
 
+/// Reads lines for another program: for each a JSON list of what it is, `{"row": […]}` with all fields or `{"why": …}`
+/// with how many `fields` there are.
+pub fn as_json(mut lines: impl BufRead, mut out: impl Write) -> std::io::Result<()> {
+    let (mut reader, mut line) = (Reader::default(), Vec::new());
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line)? == 0 {
+            return out.flush();
+        }
+        let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
+        let whole = Line { bytes: bytes.get(..LONGEST).unwrap_or(bytes), length: bytes.len() as u64 };
+        let mut all = Vec::new();
+        let Ok(()) = reader.read(whole, |count, row| {
+            all.push(match row {
+                Ok(row) => serde_json::json!({ "row": Column::ALL.map(|column| row.get(column)).to_vec() }),
+                Err(why) => serde_json::json!({ "fields": count, "why": why.to_string() }),
+            });
+            Ok::<_, std::convert::Infallible>(())
+        });
+        writeln!(out, "{}", serde_json::Value::from(all))?;
+    }
+}
+
 /// The row of a record whose times can be read.
 fn row<'a>(fields: &Fields<'a>) -> Result<Row<'a>, Malformed> {
     let time = |column| match times::read(fields.get(column)) {
@@ -290,6 +314,22 @@ mod tests {
         let page = r#"{"data":[{"id":"1","text":"one"},{"id":"2","text":"two"}],"meta":{}}"#;
         let texts: Vec<_> = all(page.as_bytes(), |row| row.get(Column::Text).to_owned());
         assert_eq!(texts, [(COUNT, Ok("one".to_owned())), (COUNT, Ok("two".to_owned()))]);
+    }
+
+    #[test]
+    fn another_program_hears_what_each_line_is() {
+        let good = record().join("\t") + "\t";
+        let page = r#"{"data":[{"id":"1","text":"one"},{"id":"2","text":"two"}],"meta":{}}"#;
+        let mut out = Vec::new();
+        as_json(format!("{good}\n{{\"id\":1}}\n{page}").as_bytes(), &mut out).expect("written");
+        let out = String::from_utf8(out).expect("text");
+        let lines: Vec<Vec<serde_json::Value>> =
+            out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let text = |item: &serde_json::Value| item["row"][COUNT - 1].as_str().map(ToOwned::to_owned);
+        let texts: Vec<Vec<Option<String>>> = lines.iter().map(|line| line.iter().map(text).collect()).collect();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(texts, [vec![some("x")], vec![None], vec![some("one"), some("two")]]);
+        assert!(lines[1][0]["why"].as_str().is_some_and(|why| why.contains("neither a record nor a post")));
     }
 
     #[test]

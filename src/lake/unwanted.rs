@@ -106,6 +106,18 @@ fn is_of_word(character: char) -> bool {
     (character.is_alphanumeric() || character == '_') && !unparted
 }
 
+/// The characters that make words, as ranges of their numbers, for whoever looks for the words elsewhere.
+pub fn word_characters() -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for character in (char::MIN..=char::MAX).filter(|character| is_of_word(*character)).map(u32::from) {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == character => *last = character,
+            _ => ranges.push((character, character)),
+        }
+    }
+    ranges
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

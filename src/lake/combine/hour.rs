@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::elsewhere::appended_words;
 use super::output::Outputs;
 use super::{Due, HourDone, REPORT_EVERY, Shared, Wish, replaced, stamp};
 use crate::lake::encoding::Decoder;
@@ -117,10 +118,7 @@ async fn commit(shared: &Shared, made: &Made) -> Result<(), LakeError> {
         counts: made.counts,
         columns: wish.columns.iter().map(|column| column.name()).collect(),
         unwanted: UnwantedWords { words: wish.unwanted.words().len(), how: wish.unwanted.how() },
-        appended: [("hashtags", wish.append_hashtags), ("users", wish.append_users)]
-            .into_iter()
-            .filter_map(|(name, appended)| appended.then_some(name))
-            .collect(),
+        appended: appended_words(wish),
         not_typed: made.misfits.clone(),
         outputs,
     };
@@ -140,7 +138,7 @@ async fn read(shared: Arc<Shared>, files: Arc<[Entry]>, pieces: mpsc::Sender<Res
                 .unwrap_or(Err(LakeError::Interrupted))
         }
     });
-    let mut fetched = stream::iter(fetches).buffered(shared.ahead).enumerate();
+    let mut fetched = stream::iter(fetches).buffered(shared.share.ahead).enumerate();
     while let Some((number, fetched)) = fetched.next().await {
         let sent = match fetched {
             Ok(fetched) => send(number, fetched, &pieces).await,
@@ -217,8 +215,8 @@ impl Work {
         let shared = Arc::clone(&self.shared);
         let sources = sources_json(|key| shared.lake.place.full_key(key), &self.files);
         let outputs =
-            Outputs::begin(&shared.results, self.stamp, &shared.wish, shared.group, &sources, &self.runtime)?;
-        let mut rows = Rows::new(&shared.wish, outputs);
+            Outputs::begin(&shared.results, self.stamp, &shared.wish, shared.share.group, &sources, &self.runtime)?;
+        let mut rows = Rows::new(&shared.wish, shared.share.ids, outputs);
         match self.take_all(&mut rows) {
             Ok(()) => self.finish(rows),
             Err(error) => {
@@ -303,11 +301,11 @@ struct FileState {
 }
 
 impl<'w> Rows<'w> {
-    fn new(wish: &'w Wish, outputs: Outputs) -> Self {
+    fn new(wish: &'w Wish, ids: usize, outputs: Outputs) -> Self {
         let taken = Taken {
             wish,
             outputs,
-            ids: Ids::default(),
+            ids: Ids::within(ids),
             counts: Counts::default(),
             fingerprint: Fingerprint::default(),
             vanished: 0,
@@ -413,7 +411,8 @@ impl Taken<'_> {
             self.counts.unwanted += 1;
             return Ok(());
         }
-        if !self.ids.is_new(row.fields.get(Column::Id)) {
+        let is_new = self.ids.is_new(row.fields.get(Column::Id)).map_err(LakeError::NoRoomForIds)?;
+        if !is_new {
             self.counts.duplicates += 1;
             return Ok(());
         }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use polars::io::parquet::write::{BatchedWriter, KeyValueMetadata};
-use polars::prelude::{DataFrame, ParquetWriter, PolarsError, Schema};
+use polars::prelude::{DataFrame, ParquetWriter, PolarsError, PolarsResult, Schema};
+use polars_parquet::write::ParquetType;
 use tokio::runtime::Handle;
 
 use super::{Format, Wish};
 use crate::lake::csv_rows;
 use crate::lake::lines::Line;
 use crate::lake::outputs::{Kind, Stamp};
+use crate::lake::parquet_pages::{self, Group, Pages};
 use crate::lake::parquet_rows::Gathered;
 use crate::lake::place::Upload;
 use crate::lake::raw_rows::{ColumnList, CsvList, RawRow};
@@ -23,7 +26,10 @@ use crate::stream::record::Column;
 /// What is gathered before it is written.
 const BUFFER: usize = 1 << 20;
 /// Rows of a group of Parquet, at most; readers hold a group at a time.
-const GROUP_ROWS: usize = 256 << 10;
+const GROUP_ROWS: usize = 128 << 10;
+/// Rows that are made into pages at once, at most, and about as many bytes.
+const PIECE_ROWS: usize = 8 << 10;
+const PIECE: usize = 4 << 20;
 
 /// One file that is being written.
 struct Sink {
@@ -68,6 +74,12 @@ impl Sink {
 struct ParquetSink {
     writer: BatchedWriter<Bridge>,
     sink: Arc<Mutex<Option<Sink>>>,
+    types: Arc<[ParquetType]>,
+    group: Group,
+    /// A group is written when it takes as much.
+    largest: usize,
+    /// The rows that are being made into pages, while others are read: how many, and where the pages come from.
+    under_way: Option<(usize, Receiver<PolarsResult<Pages>>)>,
 }
 
 /// What the Parquet writer writes to.
@@ -93,6 +105,7 @@ impl ParquetSink {
         key: &str,
         schema: &Schema,
         notes: Vec<(String, String)>,
+        largest: usize,
         runtime: &Handle,
     ) -> Result<Self, LakeError> {
         let sink = Arc::new(Mutex::new(Some(Sink::begin(place, key.to_owned(), runtime)?)));
@@ -100,7 +113,11 @@ impl ParquetSink {
             .with_key_value_metadata(Some(KeyValueMetadata::from_static(notes)))
             .batched(schema);
         match writer {
-            Ok(writer) => Ok(Self { writer, sink }),
+            Ok(mut writer) => {
+                let types: Arc<[ParquetType]> = writer.parquet_schema().fields().into();
+                let group = Group::new(types.len());
+                Ok(Self { writer, sink, types, group, largest, under_way: None })
+            }
             Err(error) => {
                 abort(&sink);
                 Err(engine(key, &error))
@@ -108,14 +125,47 @@ impl ParquetSink {
         }
     }
 
-    fn write(&mut self, rows: &DataFrame) -> Result<(), LakeError> {
-        self.writer.write_batch(rows).map_err(|error| engine("a group of rows", &error))
+    /// Takes rows. They are made into pages on other threads; those of the rows before must be done by now.
+    fn write(&mut self, rows: DataFrame) -> Result<(), LakeError> {
+        self.settle()?;
+        if rows.height() == 0 {
+            return Ok(());
+        }
+        let (sender, receiver) = sync_channel(1);
+        self.under_way = Some((rows.height(), receiver));
+        let types = Arc::clone(&self.types);
+        // Where nobody waits for them any more, the pages are for nothing.
+        rayon::spawn(move || drop(sender.send(parquet_pages::of(&rows, &types))));
+        Ok(())
     }
 
-    fn finish(self) -> Result<String, LakeError> {
-        if let Err(error) = self.writer.finish() {
+    /// Waits for what is under way, and writes the group if it is whole.
+    fn settle(&mut self) -> Result<(), LakeError> {
+        if let Some((rows, pages)) = self.under_way.take() {
+            let pages = pages.recv().map_err(|_| LakeError::Interrupted)?;
+            self.group.add(rows, pages.map_err(|error| engine("rows", &error))?);
+        }
+        if self.group.rows() + PIECE_ROWS > GROUP_ROWS || self.group.bytes() >= self.largest {
+            self.write_group()?;
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self) -> Result<(), LakeError> {
+        let (rows, pages) = self.group.take();
+        if rows == 0 {
+            return Ok(());
+        }
+        self.writer.write_row_group(rows as u64, &pages).map_err(|error| engine("a group of rows", &error))
+    }
+
+    fn finish(mut self) -> Result<String, LakeError> {
+        let written = self.settle().and_then(|()| self.write_group());
+        let written = written
+            .and_then(|()| self.writer.finish().map_err(|error| engine("a Parquet file", &error)));
+        if let Err(error) = written {
             abort(&self.sink);
-            return Err(engine("a Parquet file", &error));
+            return Err(error);
         }
         let sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
         sink.ok_or(LakeError::Interrupted)?.finish()
@@ -145,7 +195,6 @@ struct ParquetOut {
     list: ParquetSink,
     gathered: Gathered,
     raw: ColumnList,
-    group: usize,
 }
 
 /// Everything that one hour's run writes but the manifest.
@@ -220,11 +269,11 @@ impl Outputs {
         };
         let notes = vec![("hydrant.sources".to_owned(), sources.to_owned())];
         let key = |kind| self.stamp.key(kind);
-        let rows = ParquetSink::begin(&self.results, &key(Kind::Parquet), &schema, notes, &self.runtime)?;
+        let rows = ParquetSink::begin(&self.results, &key(Kind::Parquet), &schema, notes, group, &self.runtime)?;
         let list = key(Kind::MetadataParquet);
-        let list = ParquetSink::begin(&self.results, &list, &raw_schema, Vec::new(), &self.runtime);
+        let list = ParquetSink::begin(&self.results, &list, &raw_schema, Vec::new(), group, &self.runtime);
         match list {
-            Ok(list) => self.parquet = Some(ParquetOut { rows, list, gathered, raw, group }),
+            Ok(list) => self.parquet = Some(ParquetOut { rows, list, gathered, raw }),
             Err(error) => {
                 abort(&rows.sink);
                 return Err(error);
@@ -255,7 +304,7 @@ impl Outputs {
         }
         if let Some(parquet) = &mut self.parquet {
             parquet.raw.push(row);
-            if parquet.raw.rows() >= GROUP_ROWS {
+            if parquet.raw.rows() >= PIECE_ROWS {
                 parquet.write_list()?;
             }
         }
@@ -270,7 +319,7 @@ impl Outputs {
         }
         if let Some(parquet) = &mut self.parquet {
             parquet.gathered.push(row, text, &self.name);
-            if parquet.gathered.bytes() >= parquet.group || parquet.gathered.rows() >= GROUP_ROWS {
+            if parquet.gathered.bytes() >= PIECE || parquet.gathered.rows() >= PIECE_ROWS {
                 parquet.write_rows()?;
             }
         }
@@ -388,11 +437,11 @@ impl Outputs {
 impl ParquetOut {
     fn write_rows(&mut self) -> Result<(), LakeError> {
         let rows = self.gathered.take().map_err(|error| engine("rows", &error))?;
-        self.rows.write(&rows)
+        self.rows.write(rows)
     }
 
     fn write_list(&mut self) -> Result<(), LakeError> {
         let rows = self.raw.take().map_err(|error| engine("raw rows", &error))?;
-        self.list.write(&rows)
+        self.list.write(rows)
     }
 }

@@ -370,28 +370,6 @@ async fn custom_prefixes_and_other_places_are_lakes_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_hour_larger_than_the_memory_bound_is_combined() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = "orbit ".repeat(100);
-    let content: String = (0..60_000).map(|id| record(id, &text)).collect();
-    write(folder.path(), &key(HOUR, 0), &content);
-    let from = folder.path().to_str().expect("a path");
-    let done = local(
-        folder.path(),
-        &["combine", "--from", from, "--format", "csv,parquet", "--memory", "16MB", "--json"],
-    )
-    .await
-    .expect(0)
-    .json();
-    assert!(content.len() > 40_000_000 && done["rows_out"] == 60_000);
-    let mut parquet = done["outputs"].as_array().expect("keys").iter().filter_map(|key| key.as_str());
-    let parquet = parquet.rfind(|key| key.ends_with(".parquet")).expect("a file");
-    let content: bytes::Bytes = std::fs::read(parquet).expect("a file").into();
-    let rows = hydrant::lake::combined::parse(content, parquet, &["text".to_owned()]).expect("rows");
-    assert_eq!(rows.height(), 60_000);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn watching_combines_hours_that_are_closed_and_then_late_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let lake = folder.path().join("lake");

@@ -1,5 +1,6 @@
 //! The lake: browsed and combined, from folders and from moto's S3.
 
+mod bound;
 mod combine;
 mod differential;
 mod faults;

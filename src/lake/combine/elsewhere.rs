@@ -1,0 +1,175 @@
+//! Hours that are combined elsewhere: what whoever does it must know, in a form that can be handed over, and what is made
+//! of the answer. The results are the same files, with the same names, in the same places.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Due, Outcome, Plan, Wish, stamp, tidy};
+use crate::lake::lines::LONGEST;
+use crate::lake::manifest::Counts;
+use crate::lake::outputs::{Fingerprint, Kind, Stamp};
+use crate::lake::place::Entry;
+use crate::lake::unwanted::word_characters;
+use crate::lake::{Lake, LakeError, Place, columns, listing};
+use crate::stream::record::{COLUMNS, COUNT, Column};
+
+/// The work of a plan as `assets/spark/combine.py` documents it, but for where it runs and what may lie there.
+pub async fn hand_over(
+    lake: &Lake,
+    results: &Place,
+    plan: &Plan,
+    wish: &Wish,
+    stop: &CancellationToken,
+) -> Result<Value, LakeError> {
+    let mut hours = Vec::new();
+    for due in &plan.due {
+        // Listed again: between the plan and now, files may have come.
+        let files = listing::files(lake, due.totals.hour, stop).await?;
+        hours.push(hour(lake, results, due, &files, Timestamp::now()));
+    }
+    let appended: Vec<Column> = [
+        (wish.append_hashtags, Column::TweetTextHashtags),
+        (wish.append_users, Column::TweetTextUsernames),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, column)| wanted.then_some(column))
+    .collect();
+    let columns: Vec<Value> = wish
+        .columns
+        .iter()
+        .map(|column| json!({ "name": column.name(), "type": columns::type_of(*column) }))
+        .collect();
+    let unwanted = json!({ "words": wish.unwanted.words().len(), "match": wish.unwanted.how() });
+    Ok(json!({
+        "hours": hours,
+        "results": results.url(""),
+        "formats": wish.formats,
+        "names": COLUMNS.as_slice(),
+        "count": COUNT,
+        "longest": LONGEST,
+        "columns": columns,
+        "append": appended.iter().map(|column| column.name()).collect::<Vec<_>>(),
+        "unwanted": {
+            "words": wish.unwanted.words(),
+            "match": wish.unwanted.how(),
+            "word_characters": word_characters(),
+        },
+        "manifest": {
+            "hydrant": env!("CARGO_PKG_VERSION"),
+            "unwanted": unwanted,
+            "appended": appended_words(wish),
+        },
+    }))
+}
+
+/// What manifests say of what was appended.
+pub(super) fn appended_words(wish: &Wish) -> Vec<&'static str> {
+    let appended = [("hashtags", wish.append_hashtags), ("users", wish.append_users)];
+    appended.into_iter().filter_map(|(name, appended)| appended.then_some(name)).collect()
+}
+
+fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], now: Timestamp) -> Value {
+    let stamp: Stamp = stamp(due, files.len() as u64, now);
+    let kinds = [
+        ("csv", Kind::Csv),
+        ("metadata", Kind::Metadata),
+        ("parquet", Kind::Parquet),
+        ("metadata_parquet", Kind::MetadataParquet),
+        ("quarantine", Kind::Quarantine),
+    ];
+    let outputs: serde_json::Map<String, Value> = kinds
+        .into_iter()
+        .map(|(name, kind)| {
+            let key = stamp.key(kind);
+            (name.to_owned(), json!({ "key": key, "full": results.full_key(&key) }))
+        })
+        .collect();
+    let files: Vec<Value> = files
+        .iter()
+        .map(|file| {
+            let mut print = Fingerprint::default();
+            print.add(file);
+            json!({
+                "url": lake.place.url(&file.key), "key": lake.place.full_key(&file.key), "name": file.name(),
+                "etag": file.etag, "bytes": file.bytes, "print": print.to_string(),
+            })
+        })
+        .collect();
+    json!({
+        "hour": stamp.hour.compact(),
+        "name": stamp.hour,
+        "combined_at": Timestamp::from_second(stamp.saved).unwrap_or_default().to_string(),
+        "files": files,
+        "outputs": outputs,
+        "manifest": stamp.manifest_pattern(),
+    })
+}
+
+/// What came of the work.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Answer {
+    /// Each hour, in the order of the plan.
+    pub hours: Vec<Answered>,
+}
+
+/// What came of one hour.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Answered {
+    hour: String,
+    /// Why it was not combined.
+    failed: Option<String>,
+    #[serde(default)]
+    counts: Counts,
+    #[serde(default)]
+    outputs: Vec<String>,
+    #[serde(default)]
+    beside: Vec<String>,
+    #[serde(default)]
+    vanished: u64,
+    #[serde(default)]
+    damaged: Vec<String>,
+}
+
+/// Removes what the new results replace, and says what was done.
+pub async fn take_over(results: &Place, plan: &Plan, answer: Answer, seconds: f64) -> Outcome {
+    let mut outcome = Outcome { seconds, ..Outcome::default() };
+    for answered in answer.hours {
+        let Ok(hour) = answered.hour.parse() else { continue };
+        if let Some(why) = answered.failed {
+            outcome.failures.push((hour, LakeError::Elsewhere(why)));
+            continue;
+        }
+        outcome.hours.push(hour);
+        outcome.counts.add(&answered.counts);
+        outcome.outputs.extend(answered.outputs);
+        outcome.beside.extend(answered.beside);
+        outcome.vanished += answered.vanished;
+        outcome.damaged.extend(answered.damaged);
+    }
+    if let Err(error) = results.delete(&plan.replaced).await {
+        tracing::warn!(%error, "what was replaced is still there");
+    }
+    tidy(results, &mut outcome).await;
+    outcome.outputs.sort();
+    outcome.beside.sort();
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_was_done_and_what_was_not() {
+        let answer = json!({ "spark": "3.5.9", "hours": [
+            { "hour": "2021-12-30T17", "counts": { "files": 1, "bytes_in": 9, "rows_in": 2, "rows_out": 1, "malformed": 1,
+              "unwanted": 0, "duplicates": 0 }, "outputs": ["a"], "beside": [], "vanished": 0, "damaged": [] },
+            { "hour": "2021-12-30T18", "failed": "it holds lines of JSON" },
+        ] });
+        let answer: Answer = serde_json::from_value(answer).expect("an answer");
+        assert_eq!(answer.hours.first().map(|hour| hour.counts.rows_out), Some(1));
+        assert_eq!(answer.hours.last().and_then(|hour| hour.failed.as_deref()), Some("it holds lines of JSON"));
+    }
+}
