@@ -114,7 +114,9 @@ pub enum LakeError {
         source: std::io::Error,
     },
     /// The ids of a large hour lie on disk, and there is no room for them.
-    #[error("the ids of a large hour do not fit on this disk: {0}; say where there is room with TMPDIR, or give more --memory")]
+    #[error(
+        "the ids of a large hour do not fit on this disk: {0}; say where there is room with TMPDIR, or give more --memory"
+    )]
     NoRoomForIds(#[source] std::io::Error),
     /// Whoever was to combine an hour did not.
     #[error("{0}")]

@@ -7,7 +7,7 @@
 //! console    the terminal console: state is data, effects are data, one driver
 //!   │
 //! host       the remote host over ssh: reached, provisioned, run on
-//! spark      the same fit on a Spark that exists: a job, where it runs, and a model of what it leaves
+//! spark      the same combine and fit on a Spark that exists: a job, where it runs, and what is made of what it leaves
 //! topics     from hours to words: topic models, fitted, kept, read
 //!   │
 //! lake       hourly folders of records: browsed, opened, combined into one file an hour

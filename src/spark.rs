@@ -1,6 +1,7 @@
 //! The same work on a Spark that exists, for data beyond one machine.
 //!
 //! ```text
+//! combine    hours that are handed over, and what is said of them: the files of any other combined hour
 //! topics     what a fit is asked for, and what comes of it: the files of any other model
 //! local      spark-submit on this machine
 //! ```
@@ -9,6 +10,7 @@
 //! a job and gives back a [`Run`], which tells what is new, is cancelled, and knows what it has cost. [`follow`] goes
 //! along with one to its end. No run is done before its script has said so by its last file.
 
+pub mod combine;
 pub mod local;
 pub mod topics;
 

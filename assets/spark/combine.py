@@ -422,11 +422,14 @@ class Combine:
         )
 
     def read(self):
-        """Every line as a row, and which files are gone."""
-        where, urls, gone = {}, [], set()
+        """Every line as a row, which files are gone, and what is known of those that need not be read."""
+        where, urls, gone, notes = {}, [], set(), {}
         for hour, about in enumerate(self.hours):
             for number, file in enumerate(about["files"]):
-                if self.store.exists(hadoop(file["url"])):
+                if file["bytes"] == 0:
+                    # Spark passes over files without content.
+                    notes[hour, number] = {"encoding": "plain", "damage": None}
+                elif self.store.exists(hadoop(file["url"])):
                     where[plain(file["url"])] = (hour, number)
                     urls.append(hadoop(file["url"]))
                 else:
@@ -442,7 +445,7 @@ class Combine:
         else:
             rows = self.spark.sparkContext.emptyRDD()
         parsed = self.spark.createDataFrame(rows, self.schema, verifySchema=False)
-        return parsed.persist(StorageLevel.MEMORY_AND_DISK), gone
+        return parsed.persist(StorageLevel.MEMORY_AND_DISK), gone, notes
 
     def lay(self, frame, name, columns, text=False):
         """Writes rows with one file for each hour, in their order, to be placed later."""
@@ -511,8 +514,9 @@ class Combine:
         settings = self.settings
         files = sum(len(hour["files"]) for hour in self.hours)
         tell("read", "%d files of %d hours, Spark %s on %s" % (files, len(self.hours), pyspark.__version__, self.spark.sparkContext.master))
-        parsed, gone = self.read()
-        notes = {(row["hour"], row["file"]): json.loads(row["note"]) for row in parsed.where(F.col("kind") >= ENDS).select("hour", "file", "note").collect()}
+        parsed, gone, notes = self.read()
+        for row in parsed.where(F.col("kind") >= ENDS).select("hour", "file", "note").collect():
+            notes[row["hour"], row["file"]] = json.loads(row["note"])
         failed = {}
         for hour, about in enumerate(self.hours):
             for number, file in enumerate(about["files"]):

@@ -113,12 +113,16 @@ def vocabulary(documents, rule, count):
     return [row["term"] for row in rows], [row["df"] for row in rows], each.count()
 
 
+def weigh(counted):
+    """The documents with what their words weigh by TF-IDF, as the predecessor had it."""
+    return IDF(inputCol="counts", outputCol="weighed", minDocFreq=0).fit(counted).transform(counted)
+
+
 def fit(counted, settings):
     """The model, and the documents with their topics."""
     column = "counts"
     if settings["weights"] == "tfidf":
-        counted = IDF(inputCol="counts", outputCol="weighed", minDocFreq=0).fit(counted).transform(counted)
-        column = "weighed"
+        counted, column = weigh(counted), "weighed"
     lda = LDA(
         featuresCol=column, topicDistributionCol="shares", k=settings["k"], maxIter=settings["iterations"],
         seed=settings["seed"], optimizer=settings["optimizer"],

@@ -1,5 +1,7 @@
 //! `hydrant combine`: hourly folders into one file each.
 
+mod on_spark;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -64,9 +66,12 @@ pub(super) struct Combine {
     /// Keep combining as hours close, looking every so many seconds (60)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
     watch: Option<u64>,
-    /// What does the work
+    /// What does the work: hydrant itself, or Spark on this machine (`spark_submit`)
     #[arg(long, value_enum, default_value = "local")]
     engine: Engine,
+    /// How many of Spark's threads; all cores if not given (spark)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -89,8 +94,10 @@ enum Append {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Engine {
-    /// This machine
+    /// hydrant, on this machine
     Local,
+    /// Spark, for data beyond one machine
+    Spark,
 }
 
 /// As much memory as a run can do with.
@@ -123,7 +130,11 @@ fn size(written: &str) -> Result<u64, String> {
 
 impl Combine {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        let Engine::Local = self.engine;
+        if self.engine == Engine::Spark && (self.watch.is_some() || self.memory.is_some()) {
+            let said =
+                "Spark has its own memory and ends: leave --watch and --memory out with --engine spark";
+            return Err(CliError::Usage(said.to_owned()));
+        }
         let span = Span::parse(self.since.as_deref(), self.until.as_deref())?;
         let wish = self.wish(&context)?;
         let lake = lake(&context, self.from.as_deref()).await?;
@@ -144,7 +155,12 @@ impl Combine {
             talk!("there are no hours under {}", style::safe(lake.place.url(lake.layout.root())));
         }
         let skipped = plan.skipped;
-        let outcome = combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await;
+        let outcome = match self.engine {
+            Engine::Local => {
+                combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await
+            }
+            Engine::Spark => on_spark::run(&context, &lake, &results, &plan, &wish, self.threads).await?,
+        };
         Ok(end(&context, &outcome, skipped))
     }
 

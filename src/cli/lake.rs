@@ -107,7 +107,8 @@ impl LakeCommand {
             What::Cat(cat) => cat.run(&context).await,
             What::Get(get) => get.run(&context).await,
             What::Lines => {
-                let (lines, out) = (std::io::stdin().lock(), std::io::BufWriter::new(std::io::stdout().lock()));
+                let (lines, out) =
+                    (std::io::stdin().lock(), std::io::BufWriter::new(std::io::stdout().lock()));
                 crate::lake::lines_as_json(lines, out)
                     .map_err(|source| CliError::Io { what: "read lines".to_owned(), source })?;
                 Ok(Exit::Done)

@@ -5,6 +5,7 @@
 //! of one column share no dictionary, therefore: they are plain, and zstd finds what repeats.
 
 use polars::prelude::{CompatLevel, DataFrame, PolarsError, PolarsResult};
+use polars_parquet::parquet::CowBuffer;
 use polars_parquet::write::{
     CompressedPage, CompressionOptions, Encoding, ParquetType, StatisticsOptions, Version, WriteOptions,
     array_to_columns, compress,
@@ -39,10 +40,21 @@ pub(super) fn of(rows: &DataFrame, types: &[ParquetType]) -> PolarsResult<Pages>
             pages
                 .into_iter()
                 .flatten()
-                .map(|page| Ok(compress(page?, Vec::new(), OPTIONS.compression).map_err(PolarsError::from)?))
+                .map(|page| {
+                    Ok(fitting(compress(page?, Vec::new(), OPTIONS.compression).map_err(PolarsError::from)?))
+                })
                 .collect()
         })
         .collect()
+}
+
+/// The page in no more memory than it needs: it is packed into room for the case that it does not get smaller.
+fn fitting(mut page: CompressedPage) -> CompressedPage {
+    if let CompressedPage::Data(page) = &mut page {
+        let packed = page.slice_mut();
+        *packed = CowBuffer::Owned(packed.to_vec());
+    }
+    page
 }
 
 /// A group that is being gathered.

@@ -326,7 +326,8 @@ mod tests {
         let lines: Vec<Vec<serde_json::Value>> =
             out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let text = |item: &serde_json::Value| item["row"][COUNT - 1].as_str().map(ToOwned::to_owned);
-        let texts: Vec<Vec<Option<String>>> = lines.iter().map(|line| line.iter().map(text).collect()).collect();
+        let texts: Vec<Vec<Option<String>>> =
+            lines.iter().map(|line| line.iter().map(text).collect()).collect();
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(texts, [vec![some("x")], vec![None], vec![some("one"), some("two")]]);
         assert!(lines[1][0]["why"].as_str().is_some_and(|why| why.contains("neither a record nor a post")));

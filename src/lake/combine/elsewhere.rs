@@ -29,13 +29,11 @@ pub async fn hand_over(
         let files = listing::files(lake, due.totals.hour, stop).await?;
         hours.push(hour(lake, results, due, &files, Timestamp::now()));
     }
-    let appended: Vec<Column> = [
-        (wish.append_hashtags, Column::TweetTextHashtags),
-        (wish.append_users, Column::TweetTextUsernames),
-    ]
-    .into_iter()
-    .filter_map(|(wanted, column)| wanted.then_some(column))
-    .collect();
+    let appended: Vec<Column> =
+        [(wish.append_hashtags, Column::TweetTextHashtags), (wish.append_users, Column::TweetTextUsernames)]
+            .into_iter()
+            .filter_map(|(wanted, column)| wanted.then_some(column))
+            .collect();
     let columns: Vec<Value> = wish
         .columns
         .iter()
@@ -44,7 +42,7 @@ pub async fn hand_over(
     let unwanted = json!({ "words": wish.unwanted.words().len(), "match": wish.unwanted.how() });
     Ok(json!({
         "hours": hours,
-        "results": results.url(""),
+        "results": address(results, ""),
         "formats": wish.formats,
         "names": COLUMNS.as_slice(),
         "count": COUNT,
@@ -62,6 +60,17 @@ pub async fn hand_over(
             "appended": appended_words(wish),
         },
     }))
+}
+
+/// Where a file is for a process with another working folder.
+pub fn address(place: &Place, key: &str) -> String {
+    match place {
+        Place::Folder(folder) => {
+            let path = folder.join(key);
+            std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned()
+        }
+        Place::Bucket(_) => place.url(key),
+    }
 }
 
 /// What manifests say of what was appended.
@@ -92,7 +101,7 @@ fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], now: Timestamp
             let mut print = Fingerprint::default();
             print.add(file);
             json!({
-                "url": lake.place.url(&file.key), "key": lake.place.full_key(&file.key), "name": file.name(),
+                "url": address(&lake.place, &file.key), "key": lake.place.full_key(&file.key), "name": file.name(),
                 "etag": file.etag, "bytes": file.bytes, "print": print.to_string(),
             })
         })
@@ -170,6 +179,9 @@ mod tests {
         ] });
         let answer: Answer = serde_json::from_value(answer).expect("an answer");
         assert_eq!(answer.hours.first().map(|hour| hour.counts.rows_out), Some(1));
-        assert_eq!(answer.hours.last().and_then(|hour| hour.failed.as_deref()), Some("it holds lines of JSON"));
+        assert_eq!(
+            answer.hours.last().and_then(|hour| hour.failed.as_deref()),
+            Some("it holds lines of JSON")
+        );
     }
 }

@@ -214,8 +214,14 @@ impl Work {
     fn run(mut self) -> Result<Made, LakeError> {
         let shared = Arc::clone(&self.shared);
         let sources = sources_json(|key| shared.lake.place.full_key(key), &self.files);
-        let outputs =
-            Outputs::begin(&shared.results, self.stamp, &shared.wish, shared.share.group, &sources, &self.runtime)?;
+        let outputs = Outputs::begin(
+            &shared.results,
+            self.stamp,
+            &shared.wish,
+            shared.share.group,
+            &sources,
+            &self.runtime,
+        )?;
         let mut rows = Rows::new(&shared.wish, shared.share.ids, outputs);
         match self.take_all(&mut rows) {
             Ok(()) => self.finish(rows),

@@ -161,8 +161,8 @@ impl ParquetSink {
 
     fn finish(mut self) -> Result<String, LakeError> {
         let written = self.settle().and_then(|()| self.write_group());
-        let written = written
-            .and_then(|()| self.writer.finish().map_err(|error| engine("a Parquet file", &error)));
+        let written =
+            written.and_then(|()| self.writer.finish().map_err(|error| engine("a Parquet file", &error)));
         if let Err(error) = written {
             abort(&self.sink);
             return Err(error);
@@ -269,7 +269,8 @@ impl Outputs {
         };
         let notes = vec![("hydrant.sources".to_owned(), sources.to_owned())];
         let key = |kind| self.stamp.key(kind);
-        let rows = ParquetSink::begin(&self.results, &key(Kind::Parquet), &schema, notes, group, &self.runtime)?;
+        let rows =
+            ParquetSink::begin(&self.results, &key(Kind::Parquet), &schema, notes, group, &self.runtime)?;
         let list = key(Kind::MetadataParquet);
         let list = ParquetSink::begin(&self.results, &list, &raw_schema, Vec::new(), group, &self.runtime);
         match list {

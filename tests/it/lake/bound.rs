@@ -18,7 +18,8 @@ async fn combined_within(lake: &Path, results: &Path, memory: u64) -> Outcome {
     let lake = Lake::new(place(lake), Layout::new(super::given::PREFIX).expect("a layout"));
     let wish = Wish { formats: [Format::Csv, Format::Parquet].into(), memory, ..Wish::default() };
     let (stop, results) = (CancellationToken::new(), place(results));
-    let plan = combine::plan(&lake, &results, Span::default(), &wish, |_| false, &stop).await.expect("a plan");
+    let plan =
+        combine::plan(&lake, &results, Span::default(), &wish, |_| false, &stop).await.expect("a plan");
     combine::run(&lake, &results, plan, &wish, &Progress::silent(), &stop).await
 }
 

@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::given::{local, write};
 
-const ROWS: usize = 120_000;
+pub const ROWS: usize = 120_000;
 const FILES: usize = 20;
 const PIECES: &[&str] = &[
     "telescope",
@@ -77,7 +77,7 @@ const RARE: &[&str] = &[
     "cryp to",
     "nf t",
 ];
-const WORDS: &str = "crypto\ngod\nnft\nσίσυφος\ni̇stanbul\n日本\nélan\n";
+pub const WORDS: &str = "crypto\ngod\nnft\nσίσυφος\ni̇stanbul\n日本\nélan\n";
 
 fn row(rng: &mut StdRng, id: usize) -> String {
     let mut some = |most: usize| {
@@ -103,7 +103,7 @@ fn row(rng: &mut StdRng, id: usize) -> String {
     )
 }
 
-fn make_lake(folder: &Path) {
+pub fn make_lake(folder: &Path) {
     let mut rng = StdRng::seed_from_u64(7);
     for file in 0..FILES {
         let mut content = String::new();

@@ -2,7 +2,7 @@
 
 mod bound;
 mod combine;
-mod differential;
+pub mod differential;
 mod faults;
-mod given;
+pub mod given;
 mod hours;

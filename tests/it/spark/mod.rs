@@ -2,6 +2,9 @@
 //! install pyspark`, Java 17) takes minutes and half a gigabyte, and is asked by `cargo test --test it spark:: --
 //! --ignored`: the `spark-submit` that `HYDRANT_TEST_SPARK_SUBMIT` names, or the one on the path.
 
+mod combine;
+mod weights;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
