@@ -284,7 +284,7 @@ mod tests {
     fn ids_over_the_bound_lie_on_disk_and_are_known_all_the_same() {
         let mut ids = Ids::within(0);
         // Neither in order nor scattered: as posts come, and each again a good deal later.
-        let id = |number: u64| (1_477_000_000_000_000_000 + (number ^ 21) * 4001).to_string();
+        let id = |number: u64| (1_477_000_000_000_000_000 + (number ^ 0x15) * 4001).to_string();
         for number in 0..20_000 {
             assert!(ids.is_new(id(number).as_bytes()).expect("the disk is there"));
             if let Some(earlier) = number.checked_sub(5000) {

@@ -38,13 +38,9 @@ impl Order<'_> {
     pub async fn job(&self, out: &Path, stop: &CancellationToken) -> Result<Job, LakeError> {
         let mut settings = elsewhere::hand_over(self.lake, self.results, self.plan, self.wish, stop).await?;
         settings["out"] = json!(out);
-        settings["passing"] = json!(elsewhere::address(self.results, &self.passing()));
+        settings["passing"] = json!(elsewhere::address(self.results, &passing()));
         settings["reader"] = json!(self.reader);
         Ok(Job { name: "hydrant-combine".to_owned(), script: SCRIPT, settings, out: out.to_owned() })
-    }
-
-    fn passing(&self) -> String {
-        format!("{PASSING}/{}", std::process::id())
     }
 
     /// Takes away what a job left that was ended before it could do so itself.
@@ -58,10 +54,14 @@ impl Order<'_> {
                 _ => Ok(()),
             };
         }
-        let left = self.results.list_all(&format!("{}/", self.passing())).await?;
+        let left = self.results.list_all(&format!("{}/", passing())).await?;
         let keys: Vec<String> = left.into_iter().map(|entry| entry.key).collect();
         self.results.delete(&keys).await
     }
+}
+
+fn passing() -> String {
+    format!("{PASSING}/{}", std::process::id())
 }
 
 /// What the script says that it did.

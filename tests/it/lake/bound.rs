@@ -42,12 +42,12 @@ async fn an_hour_many_times_larger_than_its_part_of_the_memory_has_the_same_rows
         let mut content = String::new();
         for number in 0..ROWS / 4 {
             let id = file * (ROWS / 4) + number;
-            content.push_str(&record(1_477_000_000_000_000_000 + (id ^ 5) * 4001, &format!("orbit {id}")));
+            content.push_str(&record(1_477_000_000_000_000_000 + (id ^ 0x5) * 4001, &format!("orbit {id}")));
             // Each again a good deal later, and some that have names for ids.
             if id >= 9000 {
-                content.push_str(&record(1_477_000_000_000_000_000 + ((id - 9000) ^ 5) * 4001, "again"));
+                content.push_str(&record(1_477_000_000_000_000_000 + ((id - 9000) ^ 0x5) * 4001, "again"));
             }
-            if id % 7 == 0 {
+            if id.is_multiple_of(7) {
                 content.push_str(&record(0, "named").replacen('0', &format!("at{}", id % 21_000), 1));
                 content.push_str("torn\trow\n");
             }

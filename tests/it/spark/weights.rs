@@ -53,7 +53,7 @@ async fn words_weigh_in_the_job_what_they_weigh_here() {
         vocabulary: VocabularyRule { least: 2, most: 0.75, size: 1000 },
         ..TextSteps::default()
     };
-    let prepared = steps.prepare(&read_posts(&[input.clone()], None).await.unwrap()).unwrap();
+    let prepared = steps.prepare(&read_posts(std::slice::from_ref(&input), None).await.unwrap()).unwrap();
     let order = Order {
         documents: Documents::Hours(vec![input], Box::new(steps)),
         k: 2,
