@@ -122,6 +122,11 @@ pub enum HostError {
     /// The key is not on this machine.
     #[error("the key {0} is not there: the host was made elsewhere, or `host_key_file` is wrong")]
     NoKey(PathBuf),
+    /// What waits on the host is not all delivered.
+    #[error(
+        "{0} posts still wait on the host, so nothing was torn down: `hydrant stream status --on host` says what holds them"
+    )]
+    NotDrained(u64),
     /// Others can read the key; ssh would not use it.
     #[error("the key {path} can be read by others (mode {mode:o}): `chmod 600` it")]
     OpenKey {

@@ -12,7 +12,7 @@ use crate::host::output::{Order, word};
 use crate::host::recipe::Recipe;
 use crate::host::service;
 use crate::host::task::{Done, Mode, State};
-use crate::host::{self, Host as Remote};
+use crate::host::{self, Host as Remote, HostError};
 use crate::progress::{Phase, Progress, Report};
 
 /// The remote host over ssh: make it ready, look at it, run things on it
@@ -62,9 +62,6 @@ struct Run {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: hydrant host shell")]
 struct Shell {}
-
-/// A teardown does not wait longer than this for a host that it takes away.
-const A_MOMENT: Duration = Duration::from_secs(15);
 
 impl Host {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
@@ -264,17 +261,20 @@ fn exit_of(code: i32) -> Exit {
     }
 }
 
-/// How many posts wait on the host, if it can be asked within a moment.
+/// How many posts wait on the host, if it can be asked.
 pub(super) async fn waiting(context: &Context) -> Option<u64> {
-    let asking = async {
-        let (progress, stop) = (Progress::silent(), context.stop.clone());
-        let connecting = host::connect(&context.settings, &context.folders, Duration::ZERO, progress, stop);
-        let host = connecting.await.ok()?;
-        let status = host::service::status(&host).await;
-        host.close().await;
-        status.ok()??["pending"].as_u64().filter(|pending| *pending > 0)
-    };
-    tokio::time::timeout(A_MOMENT, asking).await.ok().flatten()
+    service::waiting(&context.settings, &context.folders, &context.stop).await
+}
+
+/// Has everything delivered that waits on the host, or says that it is not.
+pub(super) async fn drain(context: &Context) -> Result<(), CliError> {
+    let host = connect(context, host::UP).await?;
+    let drained = service::drain(&host).await;
+    host.close().await;
+    match drained? {
+        0 => Ok(()),
+        waiting => Err(HostError::NotDrained(waiting).into()),
+    }
 }
 
 async fn shell(context: Context) -> Result<Exit, CliError> {

@@ -46,6 +46,9 @@ pub(super) struct Down {
     /// Delete the bucket with everything in it: all versions, all unfinished uploads
     #[arg(long)]
     pub(super) delete_data: bool,
+    /// Have delivered first what waits on the host; if that fails, nothing is torn down
+    #[arg(long)]
+    pub(super) drain: bool,
 }
 
 /// Show the stack's state, drift and cost
@@ -142,13 +145,14 @@ impl Down {
             return Ok(plan_exit(&plan));
         }
         context.refuse_if_readonly(plan.steps.iter().filter(|step| step.destroys()).count())?;
-        if plan.step(Kind::Instance).is_some_and(Step::destroys)
-            && let Some(posts) = super::host::waiting(&context).await
-        {
-            talk!(
-                "{} {posts} posts wait on the host and go with it: `hydrant stream stop --on host` delivers them first",
-                style::warn("hydrant:")
-            );
+        let waiting = if plan.step(Kind::Instance).is_some_and(Step::destroys) {
+            super::host::waiting(&context).await
+        } else {
+            None
+        };
+        if let Some(posts) = waiting {
+            let says = if self.drain { "are delivered first" } else { "go with it: --drain delivers them first" };
+            talk!("{} {posts} posts wait on the host and {says}", style::warn("hydrant:"));
         }
         if plan.steps.iter().any(Step::destroys) {
             let warning = match (part, self.delete_data) {
@@ -161,6 +165,9 @@ impl Down {
                 (Part::Pipeline, false) => "What is deleted cannot be brought back.",
             };
             confirm(&context, warning, stack.names().stack.as_str()).await?;
+        }
+        if self.drain && waiting.is_some() {
+            super::host::drain(&context).await?;
         }
         let mut teardown = stack.down(&plan, self.delete_data).await;
         if teardown.outcome.is_interrupted() {

@@ -444,7 +444,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut driver = Driver::new(Rooms { readonly: true, ..rooms(folder.path()) });
         let plan = Plan { steps: Vec::new() };
-        let changes = [StackJob::Up(plan.clone()), StackJob::Down { plan, delete_data: true }];
+        let changes = [StackJob::Up(plan.clone()), StackJob::Down { plan, delete_data: true, drain: false }];
         for job in changes {
             driver.start(job.into());
             assert!(driver.must_end().is_empty(), "it was started");

@@ -4,13 +4,21 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::facts::Facts;
 use super::output::{Order, Output, word};
 use super::recipe::{FOLDER, UNIT};
 use super::{Host, HostError};
+use crate::progress::Progress;
+use crate::settings::{Folders, Settings};
+use crate::stream::live::Status;
+use crate::stream::service::Place;
 
 /// A start waits until the service answers.
 const START: Duration = Duration::from_mins(1);
+/// Whoever only wants to know what waits there does not wait longer than this for an answer.
+const A_MOMENT: Duration = Duration::from_secs(8);
 /// A stop delivers what waits; the unit gives it two minutes.
 const STOP: Duration = Duration::from_mins(3);
 
@@ -69,6 +77,50 @@ pub async fn status(host: &Host) -> Result<Option<serde_json::Value>, HostError>
     let output = host.run(&Order::new(what, script(&["status".to_owned(), "--json".to_owned()]))).await?;
     // Its exit code says how the service stands; so do its words, and these say more.
     Ok(said(&output.out))
+}
+
+/// How many posts wait on the host, if it can be asked within a moment and there are any.
+pub async fn waiting(settings: &Settings, folders: &Folders, stop: &CancellationToken) -> Option<u64> {
+    let asking = async {
+        let host = super::connect(settings, folders, Duration::ZERO, Progress::silent(), stop.clone());
+        let host = host.await.ok()?;
+        let status = status(&host).await;
+        host.close().await;
+        status.ok()??["pending"].as_u64().filter(|pending| *pending > 0)
+    };
+    tokio::time::timeout(A_MOMENT, asking).await.ok().flatten()
+}
+
+/// Has everything delivered that waits on the host: by the service, which ends with it, or if that does not run, by a
+/// run for its sinks that has no source. Gives how many posts still wait.
+pub async fn drain(host: &Host) -> Result<u64, HostError> {
+    let what = "delivering what waits on the host";
+    let before = status(host).await?.unwrap_or_default();
+    let runs = before["state"].as_str().is_some_and(|state| ["starting", "running", "draining"].contains(&state));
+    let output = if runs {
+        stop(host).await?
+    } else {
+        let nothing = ["run", "--json", "--source", "replay:/dev/null"].map(ToOwned::to_owned);
+        let sinks = before["sinks"].as_array().into_iter().flatten().filter_map(|sink| sink.as_str());
+        let to = sinks.flat_map(|sink| ["--to".to_owned(), sink.to_owned()]);
+        let arguments: Vec<String> = nothing.into_iter().chain(to).collect();
+        host.run(&Order::new(what, script(&arguments)).within(STOP)).await?
+    };
+    let after = said(&output.out).and_then(|status| status["pending"].as_u64());
+    after.ok_or_else(|| output.failure(what))
+}
+
+/// The service on the host as one of this machine: its socket, as long as the connection lasts.
+pub async fn reach(host: &Host, status: &Status) -> Result<Place, HostError> {
+    let Some(socket) = &status.socket else {
+        return Err(HostError::Command {
+            what: "watching the stream on the host".to_owned(),
+            code: 1,
+            said: "hydrant there is older and does not say where it answers: `hydrant host provision` renews it"
+                .to_owned(),
+        });
+    };
+    Ok(Place::at(host.forward(socket).await?))
 }
 
 /// The status that a command of the service ended on, as the host's.

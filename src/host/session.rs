@@ -142,16 +142,19 @@ impl Host {
         }
     }
 
-    /// A socket of this machine that leads to a Unix socket on the host, as long as the connection lasts.
-    pub async fn forward(&self, remote: &str) -> Result<PathBuf, HostError> {
+    /// A folder of this machine with a `socket` that leads to a Unix socket on the host, as long as the connection
+    /// lasts.
+    pub async fn forward(&self, remote: &Path) -> Result<PathBuf, HostError> {
         let session = self.session().await?;
         let number = self.forwards.fetch_add(1, Ordering::Relaxed);
-        let local = self.folder.path().join(format!("s{number}"));
-        let asked = session.request_port_forward(ForwardType::Local, local.as_path(), Path::new(remote));
+        let folder = self.folder.path().join(format!("f{number}"));
+        std::fs::create_dir(&folder).map_err(HostError::file("make", &folder))?;
+        let local = folder.join("socket");
+        let asked = session.request_port_forward(ForwardType::Local, local.as_path(), remote);
         let limit = Duration::from_secs(10);
         let what = "forwarding the service's socket";
         match tokio::time::timeout(limit, asked).await {
-            Ok(Ok(())) => Ok(local),
+            Ok(Ok(())) => Ok(folder),
             Ok(Err(_)) if session.check().await.is_err() => {
                 self.lose(&session).await;
                 Err(HostError::Lost)

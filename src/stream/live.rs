@@ -86,6 +86,9 @@ pub struct Status {
     /// Its process.
     #[serde(default)]
     pub pid: Option<u32>,
+    /// Where it answers.
+    #[serde(default)]
+    pub socket: Option<std::path::PathBuf>,
     /// Bytes of the spool.
     #[serde(default)]
     pub spool_bytes: u64,

@@ -244,6 +244,7 @@ impl Place {
             };
         }
         status.pid = None;
+        status.socket = None;
         status.rate = 0.0;
         status.held = None;
         status.connection = None;
@@ -334,6 +335,7 @@ impl Server {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         std::fs::set_permissions(&socket, private)
             .map_err(|source| place.disk("make the socket of", source))?;
+        live.change(|status| status.socket = Some(socket));
         place.remember(&live.status());
         let ended = CancellationToken::new();
         let answering = tokio::spawn(answer_all(listener, place.clone(), live.clone(), stop, ended.clone()));

@@ -3,7 +3,10 @@
 use super::{Line, Rooms};
 use crate::console::effect::Trouble;
 use crate::console::effect::stack::{Job, Outcome, Proof, Property, Ran, Surveyed};
+use crate::host::{self, HostError, service};
+use crate::progress::Phase;
 use crate::stack::audit::Audit;
+use crate::stack::graph::Kind;
 use crate::stack::outcome::{Outcome as StackOutcome, Teardown};
 use crate::stack::plan::{Plan, Step};
 use crate::stack::{Stack, StackError, Survey};
@@ -21,11 +24,36 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Link => {
             stack.notebook_link().await.map(Outcome::Link).map_err(|error| Trouble::of_stack(&error))
         }
-        Job::PlanDown { delete_data, .. } => {
-            Ok(Outcome::PlannedDown { plan: stack.plan_down(delete_data).await, delete_data })
+        Job::PlanDown { delete_data, ask_host, .. } => {
+            let waiting = async {
+                if ask_host { service::waiting(&rooms.settings, &rooms.folders, line.stop()).await } else { None }
+            };
+            let (plan, waiting) = tokio::join!(stack.plan_down(delete_data), waiting);
+            if let Some(posts) = waiting {
+                line.came(Outcome::HostWaits(posts)).await;
+            }
+            Ok(Outcome::PlannedDown { plan, delete_data })
         }
         Job::Up(plan) => up(&stack, &plan).await.map(Outcome::Ran),
-        Job::Down { plan, delete_data } => down(&stack, &plan, delete_data).await.map(Outcome::Ran),
+        Job::Down { plan, delete_data, drain } => {
+            if drain {
+                deliver_what_waits(rooms, line).await.map_err(|error| super::host::trouble(&error))?;
+            }
+            down(&stack, &plan, delete_data).await.map(Outcome::Ran)
+        }
+    }
+}
+
+/// Has the host deliver what waits there, or says that it does not: then nothing may be torn down.
+async fn deliver_what_waits(rooms: &Rooms, line: &Line) -> Result<(), HostError> {
+    let name = Kind::Instance.name();
+    line.progress().tell(name, name, Phase::Waiting, "delivers first what waits there");
+    let host = super::host::connect(rooms, line, host::UP).await?;
+    let drained = service::drain(&host).await;
+    host.close().await;
+    match drained? {
+        0 => Ok(()),
+        waiting => Err(HostError::NotDrained(waiting)),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use super::{Line, Rooms};
 use crate::console::effect::stream::{Item, Job, On, Outcome, Wishes};
 use crate::console::effect::{Remedy, Trouble};
-use crate::host::{self, HostError, service};
+use crate::host::output::Output;
+use crate::host::{self, Host, HostError, service};
 use crate::settings::{Folders, SettingValue, Settings, Words};
+use crate::stream::live::Status;
 use crate::stream::record::{Format, JsonRecord};
 use crate::stream::rules;
 use crate::stream::service::{Answer, Ask, Client, Place, ServiceError};
@@ -16,19 +19,42 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
     let place = Place::of(&rooms.folders, rooms.settings.stack.as_str());
     let trouble = |error: ServiceError| Trouble::of(&error, Remedy::Retry);
     match job {
-        Job::Watch => watch(&place, rooms, line).await.map_err(trouble),
+        Job::Watch(On::Local) => watch(&place, rooms, line).await.map_err(trouble),
+        Job::Watch(On::Host) => watch_host(rooms, line).await.map_err(Away::trouble),
         Job::Start { on: On::Local, wishes } => {
             let settings = asked(rooms, wishes.as_deref())
                 .map_err(|error| Trouble::of(&TermsNotKept(error), Remedy::Retry))?;
             let started = place.start(&settings).await;
-            started.map(|status| Outcome::Started(Box::new(status))).map_err(trouble)
+            started.map(|status| Outcome::Started(On::Local, Box::new(status))).map_err(trouble)
         }
         Job::Start { on: On::Host, wishes } => {
             let started = start_on_host(wishes.as_deref(), rooms, line).await;
-            started.map(Outcome::StartedOnHost).map_err(|error| super::host::trouble(&error))
+            started.map(|status| Outcome::Started(On::Host, status)).map_err(Away::trouble)
         }
-        Job::Stop => stop(&place, rooms).await.map_err(trouble),
+        Job::Stop(On::Local) => stop(&place, rooms).await.map_err(trouble),
+        Job::Stop(On::Host) => {
+            let stopped = stop_on_host(rooms, line).await;
+            stopped.map(|status| Outcome::Stopped(On::Host, status)).map_err(Away::trouble)
+        }
         Job::Wishes => Ok(wishes(rooms)),
+    }
+}
+
+/// Why the stream on the host cannot be had: the way to it, or itself.
+#[derive(Debug, thiserror::Error)]
+enum Away {
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error("on the host: {0}")]
+    Service(#[from] ServiceError),
+}
+
+impl Away {
+    fn trouble(self) -> Trouble {
+        match self {
+            Self::Host(error) => super::host::trouble(&error),
+            Self::Service(_) => Trouble::of(&self, Remedy::Retry),
+        }
     }
 }
 
@@ -56,7 +82,11 @@ fn asked(rooms: &Rooms, wishes: Option<&Wishes>) -> io::Result<Settings> {
     Ok(settings)
 }
 
-async fn start_on_host(wishes: Option<&Wishes>, rooms: &Rooms, line: &Line) -> Result<String, HostError> {
+async fn start_on_host(
+    wishes: Option<&Wishes>,
+    rooms: &Rooms,
+    line: &Line,
+) -> Result<Box<Status>, Away> {
     let mut arguments = Vec::new();
     if let Some(wishes) = wishes {
         // Without spaces, which part the arguments over there.
@@ -68,23 +98,75 @@ async fn start_on_host(wishes: Option<&Wishes>, rooms: &Rooms, line: &Line) -> R
     let host = super::host::connect(rooms, line, host::UP).await?;
     let started = service::start(&host, &arguments).await;
     host.close().await;
-    let output = started?;
-    let Some(status) = service::said(&output.out) else {
-        return Err(output.failure("the stream on the host"));
-    };
-    Ok(crate::text::sanitise(status["state"].as_str().unwrap_or("unknown")))
+    Ok(ended_on(&started?)?)
+}
+
+async fn stop_on_host(rooms: &Rooms, line: &Line) -> Result<Box<Status>, Away> {
+    let host = super::host::connect(rooms, line, host::UP).await?;
+    let stopped = service::stop(&host).await;
+    host.close().await;
+    Ok(ended_on(&stopped?)?)
+}
+
+/// The status that a command on the host ended on.
+fn ended_on(output: &Output) -> Result<Box<Status>, HostError> {
+    let status = service::said(&output.out).and_then(|status| serde_json::from_value(status).ok());
+    status.map(Box::new).ok_or_else(|| output.failure("the stream on the host"))
 }
 
 async fn watch(place: &Place, rooms: &Rooms, line: &Line) -> Result<Outcome, ServiceError> {
-    if !place.is_running() {
-        return status(place, rooms).await;
+    if place.is_running() {
+        tail(place, On::Local, line).await?;
     }
+    Ok(Outcome::Status(On::Local, Box::new(status(place, rooms).await?)))
+}
+
+/// The same through the socket that ssh forwards, which lasts as long as the connection. Before `up` there is no host,
+/// and one that boots or is off does not answer: there is no stream to be watched then, and nothing has failed.
+async fn watch_host(rooms: &Rooms, line: &Line) -> Result<Outcome, Away> {
+    let host = match super::host::connect(rooms, line, Duration::ZERO).await {
+        Ok(host) => host,
+        Err(error @ HostError::Interrupted) => return Err(error.into()),
+        Err(error) => return Ok(Outcome::NoHost(error.to_string())),
+    };
+    let watched = watch_on(&host, line).await;
+    host.close().await;
+    watched
+}
+
+async fn watch_on(host: &Host, line: &Line) -> Result<Outcome, Away> {
+    let Some(status) = status_on(host).await? else {
+        let why = "hydrant is not on the host yet: it is provisioned in its pane".to_owned();
+        return Ok(Outcome::NoHost(why));
+    };
+    let status = if status.socket.is_some() {
+        tail(&service::reach(host, &status).await?, On::Host, line).await?;
+        status_on(host).await?.unwrap_or_default()
+    } else {
+        status
+    };
+    Ok(Outcome::Status(On::Host, status))
+}
+
+/// How the service on the host is; `None` if hydrant is not there.
+async fn status_on(host: &Host) -> Result<Option<Box<Status>>, HostError> {
+    let Some(status) = service::status(host).await? else { return Ok(None) };
+    let read = serde_json::from_value(status).map(|status| Some(Box::new(status)));
+    read.map_err(|error| HostError::Command {
+        what: "asking the service on the host".to_owned(),
+        code: 0,
+        said: format!("its answer is of another version than this one: {error}"),
+    })
+}
+
+/// Feeds posts and tells how the stream is until it ends.
+async fn tail(place: &Place, on: On, line: &Line) -> Result<(), ServiceError> {
     let mut client = Client::connect(place).await?;
     client.ask(Ask::Tail).await?;
     let mut record = Vec::new();
     while let Some(answer) = client.next().await? {
         match answer {
-            Answer::Status(status) => line.came(Outcome::Status(status)).await,
+            Answer::Status(status) => line.came(Outcome::Status(on, status)).await,
             Answer::Skipped(posts) => line.feed(Item::Skipped(posts)),
             Answer::Post(post) => {
                 record.clear();
@@ -95,22 +177,18 @@ async fn watch(place: &Place, rooms: &Rooms, line: &Line) -> Result<Outcome, Ser
             }
         }
     }
-    status(place, rooms).await
+    Ok(())
 }
 
-async fn status(place: &Place, rooms: &Rooms) -> Result<Outcome, ServiceError> {
-    let pending = Place::pending(&rooms.folders, rooms.settings.stack.as_str());
-    place.status(pending).await.map(|status| Outcome::Status(Box::new(status)))
+async fn status(place: &Place, rooms: &Rooms) -> Result<Status, ServiceError> {
+    place.status(Place::pending(&rooms.folders, rooms.settings.stack.as_str())).await
 }
 
 async fn stop(place: &Place, rooms: &Rooms) -> Result<Outcome, ServiceError> {
     let mut client = Client::connect(place).await?;
     client.ask(Ask::Stop).await?;
     while client.next().await?.is_some() {}
-    match status(place, rooms).await? {
-        Outcome::Status(status) => Ok(Outcome::Stopped(status)),
-        other => Ok(other),
-    }
+    Ok(Outcome::Stopped(On::Local, Box::new(status(place, rooms).await?)))
 }
 
 /// The search terms that count, parted by commas.

@@ -44,6 +44,8 @@ pub enum Job {
         part: Part,
         /// With the data that it holds.
         delete_data: bool,
+        /// And ask the host what waits there.
+        ask_host: bool,
     },
     /// Make a link into the notebook.
     Link,
@@ -55,6 +57,8 @@ pub enum Job {
         plan: Plan,
         /// With the data that it holds.
         delete_data: bool,
+        /// With everything delivered first that waits on the host.
+        drain: bool,
     },
 }
 
@@ -110,6 +114,8 @@ pub enum Outcome {
     Surveyed(Surveyed),
     /// What creating would do.
     PlannedUp(Plan),
+    /// So many posts wait on the host, which a teardown would take away.
+    HostWaits(u64),
     /// What tearing down would do.
     PlannedDown {
         /// The plan.

@@ -6,8 +6,8 @@ use crate::stream::live::Status;
 /// Where its tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
-    /// Watching the stream.
-    Watch,
+    /// Watching the stream of one of the two machines.
+    Watch(On),
     /// Starting or stopping it.
     Switch,
     /// Reading what it is asked for.
@@ -18,7 +18,7 @@ impl Slot {
     /// What kind of work it holds.
     pub const fn manner(self) -> Manner {
         match self {
-            Self::Watch => Manner::Watches,
+            Self::Watch(_) => Manner::Watches,
             Self::Wishes => Manner::Loads,
             Self::Switch => Manner::Runs { on_quit: "the stream goes on starting or stopping by itself" },
         }
@@ -36,8 +36,8 @@ pub struct Wishes {
     pub terms: String,
 }
 
-/// On which machine a stream is started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// On which machine a stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum On {
     /// This one.
     Local,
@@ -45,11 +45,33 @@ pub enum On {
     Host,
 }
 
+impl On {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Local, Self::Host];
+
+    /// In the operator's words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "this machine",
+            Self::Host => "the host",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Local => Self::Host,
+            Self::Host => Self::Local,
+        }
+    }
+}
+
 /// Its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Watch the stream as long as it runs; what is left of it if it does not.
-    Watch,
+    Watch(On),
     /// Start it in the background.
     Start {
         /// Where.
@@ -58,7 +80,7 @@ pub enum Job {
         wishes: Option<Box<Wishes>>,
     },
     /// Let it deliver what it has, and end.
-    Stop,
+    Stop(On),
     /// Read the source, the sinks and the rules.
     Wishes,
 }
@@ -67,8 +89,8 @@ impl Job {
     /// Where it runs.
     pub const fn slot(&self) -> Slot {
         match self {
-            Self::Watch => Slot::Watch,
-            Self::Start { .. } | Self::Stop => Slot::Switch,
+            Self::Watch(on) => Slot::Watch(*on),
+            Self::Start { .. } | Self::Stop(_) => Slot::Switch,
             Self::Wishes => Slot::Wishes,
         }
     }
@@ -76,10 +98,12 @@ impl Job {
     /// What it does, for the list of tasks.
     pub fn words(&self) -> String {
         match self {
-            Self::Watch => "watching the stream",
+            Self::Watch(On::Local) => "watching the stream",
+            Self::Watch(On::Host) => "watching the stream on the host",
             Self::Start { on: On::Local, .. } => "starting the stream",
             Self::Start { on: On::Host, .. } => "starting the stream on the host",
-            Self::Stop => "stopping the stream",
+            Self::Stop(On::Local) => "stopping the stream",
+            Self::Stop(On::Host) => "stopping the stream on the host",
             Self::Wishes => "reading what the stream is asked for",
         }
         .to_owned()
@@ -87,21 +111,21 @@ impl Job {
 
     /// Whether a read-only run may do it.
     pub const fn is_allowed_readonly(&self) -> bool {
-        matches!(self, Self::Watch | Self::Wishes)
+        matches!(self, Self::Watch(_) | Self::Wishes)
     }
 }
 
 /// What a task came to, or came to in part.
 #[derive(Debug)]
 pub enum Outcome {
-    /// How the stream is.
-    Status(Box<Status>),
+    /// How the stream is on a machine.
+    Status(On, Box<Status>),
+    /// There is no stream on the host, for this reason: nothing is wrong.
+    NoHost(String),
     /// It was started.
-    Started(Box<Status>),
-    /// It was started on the host, which says this of it.
-    StartedOnHost(String),
+    Started(On, Box<Status>),
     /// It was stopped.
-    Stopped(Box<Status>),
+    Stopped(On, Box<Status>),
     /// What the settings ask for, and what more there is to know of it, in lines.
     Wishes(Box<Wishes>, Vec<String>),
 }

@@ -24,7 +24,7 @@ use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
 use crate::progress::{Phase, Report};
 use crate::stack::graph::{Kind, Part};
-use crate::stack::plan::Plan;
+use crate::stack::plan::{Plan, Step};
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
 
 /// What the pane holds.
@@ -54,6 +54,8 @@ pub struct StackPane {
     to_do: usize,
     /// The plan that is being shown.
     planned: Option<Planned>,
+    /// How many posts wait on the host that the shown teardown would take away; whether they are to be delivered first.
+    waiting: Option<(u64, bool)>,
 }
 
 #[derive(Debug)]
@@ -229,9 +231,10 @@ impl StackPane {
         surveyed.status.resources.iter().find(|resource| resource.kind == kind)
     }
 
-    fn plan_anew(&mut self, delete_data: bool) -> Vec<Ask> {
+    /// Plans the teardown; what waits on the host is asked for once.
+    fn plan_down(&mut self, delete_data: bool, ask_host: bool) -> Vec<Ask> {
         self.planned = None;
-        vec![Ask::start(Job::PlanDown { part: self.part, delete_data })]
+        vec![Ask::start(Job::PlanDown { part: self.part, delete_data, ask_host })]
     }
 }
 
@@ -251,7 +254,10 @@ impl PaneState for StackPane {
             Action::Create => return Some(vec![Ask::start(Job::PlanUp(self.part))]),
             Action::StackOther => return Some(self.switch(desk)),
             Action::StackLink => return Some(vec![Ask::start(Job::Link)]),
-            Action::TearDown => return Some(self.plan_anew(false)),
+            Action::TearDown => {
+                self.waiting = None;
+                return Some(self.plan_down(false, self.part == Part::Pipeline));
+            }
             Action::Open => {
                 let (title, text) = (self.chosen()?.name.clone(), self.whole()?);
                 return Some(vec![Ask::open(Overlay::text(title, text))]);
@@ -329,6 +335,10 @@ impl PaneState for StackPane {
     }
 
     fn answered(&mut self, _name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
+        if answer == Answer::Toggled(question::DRAIN) {
+            self.waiting = self.waiting.map(|(posts, _)| (posts, dialog.is_on(question::DRAIN)));
+            return Vec::new();
+        }
         match (answer, self.planned.take()) {
             (Answer::Confirmed, Some(Planned::Up(plan))) => {
                 self.to_do = plan.work().count();
@@ -336,10 +346,11 @@ impl PaneState for StackPane {
             }
             (Answer::Confirmed, Some(Planned::Down { plan, delete_data })) => {
                 self.to_do = plan.work().count();
-                vec![Ask::start(Job::Down { plan, delete_data })]
+                let drain = self.waiting.take().is_some_and(|(_, drain)| drain);
+                vec![Ask::start(Job::Down { plan, delete_data, drain })]
             }
             // What goes depends on it: the plan is made anew and shown again.
-            (Answer::Toggled(_), _) => self.plan_anew(dialog.is_on(0)),
+            (Answer::Toggled(_), _) => self.plan_down(dialog.is_on(question::DELETE_DATA), false),
             (Answer::Cancelled, None) => vec![Ask::cancel(Slot::Plan)],
             _ => Vec::new(),
         }
@@ -406,13 +417,20 @@ impl Employs for StackPane {
                 self.planned = Some(Planned::Up(plan));
                 vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
             }
+            Outcome::HostWaits(posts) => {
+                self.waiting = Some((posts, true));
+                Vec::new()
+            }
             Outcome::PlannedDown { plan, delete_data } => {
                 let Some(identity) = desk.identity() else { return Vec::new() };
                 let name = match plan.part() {
                     Part::Pipeline => identity.stack.clone(),
                     Part::Notebook => format!("{}/notebook", identity.stack),
                 };
-                let dialog = question::tear_down(&plan, delete_data, &name);
+                if !plan.step(Kind::Instance).is_some_and(Step::destroys) {
+                    self.waiting = None;
+                }
+                let dialog = question::tear_down(&plan, delete_data, self.waiting, &name);
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }

@@ -3,9 +3,13 @@
 //! Posts are kept in a ring of 100,000 posts, bounded in bytes too; each is its record's line, and only the lines that
 //! are seen are parted into fields. The newest is at the bottom and followed until the operator moves; a pause holds the
 //! picture still while posts go on coming in behind it, and says how many.
+//!
+//! The stream of this machine and that of the host are two sides of the same pane: the one that runs is shown, both side
+//! by side if both run and there is room, and a key leads from one to the other.
 
 mod drawing;
 mod history;
+mod side;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,7 +18,7 @@ use super::{Ask, Employs, Pane, PaneState};
 use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
-use crate::console::effect::Trouble;
+use crate::console::effect::{Remedy, Trouble};
 use crate::console::effect::stream::{Item, Job, On, Outcome, Slot, Wishes};
 use crate::console::key::{Code, Key};
 use crate::console::overlay::Overlay;
@@ -23,108 +27,135 @@ use crate::console::widget::dialog::{Answer, Confirm, Dialog, Field};
 use crate::console::widget::input::Input;
 use crate::console::words;
 use crate::progress::Report;
-use crate::stream::live::{State, Status};
+use crate::stream::live::State;
 use crate::stream::source::SourceKind;
-use history::{History, Rates};
+use side::Side;
 
-/// Posts that are kept.
+/// Posts that are kept of each side.
 const MOST_POSTS: usize = 100_000;
-/// Bytes of posts that are kept.
+/// Bytes of posts that are kept of each side.
 const MOST_BYTES: usize = 96 << 20;
-/// How often it is looked whether a stream runs.
+/// How often it is looked whether a stream runs here.
 const LOOKS: SignedDuration = SignedDuration::from_secs(2);
+/// And on the host, which takes a connection.
+const LOOKS_AT_HOST: SignedDuration = SignedDuration::from_secs(15);
 
 /// What the pane holds.
 #[derive(Debug, Default)]
 pub struct StreamPane {
-    /// How the stream is, as it said last.
-    status: Option<Status>,
-    trouble: Option<Trouble>,
-    /// When it was last looked for.
-    asked: Option<Timestamp>,
-    history: History,
-    rates: Rates,
-    /// The number of the post at the bottom, while the picture is held still.
-    held: Option<u64>,
+    here: Side,
+    there: Side,
+    /// Why there is no stream on the host to be looked for.
+    no_host: Option<String>,
+    /// The side that the operator went to.
+    went: Option<On>,
     paused: bool,
-    /// The post that is chosen; none while the newest is followed.
-    chosen: Option<u64>,
-    /// The post that is open, and the first of its rows that is seen.
-    open: Option<(u64, usize)>,
     typing: Option<Input>,
-    /// Posts that could not be shown because they came too fast.
-    skipped: u64,
     /// What the settings ask for, as they were read last, and what the operator asks for instead.
     settled: Option<Box<Wishes>>,
     wishes: Option<Box<Wishes>>,
 }
 
-/// Where a stream can be started.
-const PLACES: [&str; 2] = ["this machine", "the host"];
+/// What can be done to a stream, as a choice says it.
+fn choice(on: On, runs: bool) -> String {
+    format!("{} {}", if runs { "stop on" } else { "start on" }, on.name())
+}
 
 impl StreamPane {
-    fn runs(&self) -> bool {
-        self.status
-            .as_ref()
-            .is_some_and(|status| matches!(status.state, State::Starting | State::Running | State::Draining))
+    fn side(&self, on: On) -> &Side {
+        match on {
+            On::Local => &self.here,
+            On::Host => &self.there,
+        }
     }
 
-    fn watch(&mut self, desk: &Desk) -> Vec<Ask> {
-        self.asked = Some(desk.now);
-        vec![Ask::start(Job::Watch)]
+    fn side_mut(&mut self, on: On) -> &mut Side {
+        match on {
+            On::Local => &mut self.here,
+            On::Host => &mut self.there,
+        }
     }
 
-    /// The number after the last post that may be seen.
-    fn end(&self) -> u64 {
-        self.held.unwrap_or_else(|| self.history.end())
+    /// The side that has the keys.
+    fn on(&self) -> On {
+        let other = if self.there.runs() && !self.here.runs() { On::Host } else { On::Local };
+        self.went.unwrap_or(other)
     }
 
-    /// Posts that came since the picture is held still.
-    fn waiting(&self) -> u64 {
-        self.history.end() - self.end()
+    fn now(&self) -> &Side {
+        self.side(self.on())
+    }
+
+    fn now_mut(&mut self) -> &mut Side {
+        self.side_mut(self.on())
+    }
+
+    fn both_run(&self) -> bool {
+        self.here.runs() && self.there.runs()
+    }
+
+    fn watch(&mut self, on: On, desk: &Desk) -> Vec<Ask> {
+        self.side_mut(on).asked = Some(desk.now);
+        vec![Ask::start(Job::Watch(on))]
+    }
+
+    /// Looks for what is not watched already. The host is looked for by whoever is signed in.
+    fn look(&mut self, desk: &Desk) -> Vec<Ask> {
+        let wanted = |on: &On| !desk.tasks.runs(Slot::Watch(*on)) && (*on == On::Local || desk.identity().is_some());
+        On::ALL.into_iter().filter(wanted).flat_map(|on| self.watch(on, desk)).collect()
+    }
+
+    fn filter(&mut self, text: &str) {
+        On::ALL.into_iter().for_each(|on| self.side_mut(on).filter(text));
     }
 
     fn pause(&mut self) {
         self.paused = !self.paused;
-        self.held = self.paused.then(|| self.history.end());
-        if !self.paused {
-            self.chosen = None;
-        }
+        let paused = self.paused;
+        On::ALL.into_iter().for_each(|on| self.side_mut(on).hold(paused));
     }
 
-    /// Moves by so many of the posts that match.
-    fn step(&mut self, by: isize) {
-        if let Some((number, top)) = self.open {
-            let top = top.saturating_add_signed(by).min(crate::stream::record::COUNT);
-            self.open = Some((number, top));
-            return;
+    /// The question behind the switch: what can be done, that of the side with the keys first.
+    fn switch(&self) -> (&'static str, Dialog) {
+        let on = self.on();
+        let stops = On::ALL.into_iter().any(|on| self.side(on).runs());
+        let mut body = Vec::new();
+        if stops {
+            let text = "One that is stopped takes no more posts, delivers what it has, and ends.";
+            body.push((text.to_owned(), Role::Text));
         }
-        let from = self.chosen.or_else(|| self.history.last_before(self.end()));
-        let Some(from) = from else { return };
-        let to = self.history.step(from, by, self.end());
-        self.chosen = Some(to);
-        // At the bottom the newest is followed again.
-        if by > 0 && self.history.last_before(self.end()) == Some(to) && !self.paused {
-            self.chosen = None;
+        for on in On::ALL.into_iter().filter(|on| self.side(*on).pending() > 0) {
+            let posts = words::count(self.side(on).pending());
+            body.push((format!("{posts} posts wait on {}.", on.name()), Role::Warn));
         }
-    }
-
-    fn start_question(&self) -> Dialog {
-        let line = |text: &str, role| (text.to_owned(), role);
-        let mut body = vec![
-            line("It runs in the background, also when the console is left.", Role::Text),
-            line("X bills each post; `S` shows and changes the source and the terms.", Role::Faint),
-        ];
-        if let Some(wishes) = &self.wishes {
+        let starts = On::ALL.into_iter().any(|on| !self.side(on).runs());
+        if starts {
+            body.push(("It runs in the background, also when the console is left.".to_owned(), Role::Text));
+            let costs = "X bills each post; `S` shows and changes the source and the terms.";
+            body.push((costs.to_owned(), Role::Faint));
+        }
+        if let (Some(wishes), true) = (&self.wishes, starts) {
             body.push((format!("Asked for here: {}", wishes.source), Role::Accent));
         }
-        let options = PLACES.map(ToOwned::to_owned).to_vec();
-        let place = Field::Choice { label: "on".to_owned(), options, chosen: 0 };
-        Dialog::new("Start the stream", body, Confirm::Enter { does: "start" }).with(vec![place])
+        let options = [on, on.other()].map(|on| choice(on, self.side(on).runs())).to_vec();
+        let field = Field::Choice { label: "do".to_owned(), options, chosen: 0 };
+        let title = match (starts, stops) {
+            (true, false) => "Start the stream",
+            (false, true) => "Stop the stream",
+            _ => "Start or stop the stream",
+        };
+        (SWITCH, Dialog::new(title, body, Confirm::Enter { does: "do it" }).with(vec![field]))
     }
 
-    fn start(&self, dialog: &Dialog) -> Vec<Ask> {
-        let on = if dialog.text(0) == PLACES[0] { On::Local } else { On::Host };
+    /// Does what was chosen, if that still makes sense.
+    fn switched(&self, dialog: &Dialog) -> Vec<Ask> {
+        let chosen = dialog.text(0);
+        let Some(on) = On::ALL.into_iter().find(|on| chosen == choice(*on, self.side(*on).runs())) else {
+            return vec![Ask::Say("it has started or ended meanwhile: nothing was done".to_owned())];
+        };
+        if self.side(on).runs() {
+            return vec![Ask::start(Job::Stop(on))];
+        }
         let types_terms = match (&self.wishes, &self.settled) {
             (Some(wishes), Some(settled)) => wishes.terms != settled.terms,
             _ => false,
@@ -136,18 +167,9 @@ impl StreamPane {
         }
         vec![Ask::start(Job::Start { on, wishes: self.wishes.clone() })]
     }
-
-    fn put(&mut self, status: Status, now: Timestamp) {
-        self.rates.add(now, status.counters.received, status.since);
-        self.trouble = None;
-        self.status = Some(status);
-    }
 }
 
-fn stop_question() -> Dialog {
-    let body = vec![("It takes no more posts, delivers what it has, and ends.".to_owned(), Role::Text)];
-    Dialog::new("Stop the stream", body, Confirm::Enter { does: "stop" })
-}
+const SWITCH: &str = "switch";
 
 /// The form of what is asked for.
 fn form(wishes: &Wishes, lines: Vec<String>) -> Dialog {
@@ -177,31 +199,32 @@ impl PaneState for StreamPane {
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         let page = isize::try_from(drawing::seen(desk.area())).unwrap_or(10);
         match action {
-            Action::Refresh if !desk.tasks.runs(Slot::Watch) => return Some(self.watch(desk)),
+            Action::Refresh => {
+                self.no_host = None;
+                return Some(self.look(desk));
+            }
             Action::StreamSwitch => {
-                let (name, dialog) =
-                    if self.runs() { ("stop", stop_question()) } else { ("start", self.start_question()) };
+                let (name, dialog) = self.switch();
                 return Some(vec![Ask::open(Overlay::question(Pane::Stream, name, dialog))]);
             }
+            Action::StreamOther => self.went = Some(self.on().other()),
             Action::StreamWishes => return Some(vec![Ask::start(Job::Wishes)]),
             Action::StreamPause => self.pause(),
             Action::Filter => self.typing = Some(Input::default()),
             Action::Open => {
-                self.open =
-                    self.chosen.or_else(|| self.history.last_before(self.end())).map(|number| (number, 0));
+                let side = self.now_mut();
+                side.open = side.meant().map(|number| (number, 0));
             }
-            Action::Back if self.open.is_some() => self.open = None,
-            Action::Back if !self.history.filter().is_empty() => self.history.set_filter(""),
-            Action::Back if self.chosen.is_some() => self.chosen = None,
-            Action::Up => self.step(-1),
-            Action::Down => self.step(1),
-            Action::PageUp => self.step(-page),
-            Action::PageDown => self.step(page),
-            Action::First => self.step(isize::MIN / 2),
-            Action::Last if self.open.is_some() => self.step(isize::MAX / 2),
-            Action::Last => {
-                self.chosen = None;
-            }
+            Action::Back if self.now().open.is_some() => self.now_mut().open = None,
+            Action::Back if !self.now().history.filter().is_empty() => self.filter(""),
+            Action::Back if self.now().chosen.is_some() => self.now_mut().chosen = None,
+            Action::Up => self.now_mut().step(-1),
+            Action::Down => self.now_mut().step(1),
+            Action::PageUp => self.now_mut().step(-page),
+            Action::PageDown => self.now_mut().step(page),
+            Action::First => self.now_mut().step(isize::MIN / 2),
+            Action::Last if self.now().open.is_some() => self.now_mut().step(isize::MAX / 2),
+            Action::Last => self.now_mut().chosen = None,
             _ => return None,
         }
         Some(Vec::new())
@@ -213,7 +236,7 @@ impl PaneState for StreamPane {
                 Some("it is being started or stopped".to_owned())
             }
             Action::StreamSwitch if desk.readonly => Some("this run is read-only".to_owned()),
-            Action::Open if self.history.is_empty() => Some("there is no post yet".to_owned()),
+            Action::Open if self.now().history.is_empty() => Some("there is no post yet".to_owned()),
             _ => None,
         }
     }
@@ -228,15 +251,14 @@ impl PaneState for StreamPane {
             Code::Named("enter") => self.typing = None,
             Code::Named("esc") => {
                 self.typing = None;
-                self.history.set_filter("");
+                self.filter("");
             }
             _ => {
                 input.press(key);
                 let text = input.text();
-                self.history.set_filter(&text);
+                self.filter(&text);
             }
         }
-        self.chosen = None;
         Vec::new()
     }
 
@@ -244,59 +266,78 @@ impl PaneState for StreamPane {
         if let Some(input) = &mut self.typing {
             input.paste(text);
             let text = input.text();
-            self.history.set_filter(&text);
+            self.filter(&text);
         }
     }
 
-    fn wheel(&mut self, by: i8, _x: u16, _y: u16, _desk: &Desk) -> Vec<Ask> {
-        self.step(isize::from(by) * 3);
+    fn wheel(&mut self, by: i8, x: u16, _y: u16, desk: &Desk) -> Vec<Ask> {
+        let on = drawing::side_at(self, desk.area(), x).unwrap_or_else(|| self.on());
+        self.side_mut(on).step(isize::from(by) * 3);
+        Vec::new()
+    }
+
+    fn click(&mut self, x: u16, _y: u16, desk: &Desk) -> Vec<Ask> {
+        self.went = drawing::side_at(self, desk.area(), x).or(self.went);
         Vec::new()
     }
 
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
-        self.watch(desk)
+        if desk.pane == Pane::Stream { self.look(desk) } else { self.watch(On::Local, desk) }
     }
 
     fn entered(&mut self, desk: &Desk) -> Vec<Ask> {
-        if desk.tasks.runs(Slot::Watch) { Vec::new() } else { self.watch(desk) }
+        self.look(desk)
     }
 
     /// A stream that runs is watched all the time; one that does not is looked for where it is shown.
     fn due(&self, desk: &Desk) -> Option<Timestamp> {
         let shown = matches!(desk.pane, Pane::Flow | Pane::Stream);
-        if !shown || desk.tasks.runs(Slot::Watch) {
-            return None;
-        }
-        self.asked.and_then(|asked| asked.checked_add(LOOKS).ok())
+        let due = |on: On, every| {
+            let idle = !desk.tasks.runs(Slot::Watch(on));
+            self.side(on).asked.filter(|_| shown && idle)?.checked_add(every).ok()
+        };
+        let host = due(On::Host, LOOKS_AT_HOST).filter(|_| self.no_host.is_none() && desk.pane == Pane::Stream);
+        [due(On::Local, LOOKS), host].into_iter().flatten().min()
     }
 
     fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
-        self.watch(desk)
+        let is_due = |asked: Option<Timestamp>, every| {
+            asked.and_then(|asked| asked.checked_add(every).ok()).is_some_and(|due| due <= desk.now)
+        };
+        let mut asks = Vec::new();
+        if is_due(self.here.asked, LOOKS) && !desk.tasks.runs(Slot::Watch(On::Local)) {
+            asks.extend(self.watch(On::Local, desk));
+        }
+        let host = self.no_host.is_none() && desk.pane == Pane::Stream && desk.identity().is_some();
+        if host && is_due(self.there.asked, LOOKS_AT_HOST) && !desk.tasks.runs(Slot::Watch(On::Host)) {
+            asks.extend(self.watch(On::Host, desk));
+        }
+        asks
     }
 
     fn answered(&mut self, name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
         match (answer, name) {
-            (Answer::Confirmed, "start") => self.start(dialog),
+            (Answer::Confirmed, SWITCH) => self.switched(dialog),
             (Answer::Confirmed, "wishes") => {
                 let [source, languages, terms] = [0, 1, 2].map(|field| dialog.text(field));
                 let wishes = Some(Box::new(Wishes { source, languages, terms }));
                 self.wishes = if wishes == self.settled { None } else { wishes };
                 vec![Ask::Say("the next start asks for this".to_owned())]
             }
-            (Answer::Confirmed, "stop") => vec![Ask::start(Job::Stop)],
             _ => Vec::new(),
         }
     }
 
     fn address(&self, _desk: &Desk) -> Option<String> {
-        let number = self.chosen.or_else(|| self.history.last_before(self.end()))?;
-        let line = self.history.get(number)?;
+        let side = self.now();
+        let line = side.history.get(side.meant()?)?;
         let fields = crate::stream::record::Fields::split(line.as_bytes()).ok()?;
         Some(fields.text(crate::stream::record::Column::Id).into_owned())
     }
 
     fn station(&self, place: Place, _desk: &Desk) -> Option<Station> {
-        let status = self.status.as_ref()?;
+        let side = &self.here;
+        let status = side.status.as_ref()?;
         let state = match status.state {
             _ if status.held.is_some() => StationState::Drifted,
             State::Stopped => StationState::Absent,
@@ -304,18 +345,18 @@ impl PaneState for StreamPane {
             State::Running => StationState::Ready,
             State::Failed => StationState::Failed,
         };
-        let flow = self.runs().then(|| format!("{}/s", status.rate));
+        let flow = side.runs().then(|| format!("{}/s", status.rate));
         match place {
             Place::Source => Some(Station {
                 state,
-                number: if self.runs() { status.source.clone() } else { status.state.name().to_owned() },
-                trend: self.rates.trend(),
+                number: if side.runs() { status.source.clone() } else { status.state.name().to_owned() },
+                trend: side.rates.trend(),
                 flow,
             }),
             Place::Streamer => Some(Station {
                 state,
                 number: format!("{} waiting", words::count(status.counters.pending)),
-                trend: self.rates.trend(),
+                trend: side.rates.trend(),
                 flow,
             }),
             _ => None,
@@ -323,22 +364,17 @@ impl PaneState for StreamPane {
     }
 
     fn attention(&self, _desk: &Desk) -> Vec<Attention> {
-        let Some(status) = &self.status else { return Vec::new() };
+        let action = Some(Action::Stream);
         let mut list = Vec::new();
-        if let Some(why) = &status.held {
-            list.push(Attention {
-                text: format!("the stream waits: {why}"),
-                role: Role::Warn,
-                action: Some(Action::Stream),
-            });
-        }
-        if status.state == State::Failed {
-            let why = status.last_error.as_deref().unwrap_or("nobody knows why");
-            list.push(Attention {
-                text: format!("the stream failed: {why}"),
-                role: Role::Bad,
-                action: Some(Action::Stream),
-            });
+        for (side, stream) in [(&self.here, "the stream"), (&self.there, "the stream on the host")] {
+            let Some(status) = &side.status else { continue };
+            if let Some(why) = &status.held {
+                list.push(Attention { text: format!("{stream} waits: {why}"), role: Role::Warn, action });
+            }
+            if status.state == State::Failed {
+                let why = status.last_error.as_deref().unwrap_or("nobody knows why");
+                list.push(Attention { text: format!("{stream} failed: {why}"), role: Role::Bad, action });
+            }
         }
         list
     }
@@ -355,29 +391,46 @@ impl Employs for StreamPane {
 
     fn came_to(&mut self, outcome: Outcome, desk: &Desk) -> Vec<Ask> {
         match outcome {
-            Outcome::Status(status) => {
-                self.asked = Some(desk.now);
-                self.put(*status, desk.now);
+            Outcome::Status(on, status) => {
+                if on == On::Host {
+                    self.no_host = None;
+                }
+                self.side_mut(on).asked = Some(desk.now);
+                self.side_mut(on).put(*status, desk.now);
                 Vec::new()
             }
-            Outcome::Started(status) => {
-                self.put(*status, desk.now);
-                let mut asks = self.watch(desk);
-                asks.push(Ask::Say("the stream runs in the background".to_owned()));
+            // One that ran and cannot be reached any more is looked for again; it goes on meanwhile.
+            Outcome::NoHost(why) if self.there.runs() => {
+                self.there.asked = Some(desk.now);
+                self.there.trouble =
+                    Some(Trouble { sentence: why, causes: Vec::new(), remedy: Remedy::Retry });
+                Vec::new()
+            }
+            Outcome::NoHost(why) => {
+                self.no_host = Some(why);
+                (self.there.status, self.there.trouble) = (None, None);
+                Vec::new()
+            }
+            Outcome::Started(on, status) => {
+                self.no_host = None;
+                self.side_mut(on).put(*status, desk.now);
+                let mut asks = self.watch(on, desk);
+                asks.push(Ask::Say(match on {
+                    On::Local => "the stream runs in the background".to_owned(),
+                    On::Host => "the stream runs on the host".to_owned(),
+                }));
                 asks
             }
-            Outcome::Stopped(status) => {
+            Outcome::Stopped(on, status) => {
                 let pending = status.counters.pending;
-                self.put(*status, desk.now);
+                self.side_mut(on).put(*status, desk.now);
+                let stream = if on == On::Local { "the stream" } else { "the stream on the host" };
                 let said = if pending == 0 {
-                    "the stream is stopped; everything is delivered".to_owned()
+                    format!("{stream} is stopped; everything is delivered")
                 } else {
-                    format!("the stream is stopped; {} posts wait for the next start", words::count(pending))
+                    format!("{stream} is stopped; {} posts wait for the next start", words::count(pending))
                 };
                 vec![Ask::Say(said)]
-            }
-            Outcome::StartedOnHost(state) => {
-                vec![Ask::Say(format!("the stream on the host is {state}; its pane is `7`"))]
             }
             Outcome::Wishes(settled, lines) => {
                 let dialog = form(self.wishes.as_ref().unwrap_or(&settled), lines);
@@ -388,21 +441,24 @@ impl Employs for StreamPane {
     }
 
     fn failed(&mut self, slot: Slot, trouble: &Trouble, desk: &Desk) -> Vec<Ask> {
-        if slot == Slot::Watch {
-            self.asked = Some(desk.now);
-            self.trouble = Some(trouble.clone());
+        if let Slot::Watch(on) = slot {
+            let side = self.side_mut(on);
+            side.asked = Some(desk.now);
+            side.trouble = Some(trouble.clone());
         }
         Vec::new()
     }
 
     fn told(&mut self, _slot: Slot, _report: Report, _desk: &Desk) {}
 
-    fn arrived(&mut self, _slot: Slot, items: Vec<Item>, dropped: u64, _desk: &Desk) {
-        self.skipped += dropped;
+    fn arrived(&mut self, slot: Slot, items: Vec<Item>, dropped: u64, _desk: &Desk) {
+        let Slot::Watch(on) = slot else { return };
+        let side = self.side_mut(on);
+        side.skipped += dropped;
         for item in items {
             match item {
-                Item::Post(line) => self.history.push(line),
-                Item::Skipped(posts) => self.skipped += posts,
+                Item::Post(line) => side.history.push(line),
+                Item::Skipped(posts) => side.skipped += posts,
             }
         }
     }

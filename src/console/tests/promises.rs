@@ -19,7 +19,7 @@ fn it_signs_in_first_and_reads_the_stack_then() {
     let mut given = Given::started(100, 30);
     assert!(given.app.desk.tasks.runs(AnySlot::Connect));
     let effects = given.signed_in();
-    assert_eq!(started(&effects), [Slot::Survey.into(), stream::Slot::Watch.into()]);
+    assert_eq!(started(&effects), [Slot::Survey.into(), stream::Slot::Watch(stream::On::Local).into()]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
     given.press("2");
     assert!(starts(&given.press("D"), |job| matches!(
         job,
-        Job::PlanDown { part: Part::Pipeline, delete_data: false }
+        Job::PlanDown { part: Part::Pipeline, delete_data: false, .. }
     )));
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     assert!(given.shows("it holds 3,702 objects"));
@@ -80,7 +80,7 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
     given.type_text("space-tweets");
     assert!(starts(&given.press("tab space"), |job| matches!(
         job,
-        Job::PlanDown { part: Part::Pipeline, delete_data: true }
+        Job::PlanDown { part: Part::Pipeline, delete_data: true, .. }
     )));
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
     assert_eq!(given.app.overlays.len(), 1);

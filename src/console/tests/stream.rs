@@ -23,7 +23,7 @@ fn post(number: u64) -> Item {
 
 fn arrived(given: &mut Given, posts: std::ops::Range<u64>, dropped: u64) {
     let items = posts.map(|number| post(number).into()).collect();
-    given.happen(Event::Arrived { slot: Slot::Watch.into(), items, dropped });
+    given.happen(Event::Arrived { slot: Slot::Watch(On::Local).into(), items, dropped });
 }
 
 fn status(state: State, received: u64) -> Status {
@@ -48,7 +48,7 @@ fn status(state: State, received: u64) -> Status {
 }
 
 fn told(given: &mut Given, status: Status) {
-    given.happen(Event::Came(Box::new(Outcome::Status(Box::new(status)).into())));
+    given.happen(Event::Came(Box::new(Outcome::Status(On::Local, Box::new(status)).into())));
 }
 
 pub(super) fn running(width: u16, height: u16) -> Given {
@@ -71,7 +71,7 @@ pub(super) fn running(width: u16, height: u16) -> Given {
 pub(super) fn stopped(width: u16, height: u16) -> Given {
     let mut given = Given::with_stack(width, height, StackState::Ready);
     given.press("3");
-    given.came(Slot::Watch, Outcome::Status(Box::new(status(State::Stopped, 3702))));
+    given.came(Slot::Watch(On::Local), Outcome::Status(On::Local, Box::new(status(State::Stopped, 3702))));
     given
 }
 
@@ -137,11 +137,11 @@ fn the_stream_is_started_and_stopped_after_a_question() {
         matches!(effect, Effect::Start(AnyJob::Stream(Job::Start { on: On::Local, wishes: None })))
     };
     assert!(effects.len() == 1 && effects.iter().all(here), "{effects:?}");
-    let effects = given.came(Slot::Switch, Outcome::Started(Box::new(status(State::Running, 19))));
-    assert_eq!(started(&effects), [AnySlot::Stream(Slot::Watch)]);
+    let effects = given.came(Slot::Switch, Outcome::Started(On::Local, Box::new(status(State::Running, 19))));
+    assert_eq!(started(&effects), [AnySlot::Stream(Slot::Watch(On::Local))]);
     given.press("s");
-    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop))]));
-    given.came(Slot::Switch, Outcome::Stopped(Box::new(status(State::Stopped, 3702))));
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Local)))]));
+    given.came(Slot::Switch, Outcome::Stopped(On::Local, Box::new(status(State::Stopped, 3702))));
     assert!(given.shows("12 posts wait for the next start"));
 }
 
@@ -196,8 +196,10 @@ fn it_is_started_on_the_host_unless_its_terms_are_only_here() {
         given.press(key);
     }
     assert_eq!(asked(&given.press("enter")), (On::Host, None));
-    given.came(Slot::Switch, Outcome::StartedOnHost("running".to_owned()));
-    assert!(given.shows("the stream on the host is running"));
+    let effects = given.came(Slot::Switch, Outcome::Started(On::Host, Box::new(status(State::Running, 19))));
+    assert_eq!(started(&effects), [AnySlot::Stream(Slot::Watch(On::Host))]);
+    assert!(given.shows("the stream runs on the host"));
+    given.came(Slot::Watch(On::Host), Outcome::Status(On::Host, Box::new(status(State::Stopped, 19))));
     given.press("S");
     given.came(Slot::Wishes, settled());
     given.press("tab");
@@ -247,8 +249,8 @@ fn where_nothing_needs_attention_the_drawing_says_what_comes_next() {
 #[test]
 fn it_is_looked_for_again_where_it_is_shown_and_left_alone_elsewhere() {
     let mut given = stopped(120, 36);
-    assert_eq!(started(&given.seconds_later(3)), [AnySlot::Stream(Slot::Watch)]);
-    given.failed(Slot::Watch, trouble(Remedy::Retry));
+    assert_eq!(started(&given.seconds_later(3)), [AnySlot::Stream(Slot::Watch(On::Local))]);
+    given.failed(Slot::Watch(On::Local), trouble(Remedy::Retry));
     given.press("7");
     assert_eq!(started(&given.seconds_later(3)), []);
 }

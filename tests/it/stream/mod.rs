@@ -3,6 +3,7 @@
 mod check;
 mod firehose;
 mod full_disk;
+mod fuzz;
 mod kills;
 #[cfg(feature = "sandbox")]
 mod oracle;

@@ -4,6 +4,7 @@ use crate::console::effect::stack::{Proof, Ran};
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
 use crate::console::widget::input::Input;
+use crate::console::words;
 use crate::stack::graph::Part;
 use crate::stack::plan::{Next, Plan};
 
@@ -20,8 +21,18 @@ pub(super) fn create(plan: &Plan) -> Dialog {
     Dialog::new(title, body, confirm)
 }
 
-/// What tearing down would do, to be confirmed by the stack's name.
-pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
+/// The field about the data, and the one about what waits on the host, if something does.
+pub(super) const DELETE_DATA: usize = 0;
+pub(super) const DRAIN: usize = 1;
+
+/// What tearing down would do, to be confirmed by the stack's name. `waiting` are the posts that wait on the host, and
+/// whether they are delivered first.
+pub(super) fn tear_down(
+    plan: &Plan,
+    delete_data: bool,
+    waiting: Option<(u64, bool)>,
+    stack: &str,
+) -> Dialog {
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
     // It stands first: in a small terminal, the end of a long plan is not seen at once.
     let is_notebook = plan.part() == Part::Notebook;
@@ -35,7 +46,12 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
         }
         (_, false) => ("What is deleted cannot be brought back.", Role::Warn),
     };
-    let mut body = vec![(warning.0.to_owned(), warning.1), (String::new(), Role::Text)];
+    let mut body = vec![(warning.0.to_owned(), warning.1)];
+    if let Some((posts, _)) = waiting {
+        let posts = words::count(posts);
+        body.push((format!("{posts} posts wait on the host and go with it if they are not delivered."), Role::Bad));
+    }
+    body.push((String::new(), Role::Text));
     body.extend(plan_lines(plan));
     let label = if is_notebook {
         "delete what it logged too"
@@ -48,7 +64,12 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, stack: &str) -> Dialog {
     } else {
         Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
     };
-    Dialog::new("Tear down", body, confirm).with(vec![Field::Toggle { label, on: delete_data }]).destroying()
+    let mut fields = vec![Field::Toggle { label, on: delete_data }];
+    fields.extend(waiting.map(|(posts, on)| {
+        let label = format!("deliver first the {} posts that wait on the host", words::count(posts));
+        Field::Toggle { label, on }
+    }));
+    Dialog::new("Tear down", body, confirm).with(fields).destroying()
 }
 
 /// How a run ended; after a teardown, what the audit proves.
