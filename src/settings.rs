@@ -306,6 +306,8 @@ settings! {
     jetstream_url: SocketUrl = "wss://jetstream1.us-east.bsky.network", also "JETSTREAM_URL";
     /// The version of Jetstream's wire: 1 or 2.
     jetstream_version: Whole<1, 2> = "1";
+    /// Whether Jetstream sends its messages compressed, which is half as much.
+    jetstream_zstd: bool = "true";
 
     /// Where posts come from: `x`, `jetstream` or `replay:FILE`.
     source: String = "x";

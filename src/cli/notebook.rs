@@ -70,7 +70,9 @@ impl NotebookCommand {
                 stack::Up { plan, adopt, only: Vec::new() }.run(Part::Notebook, context).await
             }
             Action::Down { plan, delete_logs } => {
-                stack::Down { plan, delete_data: delete_logs, drain: false }.run(Part::Notebook, context).await
+                stack::Down { plan, delete_data: delete_logs, drain: false }
+                    .run(Part::Notebook, context)
+                    .await
             }
             Action::Status => stack::Status {}.run(Part::Notebook, context).await,
             Action::Open { print, browser } => open(&context, print, browser).await,

@@ -151,7 +151,8 @@ impl Down {
             None
         };
         if let Some(posts) = waiting {
-            let says = if self.drain { "are delivered first" } else { "go with it: --drain delivers them first" };
+            let says =
+                if self.drain { "are delivered first" } else { "go with it: --drain delivers them first" };
             talk!("{} {posts} posts wait on the host and {says}", style::warn("hydrant:"));
         }
         if plan.steps.iter().any(Step::destroys) {

@@ -96,7 +96,7 @@ actions! {
     StackLink "stack.link" ["i"] "link" "Make a link into the notebook, which is a secret, and put it on the clipboard" Scope::Pane(Pane::Stack), Changes;
 
     // Stream
-    StreamSwitch "stream.switch" ["s"] "start/stop" "Start the stream in the background, or stop it when everything is delivered" Scope::Pane(Pane::Stream), Changes;
+    StreamSwitch "stream.switch" ["s"] "on/off" "Start the stream in the background, or stop it when everything is delivered" Scope::Pane(Pane::Stream), Changes;
     StreamWishes "stream.source" ["S"] "source" "Show where posts come from, the terms, and what may be spent" Scope::Pane(Pane::Stream), None;
     StreamOther "stream.other" ["b"] "other" "To the stream of the other machine: this one, or the host" Scope::Pane(Pane::Stream), None;
     StreamPause "stream.pause" ["space"] "pause" "Hold the posts still; those that come meanwhile wait behind" Scope::Pane(Pane::Stream), None;

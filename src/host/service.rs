@@ -96,7 +96,8 @@ pub async fn waiting(settings: &Settings, folders: &Folders, stop: &Cancellation
 pub async fn drain(host: &Host) -> Result<u64, HostError> {
     let what = "delivering what waits on the host";
     let before = status(host).await?.unwrap_or_default();
-    let runs = before["state"].as_str().is_some_and(|state| ["starting", "running", "draining"].contains(&state));
+    let runs =
+        before["state"].as_str().is_some_and(|state| ["starting", "running", "draining"].contains(&state));
     let output = if runs {
         stop(host).await?
     } else {
@@ -116,8 +117,9 @@ pub async fn reach(host: &Host, status: &Status) -> Result<Place, HostError> {
         return Err(HostError::Command {
             what: "watching the stream on the host".to_owned(),
             code: 1,
-            said: "hydrant there is older and does not say where it answers: `hydrant host provision` renews it"
-                .to_owned(),
+            said:
+                "hydrant there is older and does not say where it answers: `hydrant host provision` renews it"
+                    .to_owned(),
         });
     };
     Ok(Place::at(host.forward(socket).await?))

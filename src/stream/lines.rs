@@ -51,7 +51,8 @@ impl Lines {
             return;
         }
         self.begun.extend_from_slice(bytes);
-        if self.begun.len() > self.longest {
+        // The last byte may be half of the line's end.
+        if self.begun.strip_suffix(b"\r").unwrap_or(&self.begun).len() > self.longest {
             give(Piece::TooLong(self.begun.get(..self.longest).unwrap_or_default()));
             self.begun = Vec::new();
             self.skips = true;
@@ -117,6 +118,13 @@ mod tests {
         for size in [1, 7, 10_000] {
             let chunks: Vec<&[u8]> = long.chunks(size).collect();
             assert_eq!(lines(&chunks, 100), [(false, b"x".repeat(100)), (true, b"next".to_vec())], "{size}");
+        }
+    }
+
+    #[test]
+    fn a_line_as_long_as_it_may_be_is_whole_wherever_its_end_is_cut() {
+        for chunks in [&[b"abcde\r\n".as_slice()][..], &[b"abcde\r", b"\n"], &[b"abcde", b"\r", b"\n"]] {
+            assert_eq!(lines(chunks, 5), [(true, b"abcde".to_vec())], "{chunks:?}");
         }
     }
 

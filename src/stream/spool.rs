@@ -49,6 +49,8 @@ const MARK: u8 = 2;
 const POST_HEAD: usize = 1 + 8 + 8;
 /// No entry is longer: what a length beyond it says is not a length.
 const LONGEST: usize = 64 << 20;
+/// No spool ever comes this far: a position beyond it is damage. What follows a position may be named by twice as much.
+const BEYOND: u64 = 1 << 62;
 /// Posts are read from disk in pieces of this size.
 const READ_AHEAD: usize = 256 << 10;
 const POSITION: &str = "position";
@@ -245,10 +247,7 @@ impl Spool {
         let mut firsts = segments_in(folder)?;
         firsts.sort_unstable();
         // A position that cannot be read delivers everything again rather than losing anything.
-        let position: u64 = std::fs::read_to_string(folder.join(POSITION))
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or_else(|| firsts.first().copied().unwrap_or_default());
+        let position = position_in(folder).unwrap_or_else(|| firsts.first().copied().unwrap_or_default());
         let mut spool = Self {
             folder: folder.to_owned(),
             _lock: lock,
@@ -510,17 +509,26 @@ fn options() -> OpenOptions {
 
 fn segments_in(folder: &Path) -> io::Result<Vec<u64>> {
     let number = |entry: io::Result<std::fs::DirEntry>| {
-        entry.ok()?.file_name().to_str()?.strip_suffix(SUFFIX)?.parse().ok()
+        let name = entry.ok()?.file_name();
+        let digits = name.to_str()?.strip_suffix(SUFFIX)?;
+        // Other names may be numbers too, but are no segments.
+        let is_ours = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        digits.parse().ok().filter(|number| is_ours && *number < 2 * BEYOND)
     };
     Ok(std::fs::read_dir(folder)?.filter_map(number).collect())
+}
+
+/// The durable position, if there is one that can be read.
+fn position_in(folder: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(folder.join(POSITION)).ok()?;
+    text.trim().parse().ok().filter(|position| *position < BEYOND)
 }
 
 /// How many posts a spool holds that are not delivered, without opening it: for a look at one that nobody runs.
 pub fn pending_in(folder: &Path) -> io::Result<u64> {
     let mut firsts = segments_in(folder)?;
     firsts.sort_unstable();
-    let text = std::fs::read_to_string(folder.join(POSITION)).unwrap_or_default();
-    let position = text.trim().parse().unwrap_or_else(|_| firsts.first().copied().unwrap_or_default());
+    let position = position_in(folder).unwrap_or_else(|| firsts.first().copied().unwrap_or_default());
     let Some(last) = firsts.last().copied() else { return Ok(0) };
     let mut bytes = Vec::new();
     File::open(path_of(folder, last))?.read_to_end(&mut bytes)?;
@@ -549,6 +557,8 @@ struct OpenSegment {
     /// Open only while it is read: of a segment that is removed but open, the disk keeps the room.
     file: Option<File>,
     first: u64,
+    /// Where the following one begins: what is behind that here was never kept.
+    end: Option<u64>,
     /// The number of the next post in it.
     number: u64,
     /// Where in the file `buffer` begins.
@@ -563,6 +573,10 @@ impl Reader {
     /// it asks for more. Gives back how many a damaged disk took on the way.
     pub fn read(&mut self, upto: u64, mut take: impl FnMut(u64, Entry<'_>) -> bool) -> io::Result<u64> {
         let mut lost = 0;
+        if let Some(segment) = self.segment.as_mut().filter(|segment| segment.end.is_none()) {
+            // It was the last one. Whatever is before `upto` is in segments that are there now.
+            segment.end = segments_in(&self.folder)?.into_iter().filter(|first| *first > segment.first).min();
+        }
         while self.next < upto {
             let Some(segment) = &mut self.segment else {
                 lost += self.go_on(None, upto)?;
@@ -606,6 +620,7 @@ impl Reader {
                 path: path_of(&self.folder, first),
                 file: None,
                 first,
+                end: firsts.iter().copied().find(|following| *following > first),
                 number: first,
                 at: MAGIC.len() as u64,
                 buffer: Vec::new(),
@@ -629,6 +644,9 @@ impl OpenSegment {
     fn step(&mut self) -> io::Result<Step> {
         let mut fresh = false;
         loop {
+            if self.end.is_some_and(|end| self.number >= end) {
+                return Ok(Step::End);
+            }
             match frame(self.buffer.get(self.from..).unwrap_or_default()) {
                 Framed::Whole { kind, length, .. } => {
                     let range = self.from..self.from + length;

@@ -81,12 +81,14 @@ fn given<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, longest: usize) -> Vec<
 }
 
 fn plainly(text: &[u8], longest: usize) -> Vec<Read> {
-    let mut parts = text.split(|byte| *byte == b'\n');
-    let last = parts.next_back().filter(|last| !last.trim_ascii().is_empty());
-    let without_return = |line: &'_ [u8]| line.strip_suffix(b"\r").unwrap_or(line).to_vec();
-    let whole = parts.map(without_return).filter(|line| !line.is_empty());
-    let all = whole.chain(last.map(without_return));
-    all.map(|line| if line.len() > longest { (false, line[..longest].to_vec()) } else { (true, line) }).collect()
+    let mut parts: Vec<&[u8]> =
+        text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line)).collect();
+    // What follows the last line's end is one more, unless it is nothing but space.
+    if parts.last().is_some_and(|last| last.len() <= longest && last.trim_ascii().is_empty()) {
+        parts.pop();
+    }
+    let lines = parts.into_iter().filter(|line| !line.is_empty());
+    lines.map(|line| (line.len() <= longest, line[..line.len().min(longest)].to_vec())).collect()
 }
 
 /// Whatever a line is, it is read as something; a post in it is one record of 53 columns in either format, whatever
@@ -200,7 +202,8 @@ pub fn record(bytes: &[u8]) {
     for (field, read) in fields.iter().zip(read.iter()) {
         let breaks = |character: char| character.is_control() || "\u{2028}\u{2029}".contains(character);
         if field.contains(breaks) {
-            let left = |text: &str| text.chars().filter(|one| !breaks(*one) && *one != ' ').collect::<String>();
+            let left =
+                |text: &str| text.chars().filter(|one| !breaks(*one) && *one != ' ').collect::<String>();
             let read = std::str::from_utf8(read).expect("text stays text");
             assert!(!read.contains(breaks), "{read:?}");
             assert_eq!(left(field), left(read), "nothing else is taken");
@@ -235,11 +238,14 @@ pub fn spool(bytes: &[u8]) {
     let next = trial.spool().next();
     trial.append(1, 7);
     let mut last = None;
-    trial.spool().reader().read(next + 1, |number, _| {
-        last = Some(number);
-        true
-    })
-    .expect("it is read");
+    trial
+        .spool()
+        .reader()
+        .read(next + 1, |number, _| {
+            last = Some(number);
+            true
+        })
+        .expect("it is read");
     assert_eq!(last, Some(next), "the next post is taken");
 }
 
@@ -299,12 +305,11 @@ impl<'a> Trial<'a> {
             8 => {
                 let (name, content) = (choices.some()?, choices.some()?);
                 let name: String = name.iter().take(24).map(|byte| char::from(b' ' + byte % 95)).collect();
-                if !name.contains('/') && !name.trim_matches('.').is_empty() {
+                let is_segment = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
+                if !name.contains('/') && !is_segment {
+                    // A file of somebody else's does no harm.
                     self.close();
                     std::fs::write(self.folder.join(format!("{name}.spool")), content).expect("written");
-                    // A file of somebody else's does no harm, unless its name is a segment's.
-                    let is_segment = name.len() == 20 && name.bytes().all(|byte| byte.is_ascii_digit());
-                    self.damages += if is_segment { 2 } else { 0 };
                     self.reopen();
                 }
             }
@@ -316,7 +321,8 @@ impl<'a> Trial<'a> {
                 self.reopen();
             }
             _ => {
-                let number = choices.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+                // As far as any spool comes; beyond that, no name is a segment's.
+                let number = choices.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes) >> 2);
                 let content = choices.some()?;
                 self.close();
                 let content = [b"hydspl1\n".as_slice(), content].concat();

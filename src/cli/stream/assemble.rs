@@ -193,6 +193,7 @@ fn source(
             url: settings.jetstream_url.as_str().to_owned(),
             version: if settings.jetstream_version.get() == 1 { Version::One } else { Version::Two },
             mark,
+            compressed: *settings.jetstream_zstd,
             haste: 1,
             gaps,
         }),

@@ -25,10 +25,15 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             stack.notebook_link().await.map(Outcome::Link).map_err(|error| Trouble::of_stack(&error))
         }
         Job::PlanDown { delete_data, ask_host, .. } => {
-            let waiting = async {
-                if ask_host { service::waiting(&rooms.settings, &rooms.folders, line.stop()).await } else { None }
-            };
-            let (plan, waiting) = tokio::join!(stack.plan_down(delete_data), waiting);
+            // Both are large; side by side on a worker's stack they would be too large for it.
+            let waiting = Box::pin(async {
+                if ask_host {
+                    service::waiting(&rooms.settings, &rooms.folders, line.stop()).await
+                } else {
+                    None
+                }
+            });
+            let (plan, waiting) = tokio::join!(Box::pin(stack.plan_down(delete_data)), waiting);
             if let Some(posts) = waiting {
                 line.came(Outcome::HostWaits(posts)).await;
             }
@@ -37,7 +42,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Up(plan) => up(&stack, &plan).await.map(Outcome::Ran),
         Job::Down { plan, delete_data, drain } => {
             if drain {
-                deliver_what_waits(rooms, line).await.map_err(|error| super::host::trouble(&error))?;
+                Box::pin(deliver_what_waits(rooms, line))
+                    .await
+                    .map_err(|error| super::host::trouble(&error))?;
             }
             down(&stack, &plan, delete_data).await.map(Outcome::Ran)
         }

@@ -82,11 +82,7 @@ fn asked(rooms: &Rooms, wishes: Option<&Wishes>) -> io::Result<Settings> {
     Ok(settings)
 }
 
-async fn start_on_host(
-    wishes: Option<&Wishes>,
-    rooms: &Rooms,
-    line: &Line,
-) -> Result<Box<Status>, Away> {
+async fn start_on_host(wishes: Option<&Wishes>, rooms: &Rooms, line: &Line) -> Result<Box<Status>, Away> {
     let mut arguments = Vec::new();
     if let Some(wishes) = wishes {
         // Without spaces, which part the arguments over there.

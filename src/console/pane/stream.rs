@@ -18,8 +18,8 @@ use super::{Ask, Employs, Pane, PaneState};
 use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
-use crate::console::effect::{Remedy, Trouble};
 use crate::console::effect::stream::{Item, Job, On, Outcome, Slot, Wishes};
+use crate::console::effect::{Remedy, Trouble};
 use crate::console::key::{Code, Key};
 use crate::console::overlay::Overlay;
 use crate::console::theme::Role;
@@ -101,7 +101,8 @@ impl StreamPane {
 
     /// Looks for what is not watched already. The host is looked for by whoever is signed in.
     fn look(&mut self, desk: &Desk) -> Vec<Ask> {
-        let wanted = |on: &On| !desk.tasks.runs(Slot::Watch(*on)) && (*on == On::Local || desk.identity().is_some());
+        let wanted =
+            |on: &On| !desk.tasks.runs(Slot::Watch(*on)) && (*on == On::Local || desk.identity().is_some());
         On::ALL.into_iter().filter(wanted).flat_map(|on| self.watch(on, desk)).collect()
     }
 
@@ -296,7 +297,8 @@ impl PaneState for StreamPane {
             let idle = !desk.tasks.runs(Slot::Watch(on));
             self.side(on).asked.filter(|_| shown && idle)?.checked_add(every).ok()
         };
-        let host = due(On::Host, LOOKS_AT_HOST).filter(|_| self.no_host.is_none() && desk.pane == Pane::Stream);
+        let host =
+            due(On::Host, LOOKS_AT_HOST).filter(|_| self.no_host.is_none() && desk.pane == Pane::Stream);
         [due(On::Local, LOOKS), host].into_iter().flatten().min()
     }
 

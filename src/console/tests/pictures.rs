@@ -137,6 +137,13 @@ fn plans_and_runs() {
         given.type_text("space");
         given
     });
+    take("plan_down_waiting", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 D");
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(3702).into())));
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given
+    });
     take("run_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
@@ -245,6 +252,12 @@ fn the_stream() {
     take("stream_running", super::stream::running);
     take("stream_stopped", super::stream::stopped);
     take("stream_wishes", super::stream::wishing);
+    take("stream_both", super::stream::both);
+    take("stream_on_the_host", |width, height| {
+        let mut given = super::stream::on_the_host(width, height);
+        given.press("s");
+        given
+    });
     take("stream_post", |width, height| {
         let mut given = super::stream::running(width, height);
         given.press("k enter");

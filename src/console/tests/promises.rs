@@ -89,6 +89,42 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
 }
 
 #[test]
+fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_it_is_not_wanted() {
+    let confirmed = |given: &mut Given, wanted: bool| {
+        given.type_text("space-tweets");
+        let effects = given.press("enter");
+        assert!(
+            starts(&effects, |job| matches!(job, Job::Down { drain, .. } if *drain == wanted)),
+            "{effects:?}"
+        );
+    };
+    let asked = || {
+        let mut given = Given::with_stack(100, 40, StackState::Ready);
+        given.press("2");
+        assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { ask_host: true, .. })));
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(3702).into())));
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        assert!(given.shows("3,702 posts wait on the host and go with it"));
+        given
+    };
+    confirmed(&mut asked(), true);
+    let mut given = asked();
+    given.press("tab tab space tab");
+    confirmed(&mut given, false);
+    // The host is asked once, and what was answered holds for the plan that is made anew.
+    let mut given = asked();
+    let anew = given.press("tab space");
+    assert!(starts(&anew, |job| matches!(job, Job::PlanDown { delete_data: true, ask_host: false, .. })));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
+    assert!(given.shows("3,702 posts wait on the host and go with it"));
+    confirmed(&mut given, true);
+    // The next teardown asks anew, and what does not wait is not spoken of.
+    given.press("2 D");
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    assert!(!given.shows("wait on the host"));
+}
+
+#[test]
 fn what_is_typed_is_no_key() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");

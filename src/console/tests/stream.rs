@@ -3,7 +3,7 @@
 use super::given::{Given, morning, started, trouble};
 use crate::console::effect::stream::{Item, Job, On, Outcome, Slot, Wishes};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot};
-use crate::console::event::Event;
+use crate::console::event::{Event, Mouse};
 use crate::stack::status::StackState;
 use crate::stream::counters::Counters;
 use crate::stream::live::{State, Status};
@@ -212,6 +212,135 @@ fn it_is_started_on_the_host_unless_its_terms_are_only_here() {
     }
     assert_eq!(started(&given.press("enter")), []);
     assert!(given.shows("on this machine only"));
+}
+
+/// The same on the host, with other posts.
+fn runs_on_the_host(given: &mut Given, pending: u64) {
+    let mut there = status(State::Running, 9_000);
+    (there.on, there.source, there.counters.pending) = ("host".to_owned(), "jetstream".to_owned(), pending);
+    given.happen(Event::Came(Box::new(Outcome::Status(On::Host, Box::new(there)).into())));
+    let items = (7000..7100).map(|number| post(number).into()).collect();
+    given.happen(Event::Arrived { slot: Slot::Watch(On::Host).into(), items, dropped: 0 });
+}
+
+pub(super) fn both(width: u16, height: u16) -> Given {
+    let mut given = running(width, height);
+    runs_on_the_host(&mut given, 340);
+    given
+}
+
+pub(super) fn on_the_host(width: u16, height: u16) -> Given {
+    let mut given = stopped(width, height);
+    runs_on_the_host(&mut given, 340);
+    given
+}
+
+#[test]
+fn what_runs_on_the_host_is_shown_as_what_runs_here_is() {
+    let mut given = on_the_host(120, 36);
+    assert!(given.shows("the host ● running  jetstream") && given.shows("burn 7099 done"));
+    assert!(given.shows("this machine: stopped, 12 wait"), "what waits here is not forgotten");
+    given.press("b");
+    assert!(given.shows("this machine ○ stopped") && given.shows("the host: running, 340 wait"));
+}
+
+#[test]
+fn both_streams_stand_side_by_side_and_the_keys_are_for_one_of_them() {
+    let mut given = both(120, 36);
+    assert!(given.shows("this machine ● running") && given.shows("the host ● running"));
+    assert!(given.shows("burn 199 done") && given.shows("burn 7099 done"));
+    given.press("b g");
+    assert!(given.shows("burn 199 done") && given.shows("burn 7000 done") && !given.shows("burn 7099 done"));
+    given.press("space");
+    arrived(&mut given, 200..210, 0);
+    assert!(given.shows("paused, 10 wait") && !given.shows("burn 209 done"), "a pause holds both");
+    given.press("space b /");
+    given.type_text("burn 70");
+    given.press("enter");
+    assert!(given.shows("burn 70 done") && given.shows("100 match"), "a filter is for both");
+}
+
+#[test]
+fn where_there_is_no_room_for_two_a_line_tells_of_the_other() {
+    let mut given = both(80, 24);
+    assert!(given.shows("the host: running, 340 wait") && !given.shows("burn 7099 done"));
+    given.press("b");
+    assert!(given.shows("this machine: running, 12 wait") && given.shows("burn 7099 done"));
+}
+
+#[test]
+fn every_counter_of_two_streams_is_seen() {
+    let given = both(120, 36);
+    for name in ["received", "filtered", "delivered", "pending", "retried", "duplicates", "malformed 0"] {
+        let twice = |line: &String| line.matches(name).count() == 2;
+        assert!(super::given::lines(&given.screen()).iter().any(twice), "{name}");
+    }
+}
+
+#[test]
+fn it_is_stopped_on_the_host_after_what_waits_there_was_said() {
+    let mut given = on_the_host(120, 36);
+    given.press("s");
+    assert!(given.shows("340 posts wait on the host.") && given.shows("12 posts wait on this machine."));
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Host)))]));
+    let mut draining = status(State::Draining, 9_000);
+    draining.counters.pending = 101;
+    given.happen(Event::Came(Box::new(Outcome::Status(On::Host, Box::new(draining)).into())));
+    assert!(given.shows("◐ draining") && given.shows("pending 101"), "how far it is, is seen");
+    let mut end = status(State::Stopped, 9_000);
+    end.counters.pending = 0;
+    given.came(Slot::Switch, Outcome::Stopped(On::Host, Box::new(end)));
+    assert!(given.shows("the stream on the host is stopped; everything is delivered"));
+}
+
+#[test]
+fn with_both_running_either_is_stopped_and_the_one_with_the_keys_first() {
+    let mut given = both(120, 36);
+    given.press("s");
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Local)))]));
+    let mut given = both(120, 36);
+    given.press("s tab space");
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Host)))]));
+    let mut given = both(120, 36);
+    given.press("b s");
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Host)))]));
+    let mut given = both(120, 36);
+    given.press("s");
+    told(&mut given, status(State::Stopped, 3702));
+    assert_eq!(started(&given.press("enter")), [], "what ended meanwhile is not started by mistake");
+    assert!(given.shows("nothing was done"));
+}
+
+#[test]
+fn a_host_that_is_not_there_is_no_failure_and_is_not_asked_for_again_and_again() {
+    let mut given = stopped(120, 36);
+    given.came(Slot::Watch(On::Host), Outcome::NoHost("the stack has no instance".to_owned()));
+    assert!(!given.shows("no instance"));
+    assert_eq!(started(&given.seconds_later(60)), [AnySlot::Stream(Slot::Watch(On::Local))]);
+    given.press("b");
+    assert!(given.shows("the stack has no instance"), "whoever looks is told why");
+    given.failed(Slot::Watch(On::Local), trouble(Remedy::Retry));
+    let asked = started(&given.press("r"));
+    assert!(asked.contains(&AnySlot::Stream(Slot::Watch(On::Host))), "{asked:?}");
+}
+
+#[test]
+fn a_host_that_was_lost_is_looked_for_until_it_answers() {
+    let mut given = on_the_host(120, 36);
+    given.came(Slot::Watch(On::Host), Outcome::NoHost("it does not answer".to_owned()));
+    assert!(given.shows("it does not answer") && given.shows("the host ● running"), "it goes on meanwhile");
+    let asked = started(&given.seconds_later(20));
+    assert!(asked.contains(&AnySlot::Stream(Slot::Watch(On::Host))), "{asked:?}");
+    runs_on_the_host(&mut given, 5);
+    assert!(!given.shows("it does not answer"));
+}
+
+#[test]
+fn a_click_takes_the_keys_to_that_side() {
+    let mut given = both(120, 36);
+    given.happen(Event::Mouse(Mouse::Click { x: 100, y: 20 }));
+    given.press("s");
+    assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::Stream(Job::Stop(On::Host)))]));
 }
 
 #[test]

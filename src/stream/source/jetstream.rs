@@ -1,9 +1,12 @@
 //! Bluesky's Jetstream: every post of the network, free and without an account.
 //!
-//! A websocket of JSON messages, version 1's wire or version 2's. Where it goes on after each message is handed over
-//! with the lines, and kept with their posts: a restart goes on there, and what comes twice around that place is known
+//! A websocket of JSON messages, version 1's wire or version 2's, compressed where that is wanted: [`packed`]. Where it
+//! goes on after each message is handed over with the lines, and kept with their posts: a restart goes on there, and what comes twice around that place is known
 //! by its address. Version 1 forgets what is too old without a word; version 2 says so, and then it goes on from now.
 
+mod packed;
+
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use super::x::verdict::Pause;
 use super::{Arrival, Arrivals};
 use crate::stream::StreamError;
 use crate::stream::live::Live;
+use packed::{Dictionary, Unpacker};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// The network is never silent for so long.
@@ -52,6 +56,8 @@ pub struct Jetstream {
     pub version: Version,
     /// Where it goes on, as it was handed over.
     pub mark: Option<String>,
+    /// Whether messages are to come compressed.
+    pub compressed: bool,
     /// How many times faster than it should everything is waited for.
     pub haste: u32,
     /// Where gaps are written down.
@@ -71,19 +77,34 @@ impl Jetstream {
     /// Hands over lines until it is asked to stop.
     pub async fn run(mut self, to: Arrivals, live: Live, stop: CancellationToken) -> Result<(), StreamError> {
         let mut tries = 0;
+        let mut dictionary = None;
         live.change(|status| status.gaps.begin(Timestamp::now()));
         while !stop.is_cancelled() {
             live.change(|status| status.connection = Some("connecting".to_owned()));
+            let connecting = async {
+                if self.compressed && dictionary.is_none() {
+                    dictionary = self.dictionary().await;
+                }
+                self.connect(dictionary.as_ref()).await
+            };
             let connected = tokio::select! {
-                connected = self.connect() => connected,
+                connected = connecting => connected,
                 () = stop.cancelled() => break,
             };
             let ended = match connected {
                 Ok(socket) => {
                     live.change(|status| status.connection = Some("connected".to_owned()));
-                    self.listen(socket, &to, &live, &stop, &mut tries).await
+                    let unpacker = dictionary.as_ref().and_then(|dictionary| Unpacker::new(dictionary).ok());
+                    self.listen((socket, unpacker), &to, &live, &stop, &mut tries).await
                 }
-                Err(why) => Ended::Lost(why, false),
+                Err(why) => {
+                    // The server has another one by now.
+                    if why.contains("UnknownZstdDictionary") {
+                        dictionary = None;
+                    }
+                    let bad_cursor = why.contains("CursorTooOld");
+                    Ended::Lost(why, bad_cursor)
+                }
             };
             let Ended::Lost(why, bad_cursor) = ended else { break };
             if bad_cursor {
@@ -103,9 +124,20 @@ impl Jetstream {
         Ok(())
     }
 
-    async fn connect(&self) -> Result<Socket, String> {
+    /// The dictionary of this version. Without it, messages come as they are: that is no reason to have none.
+    async fn dictionary(&self) -> Option<Dictionary> {
+        match self.version {
+            Version::One => Some(Dictionary::version_1()),
+            Version::Two => {
+                let given = Dictionary::of_server(&self.url).await;
+                given.inspect_err(|why| tracing::warn!(%why, "Jetstream gives no dictionary")).ok()
+            }
+        }
+    }
+
+    async fn connect(&self, dictionary: Option<&Dictionary>) -> Result<Socket, String> {
         let config = WebSocketConfig::default().max_message_size(Some(LONGEST_MESSAGE));
-        let address = self.address();
+        let address = self.address(dictionary);
         let connecting = tokio_tungstenite::connect_async_with_config(address, Some(config), true);
         match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
             Ok(Ok((socket, _))) => Ok(socket),
@@ -121,15 +153,18 @@ impl Jetstream {
         }
     }
 
-    fn address(&self) -> String {
+    fn address(&self, dictionary: Option<&Dictionary>) -> String {
         let cursor = self.cursor().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let url = &self.url;
-        match self.version {
-            Version::One => format!("{url}/subscribe?wantedCollections=app.bsky.feed.post{cursor}"),
-            Version::Two => format!(
-                "{url}/xrpc/network.bsky.jetstream.subscribeEvents?kinds=commit&collections=app.bsky.feed.post{cursor}"
+        let (subscribe, packed) = match self.version {
+            Version::One => ("subscribe?wantedCollections=app.bsky.feed.post", "&compress=true".to_owned()),
+            Version::Two => (
+                "xrpc/network.bsky.jetstream.subscribeEvents?kinds=commit&collections=app.bsky.feed.post",
+                format!("&zstdDictionary={}", dictionary.map_or(0, |dictionary| dictionary.id)),
             ),
-        }
+        };
+        let packed = if dictionary.is_some() { packed } else { String::new() };
+        format!("{url}/{subscribe}{packed}{cursor}")
     }
 
     /// Where to go on.
@@ -147,7 +182,7 @@ impl Jetstream {
 
     async fn listen(
         &mut self,
-        mut socket: Socket,
+        (mut socket, mut unpacker): (Socket, Option<Unpacker>),
         to: &Arrivals,
         live: &Live,
         stop: &CancellationToken,
@@ -164,31 +199,34 @@ impl Jetstream {
                     return Ended::Stopped;
                 }
             };
-            let lost = match next {
-                Err(_) if lines.is_empty() => Some((format!("silent for {} s", STALL.as_secs()), false)),
-                Err(_) => None,
-                Ok(Some(Ok(Message::Text(text)))) => match self.hear(text.as_str()) {
+            let text = match (&next, &mut unpacker) {
+                (Ok(Some(Ok(Message::Text(text)))), _) => Some(Cow::from(text.as_str())),
+                (Ok(Some(Ok(Message::Binary(frame)))), Some(unpacker)) => Some(unpacker.unpack(frame)),
+                _ => None,
+            };
+            let lost = match (text, &next) {
+                (Some(text), _) => match self.hear(&text) {
                     Ok(()) => {
-                        lines.extend(
-                            text.as_str().bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }),
-                        );
+                        lines.extend(text.bytes().map(|byte| if byte == b'\n' { b' ' } else { byte }));
                         lines.push(b'\n');
                         if lines.len() < PIECE {
                             continue;
                         }
                         None
                     }
-                    Err((why, bad_cursor)) => Some((why, bad_cursor)),
+                    Err(last) => Some(last),
                 },
-                Ok(Some(Ok(Message::Close(frame)))) => {
-                    let why = frame.map(|frame| frame.reason.to_string()).unwrap_or_default();
+                (None, Err(_)) if lines.is_empty() => {
+                    Some((format!("silent for {} s", STALL.as_secs()), false))
+                }
+                (None, Err(_)) => None,
+                (None, Ok(Some(Ok(Message::Close(frame))))) => {
+                    let why = frame.as_ref().map(|frame| frame.reason.to_string()).unwrap_or_default();
                     Some((crate::text::sanitise(&format!("it closed the connection {why}")), false))
                 }
-                Ok(Some(Ok(
-                    Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_),
-                ))) => continue,
-                Ok(Some(Err(error))) => Some((crate::text::sanitise(&error.to_string()), false)),
-                Ok(None) => Some(("the connection was closed".to_owned(), false)),
+                (None, Ok(Some(Ok(_)))) => continue,
+                (None, Ok(Some(Err(error)))) => Some((crate::text::sanitise(&error.to_string()), false)),
+                (None, Ok(None)) => Some(("the connection was closed".to_owned(), false)),
             };
             if !lines.is_empty() {
                 *tries = 0;
@@ -269,7 +307,8 @@ mod tests {
     use super::*;
 
     fn heard(version: Version, texts: &[&str]) -> Option<String> {
-        let mut stream = Jetstream { url: String::new(), version, mark: None, haste: 1, gaps: None };
+        let mut stream =
+            Jetstream { url: String::new(), version, mark: None, compressed: true, haste: 1, gaps: None };
         for text in texts {
             stream.hear(text).expect("it goes on");
         }
@@ -286,5 +325,63 @@ mod tests {
         assert_eq!(heard(Version::One, &[other]), None);
         let numbered = |seq: u64| format!(r#"{{"$type":"message","payload":{{"seq":{seq}}}}}"#);
         assert_eq!(heard(Version::Two, &[&numbered(8), &numbered(7)]), Some("v2 8".to_owned()));
+    }
+
+    /// What a server is asked for, one request after another, when it answers them like this: a status and a body.
+    async fn asked(mark: &str, answers: &[(&str, &[u8])]) -> Vec<String> {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("ws://{}", listener.local_addr().expect("it is bound"));
+        let (mark, version) = (Some(mark.to_owned()), Version::Two);
+        let stream = Jetstream { url, version, mark, compressed: true, haste: 1_000, gaps: None };
+        let (to, _arrivals) = tokio::sync::mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(stream.run(to, Live::new("jetstream".into(), vec![]), stop.clone()));
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let accepted = tokio::time::timeout(Duration::from_mins(1), listener.accept()).await;
+            let (mut client, _) = accepted.expect("it asks in time").expect("a connection");
+            let (mut request, mut buffer) = (Vec::new(), [0; 1024]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let read = client.read(&mut buffer).await.expect("a request");
+                request.extend_from_slice(&buffer[..read]);
+            }
+            let request = String::from_utf8(request).expect("text");
+            asked.push(request.split(' ').nth(1).expect("a path").to_owned());
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            client.write_all(&[head.as_bytes(), body].concat()).await.expect("answered");
+        }
+        stop.cancel();
+        running.await.expect("no panic").expect("it ends");
+        asked
+    }
+
+    #[tokio::test]
+    async fn a_place_that_the_server_has_forgotten_is_given_up_and_it_goes_on_from_now() {
+        let refused =
+            ("400 Bad Request", br#"{"error":"CursorTooOld","message":"the earliest is 9"}"#.as_slice());
+        let asked =
+            asked("v2 7", &[("404 Not Found", b""), refused, ("404 Not Found", b""), ("503 Busy", b"")])
+                .await;
+        assert!(
+            asked[1].ends_with("&cursor=7") && asked[3].ends_with("collections=app.bsky.feed.post"),
+            "{asked:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_dictionary_that_the_server_no_longer_has_is_asked_for_again() {
+        let dictionary = |id: u8| [[0x37, 0xa4, 0x30, 0xec], [id, 0, 0, 0]].concat();
+        let (seven, eight) = (dictionary(7), dictionary(8));
+        let unknown = ("400 Bad Request", br#"{"error":"UnknownZstdDictionary"}"#.as_slice());
+        let answers =
+            [("200 OK", seven.as_slice()), unknown, ("200 OK", eight.as_slice()), ("503 Busy", b"")];
+        let asked = asked("v2 7", &answers).await;
+        assert!(asked[1].ends_with("&zstdDictionary=7&cursor=7"), "{asked:?}");
+        assert!(
+            asked[2].contains("getZstdDictionary") && asked[3].ends_with("&zstdDictionary=8&cursor=7"),
+            "{asked:?}"
+        );
     }
 }

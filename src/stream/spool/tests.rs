@@ -118,6 +118,69 @@ fn a_full_spool_takes_nothing_and_goes_on_when_there_is_room() {
     assert_eq!(read(&mut spool.reader(), next + 500), (next..next + 500).collect::<Vec<_>>());
 }
 
+/// A file to which nothing can be written, until the reserve is given up through which a link leads to it.
+fn full(folder: &Path, path: &Path, reserve: &str) {
+    let reserve = folder.join(reserve);
+    std::fs::remove_file(&reserve).expect("it is kept");
+    std::os::unix::fs::symlink("/dev/full", &reserve).expect("linked");
+    std::os::unix::fs::symlink(&reserve, path).expect("linked");
+}
+
+#[test]
+fn on_a_full_disk_the_position_has_the_room_of_its_reserve() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..10), None).expect("kept");
+    full(folder.path(), &folder.path().join("position.new"), FOR_POSITION);
+    spool.delivered(7).expect("noted");
+    drop(spool);
+    assert_eq!(open(folder.path()).1.pending, 3);
+    let (mut spool, _) = open(folder.path());
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("position.new")).expect("linked");
+    assert!(matches!(spool.delivered(8), Err(SpoolError::Disk { .. })), "no reserve helps here");
+    assert_eq!(spool.pending(), 3, "what is not durable has not moved");
+}
+
+#[test]
+fn on_a_full_disk_a_segment_has_the_room_of_its_reserve_and_what_is_delivered_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..10), None).expect("kept");
+    drop(spool);
+    let (mut spool, _) = open(folder.path());
+    spool.delivered(10).expect("noted");
+    full(folder.path(), &path_of(folder.path(), 10), FOR_SEGMENT);
+    spool.append(&mut batch(10..12), None).expect("kept");
+    assert_eq!(segments_in(folder.path()).expect("listed"), [10], "the one before it is gone");
+    assert!(folder.path().join(FOR_SEGMENT).is_file(), "the next reserve is made when something was removed");
+    assert_eq!(read(&mut spool.reader(), 12), [10, 11]);
+    drop(spool);
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(12..13), None).expect("kept");
+    std::os::unix::fs::symlink("/dev/full", path_of(folder.path(), 13)).expect("linked");
+    (spool.open, spool.next) = (None, 13);
+    std::fs::remove_file(folder.path().join(FOR_SEGMENT)).expect("it is kept");
+    assert!(matches!(spool.append(&mut batch(13..14), None), Err(SpoolError::Full)), "no reserve, no room");
+    spool.append(&mut batch(13..14), None).expect("there is room again");
+}
+
+#[test]
+fn what_is_no_segment_is_left_alone_and_a_number_that_cannot_be_is_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..3), None).expect("kept");
+    drop(spool);
+    for name in ["7.spool", "+0000000000000000001.spool", "99999999999999999999.spool", "notes.spool"] {
+        std::fs::write(folder.path().join(name), "not ours").expect("written");
+    }
+    std::fs::write(folder.path().join(POSITION), u64::MAX.to_string()).expect("written");
+    assert_eq!(pending_in(folder.path()).expect("read"), 3);
+    let (mut spool, found) = open(folder.path());
+    assert_eq!((found.pending, found.lost, spool.next()), (3, 0, 3));
+    spool.append(&mut batch(3..4), None).expect("kept");
+    assert_eq!(read(&mut spool.reader(), 4), [0, 1, 2, 3]);
+}
+
 #[test]
 fn a_damaged_middle_loses_what_it_held_and_nothing_else_and_says_how_much() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -211,8 +274,9 @@ proptest! {
                 }
                 Act::GiveUp => {
                     if let (Some(file), Some((_, bytes))) = (spool.open.take(), spool.segments.last()) {
-                        // A batch that reached the disk although its sync failed, and could not be cut off.
-                        let entries = batch(next..next + 3).entries;
+                        // A batch that reached the disk although its sync failed, and could not be cut off: others
+                        // come in its place.
+                        let entries = batch(next + 1000..next + 1003).entries;
                         file.write_all_at(&entries, *bytes).expect("written");
                         spool.append(&mut batch(next..next + 4), Some(&format!("up to {}", next + 4))).expect("kept");
                         next += 4;

@@ -2,15 +2,8 @@
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 
+use super::console;
 use crate::support::sandbox::Sandbox;
-use crate::support::terminal::Terminal;
-
-fn console(sandbox: &Sandbox) -> Terminal {
-    let variables = sandbox.serving.line["env"].as_object().expect("an object of variables");
-    let variables: Vec<(&str, &str)> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("text"))).collect();
-    Terminal::run(sandbox.home.path(), (120, 36), &[], &variables)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_is_looked_at_provisioned_and_gives_a_shell() {

@@ -27,3 +27,33 @@ async fn the_stream_is_started_asked_and_drained_on_the_host() {
     let stopped = sandbox.hydrant(&["stream", "stop", "--on", "host", "--json"]).await.expect(0).json();
     assert_eq!((&stopped["on"], &stopped["pending"]), (&"host".into(), &0.into()), "{stopped}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_service_left_on_the_host_is_named_and_delivered_before_a_teardown() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    sandbox.hydrant(&["host", "provision"]).await.expect(0);
+    sandbox.faults(&["throttle:firehose.PutRecordBatch=100%"]).await;
+    let start = ["stream", "start", "--on", "host", "--source", "jetstream", "--to", "firehose"];
+    sandbox.hydrant(&start).await.expect(0);
+    let ask = ["stream", "status", "--on", "host", "--json"];
+    let until = async |holds: &dyn Fn(&serde_json::Value) -> bool| {
+        let waiting = async {
+            loop {
+                let status = sandbox.hydrant(&ask).await.json();
+                if holds(&status) {
+                    return status;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, waiting).await.expect("it comes about")
+    };
+    let waits = until(&|status| status["pending"].as_u64() > Some(0)).await;
+    let pid = waits["pid"].as_u64().expect("it runs").to_string();
+    sandbox.hydrant(&["host", "run", "--", "kill", "-9", &pid]).await.expect(0);
+    until(&|status| status["state"] == "failed" && status["pending"].as_u64() > Some(0)).await;
+    sandbox.faults(&[]).await;
+    let down = sandbox.hydrant(&["down", "--yes", "--drain", "--delete-data"]).await.expect(0);
+    assert!(down.err.contains("posts wait on the host and are delivered first"), "{}", down.err);
+}

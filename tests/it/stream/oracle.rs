@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hydrant::stream::lines::{Lines, Piece};
 use hydrant::stream::record::Format;
+use hydrant::stream::service::Place;
 use hydrant::stream::source::x::api::Api;
 use hydrant::stream::wire::{Incoming, Reader};
 use hydrant::stream::wording::Wording;
@@ -20,6 +21,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::balances;
@@ -48,8 +50,18 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 struct Trial {
     sandbox: Sandbox,
     bucket: String,
+    s3: aws_sdk_s3::Client,
     /// Arguments of every run.
     run: Vec<String>,
+    /// What each server gave out, as far as it was asked.
+    told: Mutex<BTreeMap<String, Vec<Value>>>,
+}
+
+/// What is in S3: every record by its id, and how often it is there.
+#[derive(Default)]
+struct InS3 {
+    keys: BTreeSet<String>,
+    found: BTreeMap<String, (u64, String)>,
 }
 
 impl Trial {
@@ -61,7 +73,8 @@ impl Trial {
         let bucket = bucket["name"].as_str().expect("a name").to_owned();
         let run = ["stream", "run", "--json", "--set", "aggregate_kb=8"];
         let run = run.iter().chain(source).map(|argument| (*argument).to_owned()).collect();
-        Self { sandbox, bucket, run }
+        let s3 = sandbox.aws().s3;
+        Self { sandbox, bucket, s3, run, told: Mutex::default() }
     }
 
     fn start(&self) -> Running {
@@ -91,22 +104,27 @@ impl Trial {
         println!("seed {seed}: killed {kills} times, with {before_each:?}");
     }
 
-    async fn status(&self) -> Value {
-        let status = self.sandbox.hydrant(&["stream", "status", "--json"]).await.json();
+    /// What the service says of itself, asked as the command asks it, without a process for each question. One that
+    /// is killed or begins at this moment has nothing to say.
+    async fn status(&self) -> Option<Value> {
+        let place = Place::at(self.sandbox.home.path().join(".local/state/hydrant/stream/default"));
+        let status = place.status(0).await.ok().filter(|status| status.pid.is_some())?;
+        let status = serde_json::to_value(status).expect("a status is JSON");
         balances(&status);
-        status
+        Some(status)
     }
 
     async fn until_received(&self, least: u64) {
         until("posts are received", async || {
-            (self.status().await["received"].as_u64() >= Some(least)).then_some(())
+            (self.status().await?["received"].as_u64() >= Some(least)).then_some(())
         })
         .await;
     }
 
     /// What a server says of itself, and everything that it gave out.
     async fn told(&self, server: &str) -> (Value, Vec<Value>) {
-        let mut all = Vec::new();
+        let mut kept = self.told.lock().await;
+        let all = kept.entry(server.to_owned()).or_default();
         loop {
             let url = format!("{}/_hydrant/feed/sent?from={}", self.sandbox.serving.endpoint(), all.len());
             let answer = reqwest::get(url).await.expect("an answer").text().await.expect("text");
@@ -115,7 +133,7 @@ impl Trial {
             let posts = told["posts"].as_array().expect("a list");
             all.extend(posts.iter().cloned());
             if told["sent"].as_u64() == Some(all.len() as u64) {
-                return (told.clone(), all);
+                return (told.clone(), all.clone());
             }
         }
     }
@@ -126,35 +144,38 @@ impl Trial {
         (told, posts.iter().map(|id| id.as_str().expect("an id").to_owned()).collect())
     }
 
-    /// Every record in S3 by its id, and how often it is there.
-    async fn in_s3(&self) -> BTreeMap<String, (u64, String)> {
-        let s3 = self.sandbox.aws().s3;
-        let mut found: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    /// Adds what is in S3 and was not read yet: what is there does not change any more.
+    async fn read_s3(&self, read: &mut InS3) {
+        let s3 = &self.s3;
         let mut pages = s3.list_objects_v2().bucket(&self.bucket).into_paginator().send();
         while let Some(page) = pages.next().await {
-            for object in page.expect("a listing").contents() {
-                let get = s3.get_object().bucket(&self.bucket).key(object.key().expect("a key"));
+            for key in page.expect("a listing").contents().iter().filter_map(|object| object.key()) {
+                if !read.keys.insert(key.to_owned()) {
+                    continue;
+                }
+                let get = s3.get_object().bucket(&self.bucket).key(key);
                 let body = get.send().await.expect("there").body.collect().await.expect("read");
                 let text = String::from_utf8(body.to_vec()).expect("text");
                 for line in text.split_inclusive('\n') {
                     let id = line.split('\t').next().unwrap_or_default().to_owned();
-                    let record = found.entry(id).or_insert_with(|| (0, line.to_owned()));
+                    let record = read.found.entry(id).or_insert_with(|| (0, line.to_owned()));
                     assert_eq!(record.1, line, "the same post is the same record");
                     record.0 += 1;
                 }
             }
         }
-        found
     }
 
     /// Waits until all of these are in S3, and gives what is there; the record of what is missing is not made up.
     async fn until_in_s3(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, (u64, String)> {
         let begun = Instant::now();
+        let mut read = InS3::default();
         loop {
-            let found = self.in_s3().await;
+            self.read_s3(&mut read).await;
+            let found = &read.found;
             let lost: Vec<&String> = wanted.iter().filter(|id| !found.contains_key(*id)).collect();
             if lost.is_empty() {
-                return found;
+                return read.found;
             }
             assert!(begun.elapsed() < LIMIT, "{} of {} are not in S3: {lost:?}", lost.len(), wanted.len());
             tokio::time::sleep(LOOKS).await;
@@ -264,7 +285,7 @@ async fn every_line_that_x_sent_is_counted_once() {
     trial.sandbox.faults(&["x-stall"]).await;
     let count = |of: &Value, name: &str| of[name].as_u64().unwrap_or_default();
     let (told, status) = until("everything that was sent is accounted for", async || {
-        let (mut told, status) = (trial.told("x").await.0, trial.status().await);
+        let (mut told, status) = (trial.told("x").await.0, trial.status().await?);
         // They would fill the screen.
         told["posts"] = Value::Null;
         let taken = ["delivered", "duplicates", "filtered"].map(|name| count(&status, name));

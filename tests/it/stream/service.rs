@@ -8,32 +8,18 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::{balances, post, posts, replay};
-use crate::support::run::{Ran, command, run};
+use crate::support::run::{EndsStream, Ran, command, run};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A home whose stream is stopped when the test ends, however it ends.
-struct Home(tempfile::TempDir);
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let lock = self.0.path().join(".local/state/hydrant/stream/default/lock");
-        let running = std::fs::File::open(&lock).is_ok_and(|file| file.try_lock_shared().is_err());
-        if let (true, Some(pid)) = (running, pid(self.0.path())) {
-            // It may have ended meanwhile.
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-        }
-    }
-}
-
-fn pid(home: &Path) -> Option<rustix::process::Pid> {
-    let text = std::fs::read_to_string(home.join(".local/state/hydrant/stream/default/lock")).ok()?;
-    rustix::process::Pid::from_raw(text.trim().parse().ok()?)
-}
+struct Home(tempfile::TempDir, EndsStream);
 
 impl Home {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let home = tempfile::tempdir().unwrap();
+        let ends = EndsStream(home.path().to_owned());
+        Self(home, ends)
     }
 
     fn stream(&self, arguments: &[&str]) -> Command {
@@ -147,7 +133,7 @@ async fn a_crash_is_seen_and_what_waits_is_delivered_by_the_next_start() {
         writeln!(feed, "{}", post(number)).unwrap();
     }
     home.until("received", |status| status["received"].as_u64() >= Some(1)).await;
-    rustix::process::kill_process(pid(home.0.path()).unwrap(), rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(home.1.pid().unwrap(), rustix::process::Signal::KILL).unwrap();
     let failed = home.until("failed", |status| status["state"] == "failed").await;
     assert!(
         failed["last_error"].as_str().is_some_and(|why| why.contains("ended without a word")),

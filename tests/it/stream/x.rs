@@ -180,12 +180,12 @@ async fn money_is_counted_and_never_overspent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jetstream_goes_on_where_it_was_in_both_versions() {
-    for version in ["1", "2"] {
+async fn jetstream_goes_on_where_it_was_in_both_versions_compressed_or_not() {
+    for (version, zstd) in [("1", "true"), ("2", "true"), ("2", "false")] {
         let sandbox = Sandbox::new(&["--feed-rate", "100"]).await;
-        let version = format!("jetstream_version={version}");
+        let (version, zstd) = (format!("jetstream_version={version}"), format!("jetstream_zstd={zstd}"));
         std::fs::write(sandbox.home.path().join("all.txt"), "the\na\nand\nof\nto\nin\nis\nwe\n").unwrap();
-        let more = ["--set", version.as_str(), "--terms-file", "all.txt"];
+        let more = ["--set", version.as_str(), "--set", zstd.as_str(), "--terms-file", "all.txt"];
         let (first, ids) = run(&sandbox, "jetstream", 200, &more).await;
         assert!(!ids.is_empty() && ids.iter().all(|id| id.starts_with("at://did:")), "{first}");
         // What was missed in between is fetched: the second run begins where the first ended, not at its own start.

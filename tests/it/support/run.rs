@@ -54,6 +54,31 @@ impl Ran {
     }
 }
 
+/// Ends the stream of a home, if one runs there, however a test ends.
+pub struct EndsStream(pub std::path::PathBuf);
+
+impl EndsStream {
+    /// The process of its stream, running or not.
+    pub fn pid(&self) -> Option<rustix::process::Pid> {
+        let text = std::fs::read_to_string(self.lock()).ok()?;
+        rustix::process::Pid::from_raw(text.trim().parse().ok()?)
+    }
+
+    fn lock(&self) -> std::path::PathBuf {
+        self.0.join(".local/state/hydrant/stream/default/lock")
+    }
+}
+
+impl Drop for EndsStream {
+    fn drop(&mut self) {
+        let running = std::fs::File::open(self.lock()).is_ok_and(|file| file.try_lock_shared().is_err());
+        if let (true, Some(pid)) = (running, self.pid()) {
+            // It may have ended meanwhile.
+            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+        }
+    }
+}
+
 /// A command that is under way.
 pub struct Running {
     child: Child,

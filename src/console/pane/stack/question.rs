@@ -27,12 +27,7 @@ pub(super) const DRAIN: usize = 1;
 
 /// What tearing down would do, to be confirmed by the stack's name. `waiting` are the posts that wait on the host, and
 /// whether they are delivered first.
-pub(super) fn tear_down(
-    plan: &Plan,
-    delete_data: bool,
-    waiting: Option<(u64, bool)>,
-    stack: &str,
-) -> Dialog {
+pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<(u64, bool)>, stack: &str) -> Dialog {
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
     // It stands first: in a small terminal, the end of a long plan is not seen at once.
     let is_notebook = plan.part() == Part::Notebook;
@@ -49,7 +44,10 @@ pub(super) fn tear_down(
     let mut body = vec![(warning.0.to_owned(), warning.1)];
     if let Some((posts, _)) = waiting {
         let posts = words::count(posts);
-        body.push((format!("{posts} posts wait on the host and go with it if they are not delivered."), Role::Bad));
+        body.push((
+            format!("{posts} posts wait on the host and go with it if they are not delivered."),
+            Role::Bad,
+        ));
     }
     body.push((String::new(), Role::Text));
     body.extend(plan_lines(plan));

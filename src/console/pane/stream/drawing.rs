@@ -86,7 +86,8 @@ fn nothing_yet(pane: &StreamPane, on: On, canvas: &mut Canvas<'_>) {
 fn other(pane: &StreamPane, on: On, desk: &Desk, canvas: &mut Canvas<'_>) {
     let other = pane.side(on.other());
     let has_news = other.runs() || other.pending() > 0;
-    let Some(status) = other.status.as_ref().filter(|_| has_news && !is_split(pane, desk.area().width)) else {
+    let Some(status) = other.status.as_ref().filter(|_| has_news && !is_split(pane, desk.area().width))
+    else {
         return;
     };
     let key = desk.keymap.shown(Action::StreamOther).map(|key| key.to_string()).unwrap_or_default();
@@ -150,7 +151,8 @@ fn first_row(pane: &StreamPane, on: On, status: &Status, canvas: &mut Canvas<'_>
     if !status.source.is_empty() {
         let (sinks, arrow) = (status.sinks.join(", "), canvas.signs().arrow);
         let space = (" ", Role::Text);
-        let way = [(status.source.as_str(), Role::Text), space, (arrow, Role::Faint), space, (&sinks, Role::Text)];
+        let way =
+            [(status.source.as_str(), Role::Text), space, (arrow, Role::Faint), space, (&sinks, Role::Text)];
         x = canvas.line(x + 2, 0, &way);
     }
     if let Some(spent) = &status.spent {
