@@ -1,15 +1,20 @@
 //! Records into Firehose, with everything going wrong that can: moto delivers to its S3, and a proxy before it
 //! interferes.
 
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{balances, exactly, in_s3, posts, replay};
+use super::{balances, exactly, in_s3, pipe, post, posts, replay};
 use crate::support::World;
 use crate::support::proxy::{Call, Verdict};
+use crate::support::run::EndsStream;
 
+/// However busy the machine is, a state that is waited for comes within this time.
+const LIMIT: Duration = Duration::from_mins(1);
 const POSTS: u64 = 3000;
 
 /// A world with a stack, and a file of posts.
@@ -217,4 +222,38 @@ async fn its_own_log_is_in_the_stacks_log_group_and_its_failure_stops_nothing() 
     let more = posts(world.home.path(), POSTS..POSTS * 2);
     run(&world, &replay(&more), &[]).await;
     exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..POSTS * 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_delivers_for_its_time_says_what_waits_and_the_next_start_delivers_that() {
+    let (world, _) = world().await;
+    let _ends = EndsStream(world.home.path().to_owned());
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    world.proxy.rule(move |call| {
+        let holds = call.is("PutRecordBatch") && !opened.load(Ordering::Relaxed);
+        if holds { refused("ServiceUnavailableException", "Slow down.") } else { Verdict::Forward }
+    });
+    let source = pipe(world.home.path());
+    let mut feed = std::fs::OpenOptions::new().read(true).write(true).open(&source).unwrap();
+    let start = ["stream", "start", "--source", &replay(&source), "--set", "drain_seconds=1"];
+    world.hydrant(&start).await.expect(0);
+    for number in 0..40 {
+        writeln!(feed, "{}", post(number)).unwrap();
+    }
+    let received = async {
+        while world.hydrant(&["stream", "status", "--json"]).await.json()["received"] != 40 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, received).await.expect("they are received");
+    let stopped = world.hydrant(&["stream", "stop", "--json"]).await.expect(3).json();
+    balances(&stopped);
+    assert_eq!((&stopped["state"], &stopped["pending"]), (&"stopped".into(), &40.into()), "{stopped}");
+    is_open.store(true, Ordering::Relaxed);
+    let next = ["stream", "run", "--json", "--source", "replay:/dev/null"];
+    let next = world.hydrant(&next).await.expect(0).json();
+    balances(&next);
+    assert_eq!((&next["delivered"], &next["pending"]), (&40.into(), &0.into()), "{next}");
+    assert_eq!(exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..40), 0);
 }

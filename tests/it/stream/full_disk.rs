@@ -128,6 +128,28 @@ async fn a_full_disk_holds_the_stream_and_when_posts_are_delivered_it_goes_on() 
     if !may_mount(&spools).await {
         return;
     }
+    held_and_then_delivered(&world, |arguments| {
+        let inner = world.command(world.home.path(), arguments);
+        let inner = inner.as_std();
+        let mut outer = on_a_small_disk(&spools, "1m");
+        outer.arg(inner.get_program()).args(inner.get_args()).env_clear();
+        outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        outer.current_dir(world.home.path()).stdin(Stdio::null()).kill_on_drop(true);
+        Running::of(outer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_holds_the_stream_and_when_posts_are_delivered_it_goes_on() {
+    let world = World::new().await;
+    held_and_then_delivered(&world, |arguments| world.start(&[arguments, &["--set", "spool_mb=1"]].concat()))
+        .await;
+}
+
+/// While nothing is delivered, a run with less room than posts takes some, says that it is full, and reads no more;
+/// then it delivers every post once.
+async fn held_and_then_delivered(world: &World, start: impl FnOnce(&[&str]) -> Running) {
     world.hydrant(&["up", "--set", "instance=false"]).await.expect(0);
     let is_open = Arc::new(AtomicBool::new(false));
     let opened = Arc::clone(&is_open);
@@ -140,14 +162,7 @@ async fn a_full_disk_holds_the_stream_and_when_posts_are_delivered_it_goes_on() 
         Verdict::Forward
     });
     let source = replay(&posts(world.home.path(), 0..POSTS));
-    let arguments = ["stream", "run", "--json", "--source", &source, "--set", "aggregate_kb=8"];
-    let inner = world.command(world.home.path(), &arguments);
-    let inner = inner.as_std();
-    let mut outer = on_a_small_disk(&spools, "1m");
-    outer.arg(inner.get_program()).args(inner.get_args()).env_clear();
-    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    outer.current_dir(world.home.path()).stdin(Stdio::null()).kill_on_drop(true);
-    let run = Running::of(outer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts"));
+    let run = start(&["stream", "run", "--json", "--source", &source, "--set", "aggregate_kb=8"]);
     let full = async {
         loop {
             let status = world.hydrant(&["stream", "status", "--json"]).await.json();
@@ -158,7 +173,7 @@ async fn a_full_disk_holds_the_stream_and_when_posts_are_delivered_it_goes_on() 
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let status = tokio::time::timeout(LIMIT, full).await.expect("it says that the disk is full");
+    let status = tokio::time::timeout(LIMIT, full).await.expect("it says that there is no room");
     let received = status["received"].as_u64();
     assert!(received > Some(0) && received < Some(POSTS) && status["delivered"] == 0, "{status}");
     is_open.store(true, Ordering::Relaxed);

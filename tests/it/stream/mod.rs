@@ -48,6 +48,20 @@ fn replay(file: &Path) -> String {
     format!("replay:{}", file.display())
 }
 
+/// A pipe that posts can be put into while the stream runs: a named one, so that a process in the background has it.
+fn pipe(home: &Path) -> PathBuf {
+    let path = home.join("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    path
+}
+
 /// `received = filtered + duplicates + malformed + delivered + pending`.
 #[track_caller]
 fn balances(status: &Value) {

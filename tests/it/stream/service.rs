@@ -1,13 +1,12 @@
 //! The stream in the background: start, status, tail, stop, and what a crash leaves.
 
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{balances, post, posts, replay};
+use super::{balances, pipe, post, posts, replay};
 use crate::support::run::{EndsStream, Ran, command, run};
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -50,20 +49,6 @@ impl Home {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-/// A pipe that posts can be put into while the stream runs: a named one, so that a process in the background has it.
-fn pipe(home: &Path) -> std::path::PathBuf {
-    let path = home.join("pipe");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &path,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::from_raw_mode(0o600),
-        0,
-    )
-    .unwrap();
-    path
 }
 
 #[tokio::test(flavor = "multi_thread")]
