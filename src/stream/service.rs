@@ -216,12 +216,11 @@ impl Place {
     /// How the service is: asked of it if it runs, else what is left of the last one.
     pub async fn status(&self, pending_on_disk: u64) -> Result<Status, ServiceError> {
         if self.is_running() {
-            let mut client = Client::connect(self).await?;
-            client.ask(Ask::Status).await?;
-            return match client.next().await? {
-                Some(Answer::Status(status)) => Ok(*status),
-                _ => Err(self.silent("it ended the connection")),
-            };
+            match self.asked().await {
+                // It ended while it was asked: what it left says how.
+                Err(_) if !self.is_running() => {}
+                answered => return answered,
+            }
         }
         let mut status =
             self.remembered().unwrap_or_else(|| Status { on: "local".to_owned(), ..Status::default() });
@@ -249,6 +248,15 @@ impl Place {
         status.held = None;
         status.connection = None;
         Ok(status)
+    }
+
+    async fn asked(&self) -> Result<Status, ServiceError> {
+        let mut client = Client::connect(self).await?;
+        client.ask(Ask::Status).await?;
+        match client.next().await? {
+            Some(Answer::Status(status)) => Ok(*status),
+            _ => Err(self.silent("it ended the connection")),
+        }
     }
 
     fn silent(&self, why: impl std::fmt::Display) -> ServiceError {
@@ -581,6 +589,23 @@ mod tests {
         }
         assert_eq!(last, Some(State::Stopped));
         assert!(!place.socket().exists());
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_while_it_is_asked_has_ended() {
+        let (_folder, place) = place();
+        let lock = place.lock().expect("locked");
+        let live = Live::new("x".into(), vec![]);
+        live.change(|status| status.state = State::Stopped);
+        place.remember(&live.status());
+        // It holds its lock, and answers no more: the last moments of a process.
+        let asking = tokio::spawn({
+            let place = place.clone();
+            async move { place.status(0).await }
+        });
+        tokio::time::sleep(LOOK_AGAIN * 2).await;
+        drop(lock);
+        assert_eq!(asking.await.expect("no panic").expect("a status").state, State::Stopped);
     }
 
     #[tokio::test]

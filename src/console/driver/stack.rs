@@ -54,7 +54,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
 /// Has the host deliver what waits there, or says that it does not: then nothing may be torn down.
 async fn deliver_what_waits(rooms: &Rooms, line: &Line) -> Result<(), HostError> {
     let name = Kind::Instance.name();
-    line.progress().tell(name, name, Phase::Waiting, "delivers first what waits there");
+    line.progress().tell(name, name, Phase::Waiting, "delivering first what waits there");
     let host = super::host::connect(rooms, line, host::UP).await?;
     let drained = service::drain(&host).await;
     host.close().await;

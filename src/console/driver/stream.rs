@@ -111,8 +111,9 @@ fn ended_on(output: &Output) -> Result<Box<Status>, HostError> {
 }
 
 async fn watch(place: &Place, rooms: &Rooms, line: &Line) -> Result<Outcome, ServiceError> {
-    if place.is_running() {
-        tail(place, On::Local, line).await?;
+    match tail(place, On::Local, line).await {
+        Ok(()) | Err(ServiceError::NotRunning) => {}
+        Err(error) => return Err(error),
     }
     Ok(Outcome::Status(On::Local, Box::new(status(place, rooms).await?)))
 }
