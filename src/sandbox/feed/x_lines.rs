@@ -26,6 +26,9 @@ fn most_waiting(rate: u64) -> usize {
     usize::try_from(rate * 4096 * 5).unwrap_or(usize::MAX).clamp(256 << 10, 16 << 20)
 }
 
+/// What is complete with the first so many bytes of something, in order.
+pub(super) type Marks = Vec<(usize, Completes)>;
+
 /// A piece of a body, and what is complete with it.
 type Piece = (Bytes, Completes);
 
@@ -92,26 +95,36 @@ impl Lines {
     }
 
     /// Sends whole lines. The bound is [`Lines::is_full`], which is asked before something is made.
-    pub(super) fn send(&mut self, bytes: Vec<u8>, completes: Completes, split: Option<Split>) {
+    pub(super) fn send(&mut self, bytes: Vec<u8>, marks: Marks, split: Option<Split>) {
         if bytes.is_empty() {
             return;
         }
         let Some(gzip) = &mut self.gzip else {
-            self.pieces(Bytes::from(bytes), completes, split);
+            self.pieces(Bytes::from(bytes), marks, split);
             return;
         };
-        gzip.pending.add(completes);
+        marks.into_iter().for_each(|(_, completes)| gzip.pending.add(completes));
         // Writing to memory does not fail.
         drop(gzip.encoder.write_all(&bytes));
         if !gzip.held || gzip.pending.posts.len() >= HELD || gzip.pending.keep_alives > 0 {
             drop(gzip.encoder.flush());
             let completes = std::mem::take(&mut gzip.pending);
             let ready = std::mem::take(gzip.encoder.get_mut());
-            self.pieces(Bytes::from(ready), completes, split);
+            let all = vec![(ready.len(), completes)];
+            self.pieces(Bytes::from(ready), all, split);
         }
     }
 
-    fn pieces(&mut self, mut rest: Bytes, completes: Completes, split: Option<Split>) {
+    fn pieces(&mut self, mut rest: Bytes, marks: Marks, split: Option<Split>) {
+        let (mut out, mut marks) = (0, marks.into_iter().peekable());
+        let mut complete_with = |length: usize| {
+            out += length;
+            let mut all = Completes::default();
+            while let Some((_, completes)) = marks.next_if(|(end, _)| *end <= out) {
+                all.add(completes);
+            }
+            all
+        };
         while let Some(split) = split.filter(|split| *split != Split::BareLineFeed) {
             let length = match split {
                 Split::Bytes => 1,
@@ -121,8 +134,9 @@ impl Lines {
             if length >= rest.len() {
                 break;
             }
-            self.piece(rest.split_to(length), Completes::default());
+            self.piece(rest.split_to(length), complete_with(length));
         }
+        let completes = complete_with(rest.len());
         self.piece(rest, completes);
     }
 
@@ -166,6 +180,26 @@ impl Leaving {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_counts_as_sent_with_the_piece_that_has_its_end() {
+        let (to, mut from) = mpsc::unbounded_channel();
+        let mut lines = Lines { to, waiting: Arc::default(), most: 0, gzip: None, cuts: 0 };
+        let post = |end, id| (end, Completes { posts: vec![id], ..Completes::default() });
+        lines.send(b"aaaa\nbbbb\n".to_vec(), vec![post(5, 7), post(10, 8)], Some(Split::Odd));
+        let mut pieces = Vec::new();
+        while let Ok(Ok((bytes, completes))) = from.try_recv() {
+            pieces.push((bytes.len(), completes.posts));
+        }
+        assert_eq!(pieces, [(1, vec![]), (3, vec![]), (6, vec![7, 8])]);
+        lines.send(b"aaaa\nbbbb\n".to_vec(), vec![post(5, 7), post(10, 8)], Some(Split::Bytes));
+        let mut counted = Vec::new();
+        for at in 1.. {
+            let Ok(Ok((_, completes))) = from.try_recv() else { break };
+            counted.extend(completes.posts.into_iter().map(|id| (at, id)));
+        }
+        assert_eq!(counted, [(5, 7), (10, 8)]);
+    }
 
     #[test]
     fn what_waits_for_a_reader_is_bounded() {

@@ -17,7 +17,7 @@ use super::rules::Seen;
 use super::sent::Completes;
 use super::x_account::Opened;
 use super::x_api::{Api, Body, Socket};
-use super::x_lines::Lines;
+use super::x_lines::{Lines, Marks};
 use super::x_mangle::{rubbish, strange};
 use super::x_rules::Active;
 use super::x_wire::{self, Asked, Matched};
@@ -105,23 +105,31 @@ struct Line {
     bytes: Vec<u8>,
 }
 
-/// What is sent together.
+/// What is sent together, and what is complete with so many bytes of it: a connection may end within.
 #[derive(Debug, Default)]
 struct Batch {
     bytes: Vec<u8>,
-    completes: Completes,
+    marks: Marks,
 }
 
 impl Batch {
     fn add(&mut self, line: Line) {
+        // A reader may take a line for whole when nothing but its end is missing.
+        let whole = self.bytes.len() + line.bytes.trim_ascii_end().len();
+        self.marks.push((whole, Completes { posts: vec![line.id], ..Completes::default() }));
         self.bytes.extend(line.bytes);
-        self.completes.posts.push(line.id);
     }
 
     /// Something that is no post.
     fn add_other(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        self.completes.useless += 1;
+        self.marks.push((self.bytes.len(), Completes { useless: 1, ..Completes::default() }));
+    }
+
+    /// A line that breaks off.
+    fn add_broken(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.marks.push((self.bytes.len(), Completes { broken: 1, ..Completes::default() }));
     }
 }
 
@@ -158,7 +166,9 @@ impl Stream {
         let end = self.give().await;
         self.account_for(&end);
         if let Some(message) = self.last_message(&end) {
-            self.lines.send(message, Completes { useless: 1, ..Completes::default() }, None);
+            let mut batch = Batch::default();
+            batch.add_other(&message);
+            self.lines.send(batch.bytes, batch.marks, None);
         }
         match end {
             End::ClientGone => {}
@@ -243,8 +253,9 @@ impl Stream {
                 return end;
             }
             if self.last_sent.elapsed() >= keep_alive {
+                let bytes = line_end(&faults).to_vec();
                 let keep_alive = Completes { keep_alives: 1, ..Completes::default() };
-                self.send(line_end(&faults).to_vec(), keep_alive, &faults);
+                self.send(Batch { marks: vec![(bytes.len(), keep_alive)], bytes }, &faults);
             }
         }
     }
@@ -341,8 +352,7 @@ impl Stream {
                 batch.add_other(&message);
                 self.told = true;
             }
-            let Batch { bytes, completes } = std::mem::take(&mut batch);
-            self.send(bytes, completes, faults);
+            self.send(std::mem::take(&mut batch), faults);
             tokio::task::yield_now().await;
             if self.is_silent(faults) {
                 break;
@@ -355,8 +365,7 @@ impl Stream {
                 end = Some(End::Disconnect("SlowReader".to_owned()));
             }
         }
-        let Batch { bytes, completes } = batch;
-        self.send(bytes, completes, faults);
+        self.send(batch, faults);
         if self.posts > before {
             self.api.account().usage.add(self.posts - before, now);
         }
@@ -415,8 +424,7 @@ impl Stream {
     /// Puts a post's line, and what faults put around it, into the batch.
     fn deliver(&mut self, line: Line, faults: &[FeedFault], batch: &mut Batch) -> Option<End> {
         if let Some(end) = self.end_within_a_line() {
-            batch.bytes.extend_from_slice(line.bytes.get(..line.bytes.len() / 2).unwrap_or_default());
-            batch.completes.broken += 1;
+            batch.add_broken(line.bytes.get(..line.bytes.len() / 2).unwrap_or_default());
             return Some(end);
         }
         self.posts += 1;
@@ -453,12 +461,12 @@ impl Stream {
         }
     }
 
-    fn send(&mut self, bytes: Vec<u8>, completes: Completes, faults: &[FeedFault]) {
-        if bytes.is_empty() {
+    fn send(&mut self, batch: Batch, faults: &[FeedFault]) {
+        if batch.bytes.is_empty() {
             return;
         }
         self.last_sent = Instant::now();
-        self.lines.send(bytes, completes, split_of(faults));
+        self.lines.send(batch.bytes, batch.marks, split_of(faults));
     }
 
     /// The message that tells of an end, if it is one that is told and was not yet. It names X by the one or the other
