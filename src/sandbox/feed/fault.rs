@@ -17,7 +17,7 @@
 //! x-late[:3m]              every tenth post comes so much later than others of its time
 //! x-strange                keys that nobody knows, nulls, numbers where texts were, no author, bare posts
 //! x-gzip[:held]            compressed if the client takes it: flushed at each post, or only at each twentieth
-//! x-overlap[:10s]          a connection after another begins with so much of the past
+//! x-overlap[:10s]          a connection after another begins with so much of what was given before
 //! x-dialect[:post|:mixed]  the other dialect's names, or both in turn
 //! x-disconnect[:TYPE]      a message of this disconnect_type, and the end
 //! x-hang[:TYPE]            the message, and then silence instead of the end

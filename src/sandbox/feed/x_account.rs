@@ -28,6 +28,8 @@ pub(super) struct Account {
     pub(super) connections: Connections,
     pub(super) limits: Limits,
     pub(super) usage: Usage,
+    /// The number of the first post that the first connection could be given.
+    pub(super) first: Option<u64>,
 }
 
 /// App-only bearer tokens. A token says of itself whose it is, so that one from before a restart is still good.

@@ -341,7 +341,7 @@ fn grant(api: &Api, parts: &Parts, client: SocketAddr) -> Result<Granted, Refuse
             _ => None,
         })
         .unwrap_or_default();
-    let past = overlap.max(Duration::from_mins(backfill));
+    let past = Duration::from_mins(backfill);
     let takes_gzip = parts
         .headers
         .get(ACCEPT_ENCODING)
@@ -351,7 +351,7 @@ fn grant(api: &Api, parts: &Parts, client: SocketAddr) -> Result<Granted, Refuse
         What::Gzip { held } if takes_gzip => Some(held),
         _ => None,
     });
-    Ok(Granted { opened, asked: Asked::of(&query), past, gzip })
+    Ok(Granted { opened, asked: Asked::of(&query), past, overlap, gzip })
 }
 
 #[cfg(test)]

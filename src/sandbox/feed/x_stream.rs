@@ -39,8 +39,10 @@ const BARE_LINE_END: &[u8] = b"\n";
 pub(super) struct Granted {
     pub(super) opened: Opened,
     pub(super) asked: Asked,
-    /// How much of the past it gets first.
+    /// How much of the past it gets first, because it asked for it.
     pub(super) past: Duration,
+    /// And because a fault has it so: as far back as any connection was given posts.
+    pub(super) overlap: Duration,
     /// Whether it is compressed, and if so whether it is held back.
     pub(super) gzip: Option<bool>,
 }
@@ -65,11 +67,13 @@ enum End {
 
 /// Begins a stream; its posts come from a task of its own.
 pub(super) fn begin(api: &Arc<Api>, granted: Granted, socket: Socket) -> Body {
-    let Granted { opened, asked, past, gzip } = granted;
+    let Granted { opened, asked, past, overlap, gzip } = granted;
     let (lines, body) = Lines::new(api.feed.rate(), gzip, Arc::clone(&api.sent));
     let now = Timestamp::now();
+    let ago = |time: Duration| api.feed.number_at(now.checked_sub(time).unwrap_or(now));
+    let first = *api.account().first.get_or_insert_with(|| ago(past));
     let stream = Stream {
-        next: api.feed.number_at(now.checked_sub(past).unwrap_or(now)),
+        next: ago(past).min(ago(overlap).max(first)),
         replays_until: api.feed.number_at(now),
         connect: api.sent.connected(),
         api: Arc::clone(api),

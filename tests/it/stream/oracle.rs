@@ -5,8 +5,7 @@
 //! its record, and there is nothing else. What Firehose's at-least-once leaves there twice is counted.
 //!
 //! X gives nothing again that a killed client had not read: that is the one loss which no client can mend. So the
-//! sandbox's X begins each connection with the last five minutes here, as `backfill_minutes` does for those who may use
-//! it: longer than a service that is killed again and again takes to keep something, on however busy a machine.
+//! sandbox's X begins each connection with all that it gave before, as `backfill_minutes` does for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,7 +32,7 @@ use crate::support::sandbox::Sandbox;
 const LIMIT: Duration = Duration::from_mins(2);
 const LOOKS: Duration = Duration::from_millis(200);
 /// What a connection to X begins with.
-const OVERLAP: &str = "x-overlap:5m";
+const OVERLAP: &str = "x-overlap:60m";
 
 /// Waits until something is there.
 async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -198,7 +197,7 @@ impl Trial {
 
     /// The records of posts that X gave out, from a second reading without faults.
     async fn records_from_x(&self, wanted: &BTreeSet<String>) -> BTreeMap<String, String> {
-        self.sandbox.faults(&["x-overlap:5m"]).await;
+        self.sandbox.faults(&[OVERLAP]).await;
         let keys = ["HYDRANT_X_API_KEY", "HYDRANT_X_API_KEY_SECRET"].map(|name| self.variable(name).into());
         let [key, secret] = keys;
         let api = Api::new(&self.variable("X_API_URL"), Some((key, secret))).expect("a client");
