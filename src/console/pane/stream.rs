@@ -107,13 +107,17 @@ impl StreamPane {
     }
 
     fn filter(&mut self, text: &str) {
-        On::ALL.into_iter().for_each(|on| self.side_mut(on).filter(text));
+        for on in On::ALL {
+            self.side_mut(on).filter(text);
+        }
     }
 
     fn pause(&mut self) {
         self.paused = !self.paused;
-        let paused = self.paused;
-        On::ALL.into_iter().for_each(|on| self.side_mut(on).hold(paused));
+        for on in On::ALL {
+            let paused = self.paused;
+            self.side_mut(on).hold(paused);
+        }
     }
 
     /// The question behind the switch: what can be done, that of the side with the keys first.

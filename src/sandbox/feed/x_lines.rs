@@ -103,7 +103,9 @@ impl Lines {
             self.pieces(Bytes::from(bytes), marks, split);
             return;
         };
-        marks.into_iter().for_each(|(_, completes)| gzip.pending.add(completes));
+        for (_, completes) in marks {
+            gzip.pending.add(completes);
+        }
         // Writing to memory does not fail.
         drop(gzip.encoder.write_all(&bytes));
         if !gzip.held || gzip.pending.posts.len() >= HELD || gzip.pending.keep_alives > 0 {
