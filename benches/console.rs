@@ -143,9 +143,9 @@ fn five_thousand_posts_a_second(bencher: Bencher<'_, '_>) {
     let post = |number: usize| {
         let mut fields = vec![String::from("None"); 53];
         fields[0] = (2_123_779_146_118_725_632_u64 + number as u64).to_string();
-        fields[12] = "Fri Nov 20 14:02:07 +0000 2026".to_owned();
+        fields[12] = "Fri Nov 20 14:02:07 +0000 2026".into();
         fields[34] = format!("orbit_{}", number % 7);
-        fields[47] = ["#mars", "#moon|#Mars"][number % 2].to_owned();
+        fields[47] = ["#mars", "#moon|#Mars"][number % 2].into();
         fields[52] = format!("Perihelion burn {number} done, the rover is on its way 🚀 to orbit").repeat(3);
         stream::Item::Post((fields.join("\t") + "\t\n").into())
     };
