@@ -9,6 +9,7 @@ mod console;
 mod doctor;
 mod extras;
 mod host;
+mod jobs;
 mod lake;
 mod logging;
 mod logs;
@@ -122,10 +123,13 @@ impl CliError {
             | Self::Topics(TopicsError::BadNumberOfTopics(_) | TopicsError::BadParameter { .. }) => {
                 Exit::Usage
             }
+            Self::Spark(
+                SparkError::NotThere(_) | SparkError::NotInABucket { .. } | SparkError::NoImage(_),
+            ) => Exit::Usage,
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)
-            | Self::Spark(SparkError::Interrupted)
+            | Self::Spark(SparkError::Interrupted | SparkError::Left { .. })
             | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
             _ => Exit::Failed,
         }
@@ -218,6 +222,8 @@ enum Command {
     Sandbox(sandbox::SandboxCommand),
     /// Topic models: fit, look at, predict
     Topics(topics::Topics),
+    /// Jobs on Spark: what runs and what has ended, wherever it was begun from this machine
+    Jobs(jobs::Jobs),
     /// Check settings, credentials, permissions, clock, ssh and disk
     Doctor(doctor::Doctor),
     /// Show the settings and where each came from
@@ -357,6 +363,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(sandbox) => sandbox.run(context).await,
         Command::Topics(topics) => topics.run(context).await,
+        Command::Jobs(jobs) => jobs.run(context).await,
         Command::Doctor(doctor) => doctor.run(context).await,
         Command::Config(config) => config.run(&context),
         Command::Completions(_) | Command::Man(_) => Ok(Exit::Done),

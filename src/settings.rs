@@ -9,6 +9,7 @@
 
 mod folders;
 mod layer;
+mod spark;
 mod stream;
 mod value;
 
@@ -17,6 +18,7 @@ use std::ops::Deref;
 
 pub use folders::Folders;
 pub use layer::{BoundAction, Layers, Origin, Sources};
+pub use spark::EngineName;
 pub use stream::{Dollars, RecordFormat, SocketUrl, Words};
 pub use value::{
     BucketName, Cidr, Compression, Name, Prefix, Region, RetentionDays, Secret, SettingValue, StackName, Url,
@@ -285,6 +287,20 @@ settings! {
 
     /// The program that submits jobs to Spark on this machine.
     spark_submit: String = "spark-submit";
+    /// Where `--engine spark` runs: `local`, `sagemaker`, `emr-serverless` or `databricks`.
+    spark_on: EngineName = "local";
+    /// The role that a Spark job in AWS works by, as a name or an ARN; unset, SageMaker's jobs have the notebook's.
+    spark_role: Option<String>;
+    /// How many machines a Spark job elsewhere has.
+    spark_instances: Whole<1, 100> = "2";
+    /// After so many minutes a Spark job elsewhere is ended, whatever it costs by then.
+    spark_limit_minutes: Whole<5, 10080> = "240";
+    /// What SageMaker runs Spark jobs on.
+    sagemaker_instance_type: Name = "ml.m5.xlarge";
+    /// The disk of each of these machines in GB.
+    sagemaker_volume_gb: Whole<10, 16384> = "50";
+    /// The Spark image that SageMaker runs; unset, AWS's own in the region.
+    sagemaker_image: Option<String>;
 
     /// X API key (consumer key).
     x_api_key: Option<Secret>, also "TWITTER_API_KEY";

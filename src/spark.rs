@@ -1,170 +1,203 @@
 //! The same work on a Spark that exists, for data beyond one machine.
 //!
 //! ```text
+//! job        a script that ships with hydrant, its settings, and what is made of what it leaves
 //! combine    hours that are handed over, and what is said of them: the files of any other combined hour
 //! topics     what a fit is asked for, and what comes of it: the files of any other model
+//! book       the jobs that were begun, on disk: a closed console or command finds them again
+//! follow     a job to its end: handed over once, gone along with, its results brought
 //! local      spark-submit on this machine
+//! sagemaker  a processing job of Amazon SageMaker
+//! prices     what machines cost by the hour, from a dated table
 //! ```
 //!
-//! A [`Job`] is a script that ships with hydrant and its settings. An [`Engine`] is a place where Spark runs; it submits
-//! a job and gives back a [`Run`], which tells what is new, is cancelled, and knows what it has cost. [`follow`] goes
-//! along with one to its end. No run is done before its script has said so by its last file.
+//! An [`Engine`] is a place where Spark runs. It takes a [`Job`] under a token, by which the same job is never taken
+//! twice, and gives a handle that finds it again from any process; a [`Run`] looks at it, ends it, says where its log
+//! is and what it has cost, and brings its results. No job is done before its script has said so by its last file.
 
+mod book;
 pub mod combine;
+mod error;
+pub mod follow;
+mod job;
 pub mod local;
+pub mod prices;
+pub mod sagemaker;
 pub mod topics;
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
-use crate::progress::{Phase, Progress};
-use crate::settings::Dollars;
-use crate::text::sanitise;
-use crate::topics::TopicsError;
+pub use book::{Book, End, Entry, How};
+pub use error::SparkError;
+pub use follow::{OnStop, see_through};
+pub use job::{Job, LAST, Results, Work};
 
-/// What can go wrong with Spark.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SparkError {
-    /// There is no Spark here.
-    #[error(
-        "there is no Spark on this machine: `{program}` cannot be run; install it (`pip install pyspark` and Java 17), or say where it is with `spark_submit`"
-    )]
-    NoSpark {
-        /// What was tried.
-        program: String,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A job came to a bad end.
-    #[error("the Spark job failed: {why}; its whole log is {log}")]
-    Failed {
-        /// In Spark's words or the script's.
-        why: String,
-        /// Where the rest is.
-        log: PathBuf,
-    },
-    /// A file of a job cannot be read or written.
-    #[error("cannot {what} {path}")]
-    File {
-        /// Read, write, make.
-        what: &'static str,
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// What a job left is not what its script leaves.
-    #[error("{path} is not what the Spark job leaves: {why}")]
-    OddResult {
-        /// The file.
-        path: PathBuf,
-        /// What is odd about it.
-        why: String,
-    },
-    /// The local Spark reads no buckets.
-    #[error(
-        "Spark on this machine reads files, and {0} is none: bring it here with `hydrant lake get`, or fit without `--engine spark`"
-    )]
-    NotAFile(String),
-    /// The operator asked to stop.
-    #[error("stopped as asked; nothing was written")]
-    Interrupted,
-    /// A model cannot be made of the results.
-    #[error(transparent)]
-    Topics(#[from] TopicsError),
+use crate::cloud::Cloud;
+use crate::settings::{Dollars, EngineName, Settings};
+
+/// How far a script is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stage {
+    /// Counted from 1.
+    pub stage: u32,
+    /// How many there are.
+    pub of: u32,
+    /// What it is about.
+    pub text: String,
 }
 
-impl SparkError {
-    fn file(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { what, path, source }
+impl Stage {
+    /// From a line that a script prints, whatever stands before it there.
+    fn of_line(line: &str) -> Option<Self> {
+        let start = line.find("{\"stage\"")?;
+        let stage: Self = serde_json::from_str(line.get(start..)?.trim_end()).ok()?;
+        Some(Self { text: crate::text::sanitise(&stage.text), ..stage })
     }
 }
 
-/// A script that ships with hydrant, and its settings.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// What it is called in lists and logs.
-    pub name: String,
-    /// The script's text.
-    pub script: &'static str,
-    /// Its settings, as the script documents them.
-    pub settings: serde_json::Value,
-    /// The folder that its results and its log go to.
-    pub out: PathBuf,
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stage {} of {}: {}", self.stage, self.of, self.text)
+    }
 }
 
-/// What is new of a run.
+/// How a job stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// It has come to this stage.
-    Stage {
-        /// Counted from 1.
-        stage: u32,
-        /// How many there are.
-        of: u32,
-        /// What it is about.
-        text: String,
-    },
+pub enum State {
+    /// It does not run yet, or not any more; in words.
+    Waiting(String),
+    /// Its script runs.
+    Running,
     /// It is over, and its results are there.
     Done,
+    /// It was ended before its end, in the engine's words.
+    Cancelled(String),
+    /// It came to a bad end, for this reason.
+    Failed(String),
+}
+
+/// What a look at a job shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The stages that it has come to since the last look.
+    pub stages: Vec<Stage>,
+    /// How it stands.
+    pub state: State,
+}
+
+/// Where the log of a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Log {
+    /// In files of this machine.
+    Files(Vec<PathBuf>),
+    /// In a log group at CloudWatch, in the streams that begin so.
+    Group {
+        /// The group.
+        group: String,
+        /// What the streams' names begin with.
+        streams: String,
+    },
+    /// At an address that a browser or another program opens.
+    Address(String),
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Files(files) => {
+                let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                f.write_str(&files.join(" and "))
+            }
+            Self::Group { group, streams } => write!(f, "in the log group {group}, streams {streams}…"),
+            Self::Address(address) => f.write_str(address),
+        }
+    }
 }
 
 /// A place where Spark runs.
 #[async_trait]
 pub trait Engine: Send + Sync {
-    /// As `--on` names it.
-    fn name(&self) -> &'static str;
+    /// Which.
+    fn name(&self) -> EngineName;
 
-    /// Hands a job over.
-    async fn submit(&self, job: &Job) -> Result<Box<dyn Run>, SparkError>;
+    /// Hands a job over, and gives the handle by which it is found again. Asked once more with the same token, it gives
+    /// the job that is there.
+    async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError>;
+
+    /// The job with that handle.
+    async fn attach(&self, job: &Job, handle: &str) -> Result<Box<dyn Run>, SparkError>;
 }
 
-/// A job that was submitted.
+/// A job that was handed over.
 #[async_trait]
 pub trait Run: Send {
-    /// Waits for what is new. After [`News::Done`] or an error there is nothing more. May be dropped while it waits.
-    async fn next(&mut self) -> Result<News, SparkError>;
+    /// Looks how it stands.
+    async fn look(&mut self) -> Result<Seen, SparkError>;
 
     /// Ends it where it is, and sees that it is gone.
     async fn cancel(&mut self) -> Result<(), SparkError>;
 
-    /// Where its log is.
-    fn log(&self) -> &Path;
+    /// Brings its results to the folder of the job; the script's last file comes last.
+    async fn bring(&mut self) -> Result<(), SparkError>;
 
-    /// What it has cost so far; nothing where nobody is paid.
-    fn cost(&self) -> Dollars;
+    /// Where its log is.
+    fn log(&self) -> Log;
+
+    /// What it has cost so far; `None` where that is not known, nothing where nobody is paid.
+    fn cost(&self) -> Option<Dollars>;
+
+    /// The first and the longest pause between two looks.
+    fn pace(&self) -> (Duration, Duration) {
+        (Duration::from_secs(1), Duration::from_secs(15))
+    }
 }
 
-/// Goes along with a run to its end, and cancels it when the operator asks to stop.
-pub async fn follow(
-    run: &mut dyn Run,
-    job: &Job,
-    progress: &Progress,
-    stop: &CancellationToken,
-) -> Result<(), SparkError> {
-    loop {
-        let news = tokio::select! {
-            news = run.next() => news,
-            () = stop.cancelled() => {
-                run.cancel().await?;
-                return Err(SparkError::Interrupted);
+/// What engines are reached with.
+#[derive(Debug, Clone)]
+pub struct Desk<'a> {
+    /// The settings of this run.
+    pub settings: &'a Settings,
+    /// How many of Spark's threads on this machine; all cores if none is said.
+    pub threads: Option<usize>,
+}
+
+impl Desk<'_> {
+    /// The engine of that name. `cloud` is asked for only where it is in AWS.
+    pub async fn engine<E: From<SparkError>>(
+        &self,
+        name: EngineName,
+        cloud: impl AsyncFnOnce() -> Result<Cloud, E>,
+    ) -> Result<Box<dyn Engine>, E> {
+        Ok(match name {
+            EngineName::Local => {
+                Box::new(local::Local::new(self.settings.spark_submit.to_string(), self.threads))
             }
-        };
-        match news? {
-            News::Stage { stage, of, text } => {
-                let text = format!("stage {stage} of {of}: {}", sanitise(&text));
-                progress.tell("spark", &job.name, Phase::Acting, text);
+            EngineName::Sagemaker => {
+                Box::new(sagemaker::SageMaker::open(cloud().await?, self.settings).await?)
             }
-            News::Done => {
-                progress.tell("spark", &job.name, Phase::Done, "its results are there");
-                return Ok(());
+            EngineName::EmrServerless | EngineName::Databricks => {
+                return Err(SparkError::NotThere(name).into());
             }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_apart_from_what_else_is_printed() {
+        let line = r#"{"stage": 3, "of": 6, "text": "3001 documents"}"#;
+        let expected = Stage { stage: 3, of: 6, text: "3001 documents".to_owned() };
+        assert_eq!(Stage::of_line(line), Some(expected.clone()));
+        assert_eq!(Stage::of_line(&format!("11-26 05:24 smspark INFO {line}\n")), Some(expected));
+        for other in ["", "WARNING: all illegal access", "{}", r#"{"stage": -1, "of": 6, "text": ""}"#] {
+            assert_eq!(Stage::of_line(other), None, "{other}");
         }
     }
 }

@@ -55,7 +55,7 @@ use graph::{Kind, Part};
 use journal::Journal;
 use keys::Keys;
 pub use lock::{Lock, LockError};
-pub use names::{Names, STACK_TAG};
+pub use names::{Names, SPARK_LOGS, STACK_TAG};
 pub use notebook::LINK_LIFE;
 use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
 pub use reach::Reach;

@@ -9,6 +9,8 @@ mod report;
 mod sweep;
 mod text;
 
+pub(super) use fit::show as show_model;
+
 use clap::{Args, Subcommand};
 
 use super::{CliError, Context, Exit};

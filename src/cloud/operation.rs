@@ -44,6 +44,10 @@ pub enum On {
     Notebook,
     /// Where SageMaker logs what its notebooks do.
     NotebookLogs,
+    /// SageMaker's processing jobs that hydrant's names begin.
+    SparkJobs,
+    /// Where they log.
+    SparkLogs,
 }
 
 /// One operation of the table.
@@ -114,7 +118,7 @@ operations! {
         Read DescribeLogGroups ["logs:DescribeLogGroups" Anything];
         Read DescribeLogStreams ["logs:DescribeLogStreams" LogGroup, "logs:DescribeLogStreams" NotebookLogs];
         Read ListTagsForResource ["logs:ListTagsForResource" LogGroup];
-        Read FilterLogEvents ["logs:FilterLogEvents" LogGroup];
+        Read FilterLogEvents ["logs:FilterLogEvents" LogGroup, "logs:FilterLogEvents" SparkLogs];
         Read StartLiveTail ["logs:StartLiveTail" LogGroup];
         Change CreateLogGroup ["logs:CreateLogGroup" LogGroup, "logs:TagResource" LogGroup];
         Change TagResource ["logs:TagResource" LogGroup];
@@ -196,6 +200,11 @@ operations! {
         Change DeleteNotebookInstance ["sagemaker:DeleteNotebookInstance" Notebook, "ec2:DeleteNetworkInterface" Ec2];
         Change CreatePresignedNotebookInstanceUrl ["sagemaker:CreatePresignedNotebookInstanceUrl" Notebook];
         Change AddTags ["sagemaker:AddTags" Notebook];
+        Read DescribeProcessingJob ["sagemaker:DescribeProcessingJob" SparkJobs];
+        Change CreateProcessingJob [
+            "sagemaker:CreateProcessingJob" SparkJobs, "sagemaker:AddTags" SparkJobs, "iam:PassRole" PassedRoles
+        ];
+        Change StopProcessingJob ["sagemaker:StopProcessingJob" SparkJobs];
     }
     "Resource Groups Tagging API" {
         Read GetResources ["tag:GetResources" Anything];

@@ -26,15 +26,19 @@ pub enum Kind {
     Skew,
     /// Buckets are not there any more.
     LostBucket,
-    /// What is being deleted, or a notebook that is being stopped, stays so for ever.
+    /// What is being deleted, or a notebook or a job that is being stopped, stays so for ever.
     StuckDelete,
     /// Connections to the host are cut, and new ones refused.
     CutSsh,
+    /// Processing jobs that are begun fail when their time is over.
+    FailJob,
+    /// Processing jobs that are begun go on until the fault is taken away, and end then.
+    HoldJob,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Throttle,
         Self::Deny,
         Self::Error,
@@ -44,6 +48,8 @@ impl Kind {
         Self::LostBucket,
         Self::StuckDelete,
         Self::CutSsh,
+        Self::FailJob,
+        Self::HoldJob,
     ];
 
     /// As it is written.
@@ -58,6 +64,8 @@ impl Kind {
             Self::LostBucket => "lost-bucket",
             Self::StuckDelete => "stuck-delete",
             Self::CutSsh => "cut-ssh",
+            Self::FailJob => "fail-job",
+            Self::HoldJob => "hold-job",
         }
     }
 
@@ -65,7 +73,12 @@ impl Kind {
     const fn usual(self) -> Amount {
         match self {
             Self::Throttle | Self::Error | Self::Partial => Amount::Share(50),
-            Self::Deny | Self::LostBucket | Self::StuckDelete | Self::CutSsh => Amount::Share(100),
+            Self::Deny
+            | Self::LostBucket
+            | Self::StuckDelete
+            | Self::CutSsh
+            | Self::FailJob
+            | Self::HoldJob => Amount::Share(100),
             Self::Slow => Amount::Time(Duration::from_secs(2)),
             Self::Skew => Amount::Time(Duration::from_mins(20)),
         }

@@ -3,6 +3,7 @@
 //! Nothing of them runs. What they show is derived from when their last change began and when it is over, so that it
 //! goes on through a restart. Two rules are the sandbox's own, for practising what goes wrong: a lifecycle script that
 //! has the line `exit 1` makes a start fail, and so does an image with `fail` in its name make a processing job fail.
+//! The fault `hold-job` keeps processing jobs running until it is taken away, and `fail-job` makes them fail.
 
 mod constraints;
 mod instance_types;

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Job, SparkError};
+use super::{Job, LAST, SparkError, Work};
 use crate::lake::combine::elsewhere::{self, Answer};
 use crate::lake::combine::{Plan, Wish};
 use crate::lake::{Lake, LakeError, Place};
 
-const SCRIPT: &str = include_str!("../../assets/spark/combine.py");
+pub(super) const SCRIPT: &str = include_str!("../../assets/spark/combine.py");
 /// Where what is not done yet lies, beside the results; the job takes it away when it ends.
 const PASSING: &str = "spark-passing";
 
@@ -40,7 +40,7 @@ impl Order<'_> {
         settings["out"] = json!(out);
         settings["passing"] = json!(elsewhere::address(self.results, &passing()));
         settings["reader"] = json!(self.reader);
-        Ok(Job { name: "hydrant-combine".to_owned(), script: SCRIPT, settings, out: out.to_owned() })
+        Ok(Job { name: "combine".to_owned(), work: Work::Combine, settings, out: out.to_owned() })
     }
 
     /// Takes away what a job left that was ended before it could do so itself.
@@ -65,8 +65,8 @@ fn passing() -> String {
 }
 
 /// What the script says that it did.
-pub fn answer(out: &Path) -> Result<Answer, SparkError> {
-    let path = out.join("spark.json");
+pub(super) fn finish(out: &Path) -> Result<Answer, SparkError> {
+    let path = out.join(LAST);
     let text = std::fs::read_to_string(&path).map_err(SparkError::file("read", &path))?;
     serde_json::from_str(&text).map_err(|error| SparkError::OddResult { path, why: error.to_string() })
 }

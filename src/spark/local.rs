@@ -1,178 +1,308 @@
 //! `spark-submit` on this machine, for trying and for tests.
 //!
-//! The job runs in a process group of its own, so that cancelling ends the Java machine and every Python of it. What it
-//! says beside its progress goes into `spark.log` in the folder of the results; the last of it is what a failure is
-//! explained by. (`spark-submit` puts all that a script says, complaints too, on its standard output.)
+//! The job runs in a process group of its own, so that cancelling ends the Java machine and every Python of it, and so
+//! that it goes on when the process that submitted it does not. What its script says is in `spark.out` in the folder of
+//! the results while it runs, what Spark says in `spark.log`; at the end there is `spark.log` with both, whose last is
+//! what a failure is explained by. (`spark-submit` puts all that a script says, complaints too, on its standard output.)
+//!
+//! Its handle is the process's number and when it began, because numbers are used again.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, Command};
 
-use super::{Engine, Job, News, Run, SparkError};
-use crate::settings::Dollars;
+use super::{Engine, Job, LAST, Log, Run, Seen, SparkError, Stage, State};
+use crate::settings::{Dollars, EngineName};
 
 /// How long a job that is told to end has for it.
 const END_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How much of the end of a log is looked at for why a job failed.
 const TAIL: usize = 16 << 10;
+/// Where the script and its settings are while it runs, in the folder of its results.
+const FILES: &str = ".spark";
 /// How many of the lines that a script says are looked at for the same.
 const SAID: usize = 100;
 
 /// Spark on this machine.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Local {
-    /// The program that submits.
-    pub program: String,
-    /// How many of Spark's threads; all cores if none is said.
-    pub threads: Option<usize>,
+    program: String,
+    threads: Option<usize>,
+    /// The job that this process has submitted: it alone hears how it ended.
+    child: Mutex<Option<(String, Child)>>,
+}
+
+impl Local {
+    /// Spark by that program, with so many threads or one for each core.
+    pub fn new(program: String, threads: Option<usize>) -> Self {
+        Self { program, threads, child: Mutex::default() }
+    }
 }
 
 /// A job that runs here.
 #[derive(Debug)]
 struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    /// The last of what it said that is no progress.
-    said: VecDeque<String>,
-    log_file: File,
-    log: PathBuf,
-    /// All that belongs to it.
-    group: Option<Pid>,
-    /// The script and its settings, gone when the run is.
-    _files: tempfile::TempDir,
+    process: Process,
+    out: PathBuf,
+    said: Said,
+}
+
+#[derive(Debug)]
+enum Process {
+    /// Of this process.
+    Own(Child),
+    /// Of another, which may have ended since.
+    Others { pid: Pid, began: String },
+}
+
+/// What the script says, as it comes.
+#[derive(Debug)]
+struct Said {
+    path: PathBuf,
+    at: u64,
+    /// A line whose end is not written yet.
+    rest: Vec<u8>,
+    /// The last of what is no progress.
+    last: VecDeque<String>,
 }
 
 fn write(path: &Path, text: &str) -> Result<(), SparkError> {
     std::fs::write(path, text).map_err(SparkError::file("write", path))
 }
 
+fn make(path: &Path) -> Result<File, SparkError> {
+    let options = &mut std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.map_err(SparkError::file("write", path))
+}
+
 #[async_trait]
 impl Engine for Local {
-    fn name(&self) -> &'static str {
-        "local"
+    fn name(&self) -> EngineName {
+        EngineName::Local
     }
 
-    async fn submit(&self, job: &Job) -> Result<Box<dyn Run>, SparkError> {
+    async fn submit(&self, job: &Job, _token: &str) -> Result<String, SparkError> {
+        if let Some(remote) = job.inputs().chain(job.tokens()).find(|input| input.contains("://")) {
+            return Err(SparkError::NotAFile(remote.to_owned()));
+        }
         std::fs::create_dir_all(&job.out).map_err(SparkError::file("make", &job.out))?;
-        let files = tempfile::tempdir().map_err(SparkError::file("make", &std::env::temp_dir()))?;
-        let (script, settings) = (files.path().join("job.py"), files.path().join("settings.json"));
-        write(&script, job.script)?;
+        // The last file of an earlier job must not pass for this one's.
+        drop(std::fs::remove_file(job.out.join(LAST)));
+        let files = job.out.join(FILES);
+        crate::settings::Folders::make_private(&files).map_err(SparkError::file("make", &files))?;
+        let (script, settings) = (files.join("job.py"), files.join("settings.json"));
+        write(&script, job.script())?;
         write(&settings, &job.settings.to_string())?;
-        let log = job.out.join("spark.log");
-        let options = &mut std::fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&log);
-        let log_file = file.map_err(SparkError::file("write", &log))?;
-        // One and the same open file: what is written by either goes behind the other's.
-        let stderr = log_file.try_clone().map_err(SparkError::file("write", &log))?;
+        let (stdout, stderr) = (make(&job.out.join("spark.out"))?, make(&job.out.join("spark.log"))?);
         let threads = self.threads.map_or_else(|| "*".to_owned(), |threads| threads.to_string());
         let child = Command::new(&self.program)
-            .args(["--master", &format!("local[{threads}]"), "--name", &job.name])
+            .args(["--master", &format!("local[{threads}]"), "--name", &format!("hydrant-{}", job.name)])
             // Nobody looks at its web page, and a machine may be where nobody else should either.
             .args(["--conf", "spark.ui.enabled=false", "--conf", "spark.driver.bindAddress=127.0.0.1"])
             .args(["--conf", "spark.driver.host=127.0.0.1"])
             .arg(&script)
             .arg(&settings)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(stderr)
             .process_group(0)
-            .kill_on_drop(true)
             .spawn();
-        let mut child =
-            child.map_err(|source| SparkError::NoSpark { program: self.program.clone(), source })?;
-        let stdout = child.stdout.take().expect("it is piped");
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let (lines, said) = (BufReader::new(stdout).lines(), VecDeque::new());
-        Ok(Box::new(Running { child, lines, said, log_file, log, group, _files: files }))
+        let child = child.map_err(|source| SparkError::NoSpark { program: self.program.clone(), source })?;
+        let pid = child.id().expect("a process that was not waited for has a number");
+        let handle = format!("{pid} {}", began(pid).unwrap_or_default());
+        *self.child.lock().unwrap_or_else(PoisonError::into_inner) = Some((handle.clone(), child));
+        Ok(handle)
+    }
+
+    async fn attach(&self, job: &Job, handle: &str) -> Result<Box<dyn Run>, SparkError> {
+        let own = {
+            let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+            child.take_if(|(own, _)| own == handle)
+        };
+        let process = if let Some((_, child)) = own {
+            Process::Own(child)
+        } else {
+            let (pid, began) = handle.split_once(' ').unwrap_or_default();
+            let pid = pid.parse().ok().and_then(Pid::from_raw);
+            let pid = pid.ok_or_else(|| SparkError::NoJob(handle.to_owned()))?;
+            Process::Others { pid, began: began.to_owned() }
+        };
+        let said = Said { path: job.out.join("spark.out"), at: 0, rest: Vec::new(), last: VecDeque::new() };
+        Ok(Box::new(Running { process, out: job.out.clone(), said }))
     }
 }
 
-impl Drop for Running {
-    /// Whatever ends the one who follows it, nothing of it goes on.
-    fn drop(&mut self) {
-        // One that was waited for is gone, and its number may be somebody else's.
-        if self.child.id().is_some() {
-            self.signal(Signal::KILL);
+/// When a process began, as the system writes it; `None` if there is none of that number.
+fn began(pid: u32) -> Option<String> {
+    if Path::new("/proc/self/stat").exists() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // What follows the name, which may hold anything: the state, and 19 fields on the time.
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        return (fields.first() != Some(&"Z"))
+            .then(|| fields.get(19).copied().unwrap_or_default().to_owned());
+    }
+    let asked = std::process::Command::new("ps")
+        .args(["-o", "lstart=", "-p", &pid.to_string()])
+        .env("LC_ALL", "C")
+        .output()
+        .ok()?;
+    let said = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
+    (!said.is_empty()).then_some(said)
+}
+
+impl Process {
+    fn group(&self) -> Option<Pid> {
+        match self {
+            Self::Own(child) => child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw),
+            Self::Others { pid, began: then } => {
+                let now = began(u32::try_from(pid.as_raw_nonzero().get()).ok()?);
+                (now.as_deref() == Some(then)).then_some(*pid)
+            }
         }
+    }
+
+    /// How it ended, if it has: well, badly, or nobody knows.
+    fn ended(&mut self, log: &Path) -> Result<Option<Ended>, SparkError> {
+        match self {
+            Self::Own(child) => {
+                let status = child.try_wait().map_err(SparkError::file("wait for the job of", log))?;
+                Ok(status.map(|status| Ended { well: Some(status.success()), words: status.to_string() }))
+            }
+            Self::Others { .. } if self.group().is_some() => Ok(None),
+            Self::Others { .. } => {
+                Ok(Some(Ended { well: None, words: "it has ended without results".to_owned() }))
+            }
+        }
+    }
+}
+
+struct Ended {
+    /// `None` where nobody heard.
+    well: Option<bool>,
+    words: String,
+}
+
+impl Said {
+    /// The stages that were said since the last time; the rest is kept.
+    fn read(&mut self) -> Result<Vec<Stage>, SparkError> {
+        let cannot = |source| SparkError::file("read the progress of", &self.path)(source);
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            // It is put behind the log at the end.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot(error)),
+        };
+        file.seek(SeekFrom::Start(self.at)).map_err(cannot)?;
+        let read = file.read_to_end(&mut self.rest).map_err(cannot)?;
+        self.at += read as u64;
+        let end = memchr::memrchr(b'\n', &self.rest).map_or(0, |end| end + 1);
+        let after = self.rest.split_off(end);
+        let whole = std::mem::replace(&mut self.rest, after);
+        let mut stages = Vec::new();
+        for line in String::from_utf8_lossy(&whole).lines() {
+            if let Some(stage) = Stage::of_line(line) {
+                stages.push(stage);
+                continue;
+            }
+            if self.last.len() == SAID {
+                self.last.pop_front();
+            }
+            self.last.push_back(line.to_owned());
+        }
+        Ok(stages)
+    }
+
+    /// Puts what was said behind the log, where somebody looks for all of it.
+    fn append_to(&self, log: &Path) -> Result<(), SparkError> {
+        let Ok(said) = std::fs::read_to_string(&self.path) else { return Ok(()) };
+        let lines: Vec<&str> = said.lines().filter(|line| Stage::of_line(line).is_none()).collect();
+        let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(log);
+        let written = file.and_then(|mut file| lines.iter().try_for_each(|line| writeln!(file, "{line}")));
+        written.map_err(SparkError::file("write", log))?;
+        std::fs::remove_file(&self.path).map_err(SparkError::file("remove", &self.path))
     }
 }
 
 impl Running {
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group
-            && let Err(error) = kill_process_group(group, signal)
-        {
-            tracing::debug!(%error, "the job has ended by itself");
-        }
+    fn log_file(&self) -> PathBuf {
+        self.out.join("spark.log")
     }
 }
 
 #[async_trait]
 impl Run for Running {
-    async fn next(&mut self) -> Result<News, SparkError> {
-        while let Some(line) =
-            self.lines.next_line().await.map_err(SparkError::file("read the progress of", &self.log))?
-        {
-            if let Some(news) = stage(&line) {
-                return Ok(news);
-            }
-            writeln!(self.log_file, "{line}").map_err(SparkError::file("write", &self.log))?;
-            if self.said.len() == SAID {
-                self.said.pop_front();
-            }
-            self.said.push_back(line);
+    async fn look(&mut self) -> Result<Seen, SparkError> {
+        let log = self.log_file();
+        // In this order: what it said before it ended is there by then.
+        let ended = self.process.ended(&log)?;
+        let stages = self.said.read()?;
+        let Some(Ended { well, words }) = ended else { return Ok(Seen { stages, state: State::Running }) };
+        let said: Vec<&str> = self.said.last.iter().map(String::as_str).collect();
+        let said = why(&said.join("\n"));
+        self.said.append_to(&log)?;
+        // What is left of it harms nobody.
+        drop(std::fs::remove_dir_all(self.out.join(FILES)));
+        if well.unwrap_or_else(|| self.out.join(LAST).exists()) {
+            return Ok(Seen { stages, state: State::Done });
         }
-        let status = self.child.wait().await.map_err(SparkError::file("wait for the job of", &self.log))?;
-        if status.success() {
-            return Ok(News::Done);
-        }
-        let log = std::fs::read(&self.log).unwrap_or_default();
-        let tail = log.get(log.len().saturating_sub(TAIL)..).unwrap_or_default();
-        let said: Vec<&str> = self.said.iter().map(String::as_str).collect();
-        let why = why(&said.join("\n")).or_else(|| why(&String::from_utf8_lossy(tail)));
-        let why = why.unwrap_or_else(|| status.to_string());
-        Err(SparkError::Failed { why, log: self.log.clone() })
+        let all = std::fs::read(&log).unwrap_or_default();
+        let tail = all.get(all.len().saturating_sub(TAIL)..).unwrap_or_default();
+        let why = said.or_else(|| why(&String::from_utf8_lossy(tail))).unwrap_or(words);
+        Ok(Seen { stages, state: State::Failed(why) })
     }
 
     async fn cancel(&mut self) -> Result<(), SparkError> {
-        self.signal(Signal::TERM);
-        let ended = tokio::time::timeout(END_WITHIN, self.child.wait()).await;
+        let Some(group) = self.process.group() else { return Ok(()) };
+        let signal = |signal| {
+            if let Err(error) = kill_process_group(group, signal) {
+                tracing::debug!(%error, "the job has ended by itself");
+            }
+        };
+        signal(Signal::TERM);
+        let log = self.log_file();
+        let ended = async {
+            while self.process.ended(&log)?.is_none() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            Ok(())
+        };
+        let in_time = tokio::time::timeout(END_WITHIN, ended).await;
         // Also when it has ended: what it started may not have.
-        self.signal(Signal::KILL);
-        if ended.is_err() {
-            self.child.wait().await.map_err(SparkError::file("end the job of", &self.log))?;
-        }
+        signal(Signal::KILL);
+        in_time.unwrap_or(Ok(()))
+    }
+
+    async fn bring(&mut self) -> Result<(), SparkError> {
         Ok(())
     }
 
-    fn log(&self) -> &Path {
-        &self.log
+    fn log(&self) -> Log {
+        Log::Files(vec![self.log_file()])
     }
 
-    fn cost(&self) -> Dollars {
-        Dollars::default()
+    fn cost(&self) -> Option<Dollars> {
+        Some(Dollars::ZERO)
     }
-}
 
-/// A line of the script's progress.
-fn stage(line: &str) -> Option<News> {
-    let line: serde_json::Value = serde_json::from_str(line).ok()?;
-    let number = |key: &str| line.get(key)?.as_u64().and_then(|number| u32::try_from(number).ok());
-    let text = line.get("text")?.as_str()?.to_owned();
-    Some(News::Stage { stage: number("stage")?, of: number("of")?, text })
+    fn pace(&self) -> (Duration, Duration) {
+        (LOOK_EVERY, LOOK_EVERY)
+    }
 }
 
 /// Why a job failed: the last exception or the last word of the script, out of all that Spark and Java say around it.
-fn why(log: &str) -> Option<String> {
+pub(super) fn why(log: &str) -> Option<String> {
     let lines = || log.lines().map(str::trim).filter(|line| !line.is_empty());
     let is_noise = |line: &str| {
         line.starts_with("at ")
@@ -193,16 +323,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_told_apart_from_what_else_is_printed() {
-        let line = r#"{"stage": 3, "of": 6, "text": "3001 documents"}"#;
-        let expected = News::Stage { stage: 3, of: 6, text: "3001 documents".to_owned() };
-        assert_eq!(stage(line), Some(expected));
-        for other in ["", "WARNING: all illegal access", "{}", r#"{"stage": -1, "of": 6, "text": ""}"#] {
-            assert_eq!(stage(other), None, "{other}");
-        }
-    }
-
-    #[test]
     fn a_failure_is_explained_by_what_was_said_last_and_not_by_where() {
         let java = "26/11/26 INFO X: y\njava.io.IOException: No space left on device\n\tat org.apache.Spark\n\t... 3 more\n26/11/26 INFO ShutdownHookManager: bye\n";
         assert_eq!(why(java).as_deref(), Some("java.io.IOException: No space left on device"));
@@ -212,5 +332,14 @@ mod tests {
             Some("1 words count in 2 documents: nothing can be learned from that")
         );
         assert_eq!(why(""), None);
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_when_it_began() {
+        let own = std::process::id();
+        let then = began(own).expect("this process runs");
+        let pid = i32::try_from(own).ok().and_then(Pid::from_raw).expect("a number");
+        assert!(Process::Others { pid, began: then }.group().is_some());
+        assert!(Process::Others { pid, began: "1".to_owned() }.group().is_none(), "another had that number");
     }
 }

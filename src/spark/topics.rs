@@ -12,13 +12,13 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Job, SparkError};
+use super::{Job, LAST, SparkError, Work};
 use crate::topics::{
     Description, Fitted, Method, Model, Quality, Seconds, TextCounts, TextSteps, save, write_text,
     write_words,
 };
 
-const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
+pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
 
 /// How MLlib looks for topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,8 +66,11 @@ pub struct Order {
     pub weights: Weights,
 }
 
-/// A path as a process with another working folder finds it.
+/// A path as a process with another working folder finds it; an address as it is.
 fn whole(path: &Path) -> Result<String, SparkError> {
+    if let Some(address) = path.to_str().filter(|path| path.contains("://")) {
+        return Ok(address.to_owned());
+    }
     let whole = std::path::absolute(path).map_err(SparkError::file("find", path))?;
     Ok(whole.to_string_lossy().into_owned())
 }
@@ -91,25 +94,29 @@ impl Order {
                 settings["stop_words"] = json!(stop_words);
             }
         }
-        Ok(Job { name: "hydrant-topics".to_owned(), script: SCRIPT, settings, out: out.to_owned() })
+        let steps = match &self.documents {
+            Documents::Tokens(_) => None,
+            Documents::Hours(_, steps) => Some(steps.clone()),
+        };
+        Ok(Job { name: "topics".to_owned(), work: Work::Topics { steps }, settings, out: whole(out)?.into() })
     }
+}
 
-    /// Makes the model of what the job left, and writes its files.
-    pub fn finish(&self, out: &Path) -> Result<Description, SparkError> {
-        let left: Left = serde_json::from_str(&read(out, "spark.json")?)
-            .map_err(|error| odd(out, "spark.json", error.to_string()))?;
-        let model = left.model(out)?;
-        write_words(out, &model)?;
-        if let Documents::Hours(_, steps) = &self.documents {
-            write_text(out, steps, &left.counts)?;
-        }
-        save(out, &model)?;
-        for name in ["terms.csv", "topics.csv"] {
-            let path = out.join(name);
-            std::fs::remove_file(&path).map_err(SparkError::file("remove", &path))?;
-        }
-        Ok(Description::from(&model))
+/// Makes the model of what the script left in a folder, and writes its files.
+pub(super) fn finish(out: &Path, steps: Option<&TextSteps>) -> Result<Description, SparkError> {
+    let left: Left =
+        serde_json::from_str(&read(out, LAST)?).map_err(|error| odd(out, LAST, error.to_string()))?;
+    let model = left.model(out)?;
+    write_words(out, &model)?;
+    if let Some(steps) = steps {
+        write_text(out, steps, &left.counts)?;
     }
+    save(out, &model)?;
+    for name in ["terms.csv", "topics.csv"] {
+        let path = out.join(name);
+        std::fs::remove_file(&path).map_err(SparkError::file("remove", &path))?;
+    }
+    Ok(Description::from(&model))
 }
 
 /// What the script says of its fit.
@@ -148,7 +155,7 @@ impl Left {
         let topics = weights(out, self.k, terms.len())?;
         let lengths = [self.shares.len(), self.prior.len(), self.npmi.len()];
         if lengths.iter().any(|length| *length != self.k) {
-            return Err(odd(out, "spark.json", format!("it is not about {} topics", self.k)));
+            return Err(odd(out, LAST, format!("it is not about {} topics", self.k)));
         }
         Ok(Model {
             method: Method::Lda,
@@ -227,7 +234,7 @@ mod tests {
     fn what_the_script_leaves_becomes_a_model_like_any_other() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         left(folder.path(), "0.9,0.1\n0.25,0.75\n");
-        let described = order().finish(folder.path()).expect("a model");
+        let described = finish(folder.path(), None).expect("a model");
         assert_eq!((described.k, described.documents, described.vocabulary), (2, 3, 2));
         let model = crate::topics::load(folder.path()).expect("it loads again");
         assert_eq!(model.terms, ["rocket", "a,b"]);
@@ -246,11 +253,11 @@ mod tests {
             ("0.9,x\n0.1,0.9\n", "invalid"),
         ] {
             left(folder.path(), topics);
-            let error = order().finish(folder.path()).expect_err("no model").to_string();
+            let error = finish(folder.path(), None).expect_err("no model").to_string();
             assert!(error.contains("topics.csv") && error.contains(why), "{error}");
         }
         std::fs::remove_file(folder.path().join("spark.json")).expect("removed");
-        assert!(order().finish(folder.path()).is_err(), "without its last file there is no result");
+        assert!(finish(folder.path(), None).is_err(), "without its last file there is no result");
     }
 
     #[test]

@@ -45,8 +45,11 @@ pub struct Names {
     notebook_config: String,
     notebook_file: String,
     notebook: String,
+    spark_role: Option<String>,
 }
 
+/// Where SageMaker logs what its processing jobs do.
+pub const SPARK_LOGS: &str = "/aws/sagemaker/ProcessingJobs";
 /// Where SageMaker logs what every notebook of the account does.
 const NOTEBOOK_LOGS: &str = "/aws/sagemaker/NotebookInstances";
 /// The folder of the ready notebook, under the lake's prefix.
@@ -102,6 +105,7 @@ impl Names {
             notebook_file: format!("{}{NOTEBOOK_FILE}", settings.prefix.as_str()),
             notebook_config: in_sagemaker(&settings.notebook_config),
             notebook: in_sagemaker(&settings.notebook_name),
+            spark_role: (*settings.spark_role).clone(),
         }
     }
 
@@ -114,6 +118,34 @@ impl Names {
     /// Where in the bucket the lake begins.
     pub fn lake(&self) -> &str {
         &self.lake
+    }
+
+    /// The ARN of the role that was named for Spark jobs, wherever in IAM it lies.
+    pub fn spark_role(&self) -> Option<String> {
+        let role = self.spark_role.as_ref()?;
+        let Self { partition, account, .. } = self;
+        Some(if role.starts_with("arn:") {
+            role.clone()
+        } else {
+            format!("arn:{partition}:iam::{account}:role/{role}")
+        })
+    }
+
+    /// The ARN of all processing jobs that hydrant makes.
+    pub fn spark_jobs(&self) -> String {
+        let Self { partition, account, region, .. } = self;
+        format!("arn:{partition}:sagemaker:{region}:{account}:processing-job/hydrant-*")
+    }
+
+    /// The ARN of AWS's Spark image in the region, whichever account of AWS's it is in.
+    pub fn spark_image(&self) -> String {
+        format!("arn:{}:ecr:{}:*:repository/sagemaker-spark-processing", self.partition, self.region)
+    }
+
+    /// The ARN of the group that they log to.
+    pub fn spark_logs(&self) -> String {
+        let Self { partition, account, region, .. } = self;
+        format!("arn:{partition}:logs:{region}:{account}:log-group:{SPARK_LOGS}")
     }
 
     /// The name without a part, for what is called by it: the log of commands, other stacks.

@@ -45,16 +45,23 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
         On::Objects => json!(format!("{bucket}/*")),
         On::LogGroup => json!([log_group, format!("{log_group}:*")]),
         On::DeliveryStream => json!(names.arn(Kind::DeliveryStream)),
-        On::Roles | On::PassedRoles => json!([
-            role(Kind::FirehoseRole),
-            role(Kind::InstanceRole),
-            role(Kind::NotebookRole),
-            adopted_role(Kind::FirehoseRole),
-            adopted_role(Kind::InstanceRole),
-            adopted_role(Kind::NotebookRole)
-        ]),
+        On::Roles | On::PassedRoles => {
+            let mut roles = vec![
+                role(Kind::FirehoseRole),
+                role(Kind::InstanceRole),
+                role(Kind::NotebookRole),
+                adopted_role(Kind::FirehoseRole),
+                adopted_role(Kind::InstanceRole),
+                adopted_role(Kind::NotebookRole),
+            ];
+            // Another's role is only passed.
+            roles.extend(names.spark_role().filter(|_| on == On::PassedRoles));
+            json!(roles)
+        }
         On::Notebook => json!([names.arn(Kind::Notebook), names.arn(Kind::NotebookConfig)]),
         On::NotebookLogs => json!([notebook_logs, format!("{notebook_logs}:*")]),
+        On::SparkJobs => json!(names.spark_jobs()),
+        On::SparkLogs => json!([names.spark_logs(), format!("{}:*", names.spark_logs())]),
         On::InstanceProfile => json!([
             names.arn(Kind::InstanceProfile),
             format!(
@@ -114,7 +121,13 @@ pub async fn check(cloud: &Cloud, identity: &Identity, names: &Names) -> Checked
         };
         let mut resources = texts(&part["Resource"]);
         // Own roles come first; whether one could be adopted too is not worth a warning.
-        resources.truncate(if part["Sid"] == "LogGroup" || part["Sid"] == "NotebookLogs" { 2 } else { 1 });
+        resources.truncate(
+            if ["LogGroup", "NotebookLogs", "SparkLogs"].iter().any(|sid| part["Sid"] == *sid) {
+                2
+            } else {
+                1
+            },
+        );
         let services: &[&str] = if part["Sid"] == "PassedRoles" { &PASSED_TO } else { &["ec2"] };
         for service in services {
             let request = cloud

@@ -7,9 +7,10 @@ use crate::cli::{CliError, Context, style};
 use crate::lake::combine::{Outcome, Plan, Wish, elsewhere};
 use crate::lake::{Lake, Place};
 use crate::progress::{Progress, Report};
-use crate::spark::combine::{self, Order};
+use crate::settings::EngineName;
+use crate::spark::combine::Order;
 use crate::spark::local::Local;
-use crate::spark::{Engine, SparkError, follow};
+use crate::spark::{Book, OnStop, Results, SparkError, see_through};
 
 /// Has Spark combine what is due.
 pub(super) async fn run(
@@ -32,25 +33,33 @@ pub(super) async fn run(
     let reader = std::env::current_exe().ok();
     let order = Order { lake, results, plan, wish, reader };
     let job = context.unless_stopped(order.job(out.path(), &context.stop)).await??;
-    let engine = Local { program: context.settings.spark_submit.to_string(), threads };
-    let mut run = engine.submit(&job).await?;
+    let engine = Local::new(context.settings.spark_submit.to_string(), threads);
     let json = context.global.json;
     let progress = Progress::to(move |report: Report| {
         if !json {
             talk!("  {} {}", style::faint("·"), safe(&report.text));
         }
     });
-    let followed = follow(run.as_mut(), &job, &progress, &context.stop).await;
-    if let Err(error) = followed {
-        order.clear().await?;
-        // The log is what explains it, and its folder goes with this run.
-        let kept = context.folders.state.join("spark.log");
-        return Err(match (error, std::fs::copy(run.log(), &kept)) {
-            (SparkError::Failed { why, .. }, Ok(_)) => SparkError::Failed { why, log: kept },
-            (error, _) => error,
+    // Its hours are complete by their manifests, whoever is there to hear of it: the plan of the next run finds them, and
+    // nobody has to find the job.
+    let book = Book::at(out.path().join("jobs"));
+    let mut entry = book.begin(EngineName::Local, job)?;
+    let stop = (&context.stop, OnStop::Cancel);
+    let answer = match see_through(&book, &engine, &mut entry, &progress, stop).await {
+        Ok(Results::Combined(answer)) => answer,
+        Ok(other) => unreachable!("hours were combined, not {other:?}"),
+        Err(error) => {
+            order.clear().await?;
+            // The log is what explains it, and its folder goes with this run.
+            let kept = context.folders.state.join("spark.log");
+            return Err(match (error, std::fs::copy(out.path().join("spark.log"), &kept)) {
+                (SparkError::Failed { why, .. }, Ok(_)) => {
+                    SparkError::Failed { why, log: kept.display().to_string() }
+                }
+                (error, _) => error,
+            }
+            .into());
         }
-        .into());
-    }
-    let answer = combine::answer(out.path())?;
+    };
     Ok(elsewhere::take_over(results, plan, answer, began.elapsed().as_secs_f64()).await)
 }

@@ -1,7 +1,7 @@
 //! `hydrant topics fit`.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -154,11 +154,7 @@ impl Fit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         context.refuse_if_readonly(1)?;
         if self.spark.is_wanted() {
-            if self.out.contains("://") {
-                let said = "--out must be a folder on this machine where Spark fits";
-                return Err(CliError::Usage(said.to_owned()));
-            }
-            return self.spark.fit(context, &self.from, &self.how, &self.text, Path::new(&self.out)).await;
+            return self.spark.fit(context, &self.from, &self.how, &self.text, &self.out).await;
         }
         let order = self.how.order(watch(context));
         let cloud = cloud_for(context, [&self.out]).await?;
@@ -197,7 +193,7 @@ pub(super) fn watch(context: &Context) -> Watch {
 }
 
 /// The topics, for a person.
-pub(super) fn show(model: &Description) {
+pub(crate) fn show(model: &Description) {
     for topic in &model.topics {
         let share = format!("{:5.1} %", topic.share * 100.0);
         let name = if topic.name.is_empty() { String::new() } else { format!("{} · ", safe(&topic.name)) };

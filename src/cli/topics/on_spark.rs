@@ -1,26 +1,26 @@
 //! `hydrant topics fit --engine spark`.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
 
-use super::fit::{From, How, show};
+use super::fit::{From, How, cloud_for};
 use super::text::Steps;
-use crate::cli::style::{answer, safe, talk};
-use crate::cli::{CliError, Context, Exit, style};
-use crate::progress::{Progress, Report};
-use crate::spark::local::Local;
+use crate::cli::jobs::{see_through, show_results};
+use crate::cli::{CliError, Context, Exit};
+use crate::settings::EngineName as Place;
 use crate::spark::topics::{Documents, Optimizer, Order, Weights};
-use crate::spark::{Engine, SparkError, follow};
-use crate::topics::{self, Method};
+use crate::spark::{Desk, SparkError};
+use crate::topics::{self, Method, Shelf};
 
 /// Where the work is done, and what only Spark is told.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Engine")]
 pub(super) struct OnSpark {
-    /// What does the work: hydrant itself, or Spark on this machine (`spark_submit`)
+    /// What does the work: hydrant itself, or Spark
     #[arg(long, value_enum, default_value = "local")]
     engine: EngineName,
+    /// Where Spark runs: local, sagemaker, emr-serverless or databricks [default: as `spark_on` says, local]
+    #[arg(long, value_name = "PLACE")]
+    on: Option<Place>,
     /// How MLlib looks for topics (spark)
     #[arg(long, value_enum, default_value = "online")]
     optimizer: OptimizerName,
@@ -69,7 +69,7 @@ impl OnSpark {
         from: &From,
         how: &How,
         text: &Steps,
-        out: &Path,
+        out: &str,
     ) -> Result<Exit, CliError> {
         let asked = how.order(topics::Watch::default());
         if asked.method.is_some_and(|method| method != Method::Lda) {
@@ -86,6 +86,10 @@ impl OnSpark {
         if !(2..=1000).contains(&k) {
             return Err(topics::TopicsError::BadNumberOfTopics(k).into());
         }
+        let name = self.on.unwrap_or(*context.settings.spark_on);
+        if let Some(remote) = from.input.iter().find(|input| name == Place::Local && input.contains("://")) {
+            return Err(SparkError::NotAFile(remote.clone()).into());
+        }
         let order = Order {
             documents: documents(context, from, text).await?,
             k,
@@ -100,22 +104,13 @@ impl OnSpark {
                 WeightsName::Tfidf => Weights::Tfidf,
             },
         };
-        let job = order.job(out)?;
-        let engine = Local { program: context.settings.spark_submit.to_string(), threads: asked.threads };
-        let mut run = engine.submit(&job).await?;
-        let json = context.global.json;
-        let progress = Progress::to(move |report: Report| {
-            if !json {
-                talk!("  {} {}", style::faint("·"), safe(&report.text));
-            }
-        });
-        follow(run.as_mut(), &job, &progress, &context.stop).await?;
-        let described = order.finish(out)?;
-        if json {
-            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
-        } else {
-            show(&described);
-        }
+        let shelf = Shelf::at(out, cloud_for(context, [out]).await?.as_ref())?;
+        let job = order.job(shelf.folder())?;
+        let desk = Desk { settings: &context.settings, threads: asked.threads };
+        let engine = desk.engine(name, async || context.cloud().await).await?;
+        let results = see_through(context, engine.as_ref(), job).await?;
+        shelf.send().await?;
+        show_results(context, &results);
         Ok(Exit::Done)
     }
 }
@@ -124,10 +119,8 @@ async fn documents(context: &Context, from: &From, text: &Steps) -> Result<Docum
     if let Some(path) = &from.tokens {
         return Ok(Documents::Tokens(path.clone()));
     }
-    if let Some(remote) = from.input.iter().find(|input| input.contains("://")) {
-        return Err(SparkError::NotAFile(remote.clone()).into());
-    }
-    let files = context.unless_stopped(topics::find_rows(&from.input, None)).await??;
+    let cloud = cloud_for(context, &from.input).await?;
+    let files = context.unless_stopped(topics::find_rows(&from.input, cloud.as_ref())).await??;
     let files = files.iter().map(topics::RowFile::url).collect();
     Ok(Documents::Hours(files, Box::new(text.steps()?)))
 }

@@ -22,16 +22,30 @@ pub(super) struct Job {
     pub(super) created: Timestamp,
     starts: Timestamp,
     ends: Timestamp,
+    #[serde(default)]
+    course: Course,
     stop: Option<Stop>,
     /// How much of its log is written.
     pub(super) logged: Logged,
 }
 
-/// When it was asked to stop, and when it has.
+/// How it goes if nobody stops it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) enum Course {
+    /// It completes.
+    #[default]
+    Completes,
+    /// It fails.
+    Fails,
+    /// It goes on until it is let go.
+    Held,
+}
+
+/// When it was asked to stop, and when it has; never if it is stuck.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Stop {
     asked: Timestamp,
-    done: Timestamp,
+    done: Option<Timestamp>,
 }
 
 /// How much of a log is written.
@@ -68,28 +82,39 @@ impl Status {
 }
 
 impl Job {
-    pub(super) fn begin(order: Order, tags: Tags, pace: Pace, now: Timestamp) -> Self {
+    pub(super) fn begin(order: Order, tags: Tags, course: Course, pace: Pace, now: Timestamp) -> Self {
         Self {
             order,
             tags,
             created: now,
             starts: pace.after(now, START_TIME),
             ends: pace.after(now, RUN_TIME),
+            course,
             stop: None,
             logged: Logged::Nothing,
         }
     }
 
-    pub(super) fn stop(&mut self, pace: Pace, now: Timestamp) {
-        self.stop = Some(Stop { asked: now, done: pace.after(now, STOP_TIME) });
+    pub(super) fn stop(&mut self, pace: Pace, now: Timestamp, stuck: bool) {
+        self.stop = Some(Stop { asked: now, done: (!stuck).then(|| pace.after(now, STOP_TIME)) });
+    }
+
+    /// Whether it waits to be let go.
+    pub(super) fn is_held(&self) -> bool {
+        self.course == Course::Held
+    }
+
+    /// Lets it come to its end, which is now if its time is over.
+    pub(super) fn let_go(&mut self, course: Course, now: Timestamp) {
+        (self.course, self.ends) = (course, self.ends.max(now));
     }
 
     pub(super) fn status(&self, now: Timestamp) -> Status {
         match self.stop {
-            Some(stop) if stop.done <= now => Status::Stopped,
+            Some(stop) if stop.done.is_some_and(|done| done <= now) => Status::Stopped,
             Some(_) => Status::Stopping,
-            None if now < self.ends => Status::InProgress,
-            None if self.order.app_specification.fails() => Status::Failed,
+            None if now < self.ends || self.course == Course::Held => Status::InProgress,
+            None if self.course == Course::Fails => Status::Failed,
             None => Status::Completed,
         }
     }
@@ -106,8 +131,11 @@ impl Job {
 
     /// When it was over, if it is.
     pub(super) fn ended(&self, now: Timestamp) -> Option<Timestamp> {
-        let end = self.stop.map_or(self.ends, |stop| stop.done);
-        (end <= now).then_some(end)
+        let end = match self.stop {
+            Some(stop) => stop.done,
+            None => (self.course != Course::Held).then_some(self.ends),
+        };
+        end.filter(|end| *end <= now)
     }
 
     /// When its status last changed.
@@ -124,7 +152,7 @@ impl Job {
     pub(super) fn exit_message(&self, now: Timestamp) -> Option<&'static str> {
         match self.status(now) {
             Status::Completed => Some("hydrant sandbox: completed; the container was not run"),
-            Status::Failed => Some("hydrant sandbox: failed, as the image's name says"),
+            Status::Failed => Some("hydrant sandbox: failed, as the image's name or a fault says"),
             Status::InProgress | Status::Stopping | Status::Stopped => None,
         }
     }

@@ -5,12 +5,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::constraints::{Constraints, check_name};
-use super::job::{Job, Logged, Status};
+use super::job::{Course, Job, Logged, Status};
 use super::job_order::{App, Order};
 use super::listing::{By, Entry, List};
 use super::{Kind, check_role, invalid, key, place_of, present};
 use crate::sandbox::call::{Call, Place};
 use crate::sandbox::clock::epoch_seconds;
+use crate::sandbox::fault;
 use crate::sandbox::logs;
 use crate::sandbox::operation::{Answer, Reply};
 use crate::sandbox::refusal::Refusal;
@@ -20,8 +21,9 @@ use crate::sandbox::world::World;
 /// Where jobs log.
 const LOG_GROUP: &str = "/aws/sagemaker/ProcessingJobs";
 
-/// Takes an order. The container is not run; the job completes after its time, or fails if the image's name (what
-/// comes after the last slash of its URI) has `fail` in it.
+/// Takes an order. The container is not run, and nothing is written: the job completes after its time, fails if the
+/// image's name (what comes after the last slash of its URI) has `fail` in it or the fault `fail-job` is on, or goes on
+/// until the fault `hold-job` is taken away.
 pub(super) fn create(world: &mut World, call: &Call, mut order: Order) -> Answer {
     order.check()?;
     let key = key(&call.place, &order.processing_job_name);
@@ -37,7 +39,15 @@ pub(super) fn create(world: &mut World, call: &Call, mut order: Order) -> Answer
     }
     check_role(world, call, &order.role_arn)?;
     let tags = tags::merge(&Tags::new(), &std::mem::take(&mut order.tags), "ValidationException")?;
-    world.sagemaker.jobs.insert(key, Job::begin(order, tags, world.pace, call.now));
+    let struck = |world: &mut World, kind| world.faults.strikes(kind, "sagemaker", "CreateProcessingJob");
+    let course = if struck(world, fault::Kind::HoldJob) {
+        Course::Held
+    } else if struck(world, fault::Kind::FailJob) || order.app_specification.fails() {
+        Course::Fails
+    } else {
+        Course::Completes
+    };
+    world.sagemaker.jobs.insert(key, Job::begin(order, tags, course, world.pace, call.now));
     Ok(json!({ "ProcessingJobArn": arn }).into())
 }
 
@@ -123,14 +133,16 @@ pub(super) fn stop(world: &mut World, call: &Call, input: JobName) -> Answer {
             )));
         }
     }
+    let stuck = world.faults.strikes(fault::Kind::StuckDelete, "sagemaker", "StopProcessingJob");
     let pace = world.pace;
     let job = world.sagemaker.jobs.get_mut(&key(&call.place, &input.processing_job_name));
-    job.expect("it was found").stop(pace, call.now);
+    job.expect("it was found").stop(pace, call.now, stuck);
     Ok(Reply::empty())
 }
 
 /// Writes what jobs that have started or ended since would have logged.
 pub(super) fn tick(world: &mut World, now: Timestamp) {
+    let_go(world, now);
     let due: Vec<String> = world
         .sagemaker
         .jobs
@@ -152,6 +164,21 @@ pub(super) fn tick(world: &mut World, now: Timestamp) {
             lines.push(format!("hydrant sandbox: the job is {}", job.status(now).name()));
         }
         logs::write(world, &place_of(&key), LOG_GROUP, &stream, true, &lines, now);
+    }
+}
+
+/// Lets go of the jobs that were held, once the fault is taken away.
+fn let_go(world: &mut World, now: Timestamp) {
+    if world.faults.is_on(fault::Kind::HoldJob) {
+        return;
+    }
+    let fails = world.faults.is_on(fault::Kind::FailJob);
+    let held: Vec<String> =
+        world.sagemaker.jobs.iter().filter(|(_, job)| job.is_held()).map(|(key, _)| key.to_owned()).collect();
+    for key in held {
+        let Some(job) = world.sagemaker.jobs.get_mut(&key) else { continue };
+        let fails = fails || job.order.app_specification.fails();
+        job.let_go(if fails { Course::Fails } else { Course::Completes }, now);
     }
 }
 
@@ -238,6 +265,27 @@ mod tests {
         let done = describe(&mut trial);
         assert_eq!(done["ProcessingJobStatus"], "Failed");
         assert!(done["FailureReason"].as_str().expect("a reason").contains("exit code: 1"));
+    }
+
+    #[test]
+    fn a_job_that_is_held_goes_on_until_it_is_let_go_and_a_stop_that_is_stuck_for_ever() {
+        let mut trial = with_role("jobs");
+        trial.world.faults.set(["hold-job".parse().expect("a fault")]);
+        trial.ask("sagemaker", "CreateProcessingJob", order(IMAGE)).expect("taken");
+        trial.wait(Duration::from_hours(1));
+        assert_eq!(describe(&mut trial)["ProcessingJobStatus"], "InProgress");
+        let faults = ["fail-job", "stuck-delete:sagemaker.StopProcessingJob"];
+        trial.world.faults.set(faults.map(|fault| fault.parse().expect("a fault")));
+        trial.wait(Duration::from_secs(1));
+        assert_eq!(describe(&mut trial)["ProcessingJobStatus"], "Failed");
+        let mut second = order(IMAGE);
+        second["ProcessingJobName"] = json!("Topics-2");
+        trial.ask("sagemaker", "CreateProcessingJob", second).expect("taken");
+        let name = json!({ "ProcessingJobName": "Topics-2" });
+        trial.ask("sagemaker", "StopProcessingJob", name.clone()).expect("stopping");
+        trial.wait(Duration::from_hours(1));
+        let stuck = trial.ask("sagemaker", "DescribeProcessingJob", name).expect("there");
+        assert_eq!(stuck["ProcessingJobStatus"], "Stopping");
     }
 
     #[test]

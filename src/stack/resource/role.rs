@@ -84,6 +84,7 @@ fn notebook_statements(names: &Names) -> Value {
     let bucket = names.arn(Kind::Bucket);
     let lake = format!("{bucket}/{}", names.lake());
     let logs = names.arn(Kind::NotebookLogs);
+    let spark_logs = names.spark_logs();
     json!([
         {
             "Sid": "Look",
@@ -102,8 +103,16 @@ fn notebook_statements(names: &Names) -> Value {
             "Sid": "Log",
             "Effect": "Allow",
             "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-            "Resource": [logs, format!("{logs}:*")],
+            "Resource": [logs, format!("{logs}:*"), spark_logs, format!("{spark_logs}:*")],
         },
+        // A Spark job takes this role too: SageMaker fetches the job's image with it.
+        {
+            "Sid": "SparkImage",
+            "Effect": "Allow",
+            "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            "Resource": names.spark_image(),
+        },
+        { "Sid": "Registry", "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*" },
         {
             "Sid": "StopWhenIdle",
             "Effect": "Allow",
@@ -302,10 +311,16 @@ mod tests {
                 Value::Array(many) => many.clone(),
                 one => vec![one.clone()],
             };
+            // A token for the registry is not of anything; it opens what the role may read there.
+            if statement["Action"] == "ecr:GetAuthorizationToken" {
+                continue;
+            }
             for resource in resources {
                 let resource = resource.as_str().expect("an ARN").to_owned();
                 let own = [
                     bucket,
+                    "arn:aws:ecr:eu-central-1:*:repository/sagemaker-spark-processing",
+                    "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/ProcessingJobs",
                     "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/NotebookInstances",
                     "arn:aws:sagemaker:eu-central-1:123456789012:notebook-instance/mydemo",
                 ];

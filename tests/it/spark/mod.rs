@@ -3,6 +3,9 @@
 //! --ignored`: the `spark-submit` that `HYDRANT_TEST_SPARK_SUBMIT` names, or the one on the path.
 
 mod combine;
+mod jobs;
+#[cfg(feature = "sandbox")]
+mod sagemaker;
 mod weights;
 
 use std::os::unix::fs::PermissionsExt;
@@ -52,6 +55,17 @@ impl Desk {
     async fn hydrant(&self, arguments: &[&str]) -> Ran {
         run(self.command(arguments)).await
     }
+
+    /// What `hydrant jobs` lists.
+    async fn jobs(&self) -> serde_json::Value {
+        self.hydrant(&["jobs", "--json"]).await.expect(0).json()
+    }
+}
+
+/// Whether a process is there, and no more than waiting to be waited for.
+fn runs(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 /// Documents of three subjects in turn, whose words hardly mix.
@@ -224,12 +238,8 @@ async fn ctrl_c_ends_all_of_a_job() {
     running.interrupt();
     let stopped = running.end().await.expect(130);
     assert!(stopped.err.contains("stopped as asked; nothing was written"), "{}", stopped.err);
-    let runs = || {
-        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
-    };
     for _ in 0..500 {
-        if !runs() {
+        if !runs(child) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

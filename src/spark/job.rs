@@ -1,0 +1,115 @@
+//! A job: a script that ships with hydrant, its settings, and what is made of what the script leaves.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{SparkError, combine, topics};
+use crate::lake::Place;
+use crate::lake::combine::elsewhere::Answer;
+use crate::settings::EngineName;
+use crate::topics::{Description, TextSteps};
+
+/// The file that a script writes last: without it there is no result.
+pub const LAST: &str = "spark.json";
+
+/// What a job is for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// A fit, with the steps that its posts go through if it has any.
+    Topics {
+        /// The steps.
+        steps: Option<Box<TextSteps>>,
+    },
+    /// Hours that are combined; the script itself puts their files where they belong.
+    Combine,
+}
+
+/// A job as it is asked for. Two that are equal are the same work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// What it is called in lists and logs: a word.
+    pub name: String,
+    /// What it is for.
+    pub work: Work,
+    /// The script's settings, as the script documents them.
+    pub settings: serde_json::Value,
+    /// The folder on this machine that its results go to.
+    pub out: PathBuf,
+}
+
+/// What a job came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Results {
+    /// A model.
+    Topics(Description),
+    /// What was said of the hours.
+    Combined(Answer),
+}
+
+impl Job {
+    /// The script's text.
+    pub fn script(&self) -> &'static str {
+        match self.work {
+            Work::Topics { .. } => topics::SCRIPT,
+            Work::Combine => combine::SCRIPT,
+        }
+    }
+
+    /// Makes of what the script left in the job's folder what hydrant itself would have left.
+    pub fn finish(&self) -> Result<Results, SparkError> {
+        match &self.work {
+            Work::Topics { steps } => topics::finish(&self.out, steps.as_deref()).map(Results::Topics),
+            Work::Combine => combine::finish(&self.out).map(Results::Combined),
+        }
+    }
+
+    /// The settings that name files: what a Spark elsewhere cannot read, or a Spark here.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &str> {
+        let inputs = self.settings.get("input").and_then(serde_json::Value::as_array).into_iter().flatten();
+        inputs.filter_map(serde_json::Value::as_str)
+    }
+
+    /// The file of tokens, if it is of those.
+    pub(super) fn tokens(&self) -> Option<&str> {
+        self.settings.get("tokens").and_then(serde_json::Value::as_str)
+    }
+}
+
+/// Sends a job's file of tokens, if it is of those and of this machine, to where a Spark elsewhere finds it.
+pub(super) async fn tokens_to(job: &Job, code: &Place) -> Result<bool, SparkError> {
+    let Some(tokens) = job.tokens().filter(|tokens| !tokens.contains("://")) else { return Ok(false) };
+    let path = Path::new(tokens);
+    let content = tokio::fs::read(path).await.map_err(SparkError::file("read", path))?;
+    code.put("tokens.txt", &content).await?;
+    Ok(true)
+}
+
+/// Brings what a script left in a bucket to a folder of this machine, its last file last.
+pub(super) async fn bring(
+    engine: EngineName,
+    from: &Place,
+    out: &Path,
+    words: Option<String>,
+) -> Result<(), SparkError> {
+    let mut names: Vec<String> = from.list_all("").await?.into_iter().map(|entry| entry.key).collect();
+    if !names.iter().any(|name| name == LAST) {
+        let place = from.url("");
+        let words = words.as_deref().map(crate::text::sanitise);
+        return Err(SparkError::NoResults { engine: engine.title(), place, words });
+    }
+    names.retain(|name| !name.contains('/'));
+    names.sort_by_key(|name| name == LAST);
+    let here = Place::Folder(out.to_owned());
+    for name in names {
+        let mut body = from.read(&name, 0).await?;
+        let mut file = here.create(&name).await?;
+        while let Some(piece) = body.next().await? {
+            file.write(&piece).await?;
+        }
+        file.finish().await?;
+    }
+    Ok(())
+}
