@@ -9,7 +9,7 @@ use super::{CliError, Context, Exit};
 use crate::cloud::Place;
 use crate::console::action::Keymap;
 use crate::console::app::{Beginning, Missing, Target};
-use crate::console::driver::{Connections, Rooms, settings_file};
+use crate::console::driver::{Connections, LastShelf, Rooms, settings_file};
 use crate::console::theme::{Depth, Look, SHIPPED, Signs, Theme};
 use crate::console::{self, Ending};
 
@@ -50,6 +50,7 @@ pub(super) async fn open(context: Context, target: Target) -> Result<Exit, CliEr
         folders: context.folders.clone(),
         readonly: context.global.readonly,
         connections: Connections::default(),
+        shelf: LastShelf::default(),
     };
     let ending = console::run(beginning, rooms, context.stop.clone())
         .await

@@ -113,6 +113,9 @@ actions! {
     TopicsStop "topics.stop" ["c"] "stop" "Stop what is being fitted here, and keep the model as it is" Scope::Pane(Pane::Topics), None;
     TopicsName "topics.name" ["n"] "name" "Name the chosen topic; the name is kept with the model" Scope::Pane(Pane::Topics), Changes;
     TopicsMap "topics.map" ["m"] "map" "From the words to the map of topics and back" Scope::Pane(Pane::Topics), None;
+    TopicsHours "topics.hours" ["v"] "over time" "From the words to the shares of topics over time and back" Scope::Pane(Pane::Topics), None;
+    TopicsAsk "topics.ask" ["a"] "answers" "The questions about posts and their topics, answered as tables and heat maps" Scope::Pane(Pane::Topics), None;
+    TopicsReport "topics.report" ["x"] "report" "Write the model as one page to hand on, and open it where there is a browser" Scope::Pane(Pane::Topics), Changes;
     TopicsParticular "topics.particular" ["["] "particular" "Rank words that other topics do not have higher: a smaller λ" Scope::Pane(Pane::Topics), None;
     TopicsFrequent "topics.frequent" ["]"] "frequent" "Rank frequent words higher: a greater λ" Scope::Pane(Pane::Topics), None;
 

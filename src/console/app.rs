@@ -119,6 +119,11 @@ impl Desk {
         self.identity().is_none().then(|| "not signed in".to_owned())
     }
 
+    /// The key that does an action, as hints name it; nothing, if its keys were taken from it.
+    pub fn key(&self, action: Action) -> String {
+        self.keymap.shown(action).map(|key| key.to_string()).unwrap_or_default()
+    }
+
     /// The moment so much later.
     pub fn later(&self, by: SignedDuration) -> Option<Timestamp> {
         self.now.checked_add(by).ok()

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::theme::{Look, Role, Signs};
+use super::theme::{HEATS, Look, Role, Signs};
 use crate::text;
 
 /// An area to draw in. Nothing that is drawn leaves it.
@@ -33,6 +33,17 @@ impl<'a> Canvas<'a> {
     /// The signs to draw with.
     pub fn signs(&self) -> Signs {
         self.look.signs
+    }
+
+    /// What the intensities of a heat map are drawn with: full cells where colours tell them apart, denser and denser
+    /// ones where they do not.
+    pub fn shades(&self) -> [&'static str; HEATS as usize] {
+        let colour = |heat| self.look.theme.style(Role::Heat(heat)).fg;
+        if colour(0) == colour(HEATS - 1) {
+            self.look.signs.shades
+        } else {
+            [self.look.signs.bars[7]; HEATS as usize]
+        }
     }
 
     /// Where it lies on the screen.

@@ -177,7 +177,13 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
         hints.retain(|action| *action != spare);
     }
     while !fit(&hints) {
-        hints.pop();
+        // What cannot be done now gives way before what can, and the way to all keys stays.
+        let hindered = hints.iter().rposition(|action| app.hindrance(*action).is_some());
+        let spare = hindered.or_else(|| hints.iter().rposition(|action| *action != Action::Keys));
+        match spare {
+            Some(spare) => hints.remove(spare),
+            None => break,
+        };
     }
     let mut x = 1;
     for action in hints {

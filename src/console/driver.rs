@@ -15,6 +15,8 @@ mod stack;
 mod stream;
 mod topics;
 
+pub use topics::LastShelf;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +49,8 @@ pub struct Rooms {
     pub readonly: bool,
     /// The connections that the jobs share, once one has needed them.
     pub connections: Connections,
+    /// The topic model that was opened last.
+    pub shelf: LastShelf,
 }
 
 /// Connections and credentials, made once and forgotten when they are not good: who signs in anew is asked anew.
@@ -403,7 +407,13 @@ mod tests {
         let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
         let folders =
             Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };
-        Rooms { settings, folders, readonly: false, connections: Connections::default() }
+        Rooms {
+            settings,
+            folders,
+            readonly: false,
+            connections: Connections::default(),
+            shelf: LastShelf::default(),
+        }
     }
 
     #[test]

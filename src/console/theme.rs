@@ -220,6 +220,8 @@ pub struct Signs {
     pub task: &'static str,
     /// Eight heights of a bar, from almost nothing to full.
     pub bars: [&'static str; 8],
+    /// Five densities of a cell, from almost nothing to full.
+    pub shades: [&'static str; HEATS as usize],
     /// What of a progress is done, and what is not.
     pub progress: [&'static str; 2],
     /// Between parts of a line.
@@ -248,6 +250,7 @@ impl Signs {
         problem: "▲",
         task: "↻",
         bars: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+        shades: ["·", "░", "▒", "▓", "█"],
         progress: ["━", "─"],
         dot: "·",
         more: "…",
@@ -271,6 +274,7 @@ impl Signs {
         problem: "!",
         task: "@",
         bars: ["_", ".", ":", "-", "=", "+", "*", "#"],
+        shades: [".", ":", "+", "%", "#"],
         progress: ["#", "-"],
         dot: "-",
         more: "~",

@@ -7,19 +7,58 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use super::{Line, Rooms, lake, remedy};
+use crate::cloud::{Cloud, Failure};
 use crate::console::effect::topics::{From, Item, Job, Outcome, Wish};
 use crate::console::effect::{Remedy, Trouble};
 use crate::lake::{LakeError, outputs};
 use crate::progress::Phase;
 use crate::settings::Folders;
 use crate::topics::browse::{self, Relevance, Word};
+use crate::topics::questions::{self, Countries, Predicted};
+use crate::topics::report::Report;
 use crate::topics::sweep::{Tried, sweep};
-use crate::topics::{self, Documents, Model, Order, Post, TopicsError, Watch, kept};
+use crate::topics::{self, Documents, Kept, Model, Order, Shelf, TopicsError, Watch, kept};
 
 /// Words of a topic that are brought to be read.
 const WORDS: usize = 60;
+/// What holds models in a bucket.
+const FOLDER: &str = "models/";
 /// Posts of a topic that are brought to be read.
 const POSTS: usize = 50;
+/// Where the predictions of a model's own posts are.
+const PREDICTIONS: &str = "predictions.parquet";
+/// What a report is called, beside its model.
+const REPORT: &str = "report.html";
+
+/// The model that was opened last: what of it lies in a bucket is brought here once, and goes with it.
+#[derive(Debug, Clone, Default)]
+pub struct LastShelf(Arc<tokio::sync::Mutex<Option<(PathBuf, Arc<Shelf>)>>>);
+
+impl Rooms {
+    /// A model that is opened, as it is now.
+    async fn open_shelf(&self, folder: &Path) -> Result<Arc<Shelf>, Trouble> {
+        let mut last = self.shelf.0.lock().await;
+        let address = folder.display().to_string();
+        let cloud = if is_far(&address) { Some(self.cloud().await?) } else { None };
+        let opened = Shelf::open(&address, cloud.as_ref()).await.map_err(|error| trouble(&error))?;
+        let opened = Arc::new(opened);
+        *last = Some((folder.to_owned(), Arc::clone(&opened)));
+        Ok(opened)
+    }
+
+    /// The same for what is read of it later.
+    async fn shelf(&self, folder: &Path) -> Result<Arc<Shelf>, Trouble> {
+        let kept = self.shelf.0.lock().await.as_ref().filter(|(last, _)| last == folder).cloned();
+        match kept {
+            Some((_, shelf)) => Ok(shelf),
+            None => self.open_shelf(folder).await,
+        }
+    }
+}
+
+fn is_far(address: &str) -> bool {
+    address.starts_with("s3://")
+}
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     match job {
@@ -27,8 +66,11 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             let folder = PathBuf::from(rooms.settings.models.as_str());
             aside(move || Ok(Outcome::Models { models: kept::list(&folder)?, folder })).await
         }
+        Job::FarModels => far_models(rooms, line).await.map(Outcome::FarModels),
         Job::Open(folder) => {
-            aside(move || Ok(Outcome::Opened { model: Arc::new(topics::load(&folder)?), folder })).await
+            let shelf = rooms.open_shelf(&folder).await?;
+            aside(move || Ok(Outcome::Opened { model: Arc::new(topics::load(shelf.folder())?), folder }))
+                .await
         }
         Job::Rank { folder, model, lambda } => {
             aside(move || Ok(Outcome::Ranked { folder, lambda, words: rank(&model, lambda) })).await
@@ -36,16 +78,47 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Place { folder, model } => {
             aside(move || Ok(Outcome::Placed { folder, places: browse::map(&model) })).await
         }
+        Job::Hours { folder, topics } => {
+            let shelf = rooms.shelf(&folder).await?;
+            let read = async { Predicted::read(&shelf.predictions().await?, topics).await };
+            let predicted = read.await.map_err(|error| trouble(&error))?;
+            Ok(Outcome::Hours { folder, hours: predicted.shares_per_hour() })
+        }
         Job::Documents { folder, topic, words } => {
+            let shelf = rooms.shelf(&folder).await?;
+            shelf.bring(PREDICTIONS).await.map_err(|error| trouble(&error))?;
             aside(move || {
-                let steps = topics::read_text(&folder)?.steps;
-                let posts = kept::typical_posts(&folder, topic, &words, &steps, POSTS)?;
+                let steps = topics::read_text(shelf.folder())?.steps;
+                let posts = kept::typical_posts(shelf.folder(), topic, &words, &steps, POSTS)?;
                 Ok(Outcome::Documents { folder, topic, posts })
             })
             .await
         }
+        Job::Answer { folder, from } => answer(folder, &from, rooms, line).await,
+        Job::Report { folder, answers, lambda } => {
+            let shelf = rooms.shelf(&folder).await?;
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let write = async {
+                let model = Arc::new(topics::load(shelf.folder())?);
+                let answers = answers.map(Arc::unwrap_or_clone);
+                let page = Report::gather(&shelf, model, name, answers, lambda * 10).await?;
+                page.write(shelf.place(), REPORT).await
+            };
+            write.await.map_err(|error| trouble(&error))?;
+            let address = shelf.url(REPORT);
+            // What cannot be opened is there all the same, and is told of by its address.
+            let shown = !is_far(&address) && crate::browser::show(Path::new(&address)).await.unwrap_or(false);
+            Ok(Outcome::Reported { address, shown })
+        }
         Job::Name { folder, topic, name } => {
-            aside(move || Ok(Outcome::Named { about: kept::rename(&folder, topic, &name)?, folder })).await
+            let shelf = rooms.shelf(&folder).await?;
+            let kept_by = Arc::clone(&shelf);
+            let named = aside(move || {
+                Ok(Outcome::Named { about: kept::rename(shelf.folder(), topic, &name)?, folder })
+            });
+            let named = named.await?;
+            kept_by.send_description().await.map_err(|error| trouble(&error))?;
+            Ok(named)
         }
         Job::Fit { wish, name } => fit(&wish, &name, rooms, line).await,
         Job::Sweep { wish, sizes, seeds } => {
@@ -60,6 +133,28 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             .await
         }
     }
+}
+
+/// The models in the stack's bucket, where hydrant and the predecessor put them.
+async fn far_models(rooms: &Rooms, line: &Line) -> Result<Vec<Kept>, Trouble> {
+    let lake = lake::open(rooms, line).await?;
+    let mut places = vec![lake.results().url(FOLDER), lake.place.url(FOLDER)];
+    places.dedup();
+    let cloud = rooms.cloud().await?;
+    let mut models = Vec::new();
+    for place in places {
+        match topics::find_models(&place, Some(&cloud)).await {
+            Ok(found) => models.extend(found.into_iter().map(|(address, about)| Kept {
+                folder: address.into(),
+                made: None,
+                about: Ok(about),
+            })),
+            // Before `up` there is no bucket, and no model in it.
+            Err(TopicsError::Lake(LakeError::Cloud(error))) if error.failure() == Failure::Missing => {}
+            Err(error) => return Err(trouble(&error)),
+        }
+    }
+    Ok(models)
 }
 
 /// Does what takes long on a thread of its own.
@@ -124,8 +219,13 @@ fn make_folder(models: &Path, name: &str) -> Result<PathBuf, Trouble> {
 /// Reads posts and makes documents of them, and tells of both; with how many seconds that took.
 async fn documents(wish: &Wish, rooms: &Rooms, line: &Line) -> Result<(Documents, f64), Trouble> {
     let begun = Instant::now();
+    let read = async {
+        let inputs = inputs(&wish.from, rooms, line).await?;
+        let cloud = cloud_for(&inputs, rooms).await?;
+        topics::read_posts(&inputs, cloud.as_ref()).await.map_err(|error| trouble(&error))
+    };
     let posts = tokio::select! {
-        posts = posts(&wish.from, rooms, line) => posts?,
+        posts = read => posts?,
         () = line.stop().cancelled() => return Err(Trouble::cancelled()),
     };
     line.came(Outcome::Read(posts.len())).await;
@@ -141,7 +241,32 @@ async fn documents(wish: &Wish, rooms: &Rooms, line: &Line) -> Result<(Documents
     Ok((documents, begun.elapsed().as_secs_f64()))
 }
 
-async fn posts(from: &From, rooms: &Rooms, line: &Line) -> Result<Vec<Post>, Trouble> {
+/// Asks the questions about posts that have a topic.
+async fn answer(folder: PathBuf, from: &From, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
+    let shelf = rooms.shelf(&folder).await?;
+    let inputs = inputs(from, rooms, line).await?;
+    let cloud = cloud_for(&inputs, rooms).await?;
+    let ask = async {
+        let kept = shelf.predictions().await?;
+        if kept.is_empty() {
+            return Err(TopicsError::NoPredictions(shelf.url("")));
+        }
+        // Names may be newer than what the pane was given.
+        let model = topics::load(shelf.folder())?;
+        let predicted = Predicted::read(&kept, model.k()).await?;
+        let hours = topics::find_rows(&inputs, cloud.as_ref()).await?;
+        questions::answer(&model, &predicted, &hours, Countries::shipped(), questions::TOP).await
+    };
+    let answers = Arc::new(ask.await.map_err(|error| trouble(&error))?);
+    Ok(Outcome::Answered { folder, answers })
+}
+
+async fn cloud_for(inputs: &[String], rooms: &Rooms) -> Result<Option<Cloud>, Trouble> {
+    if inputs.iter().any(|input| is_far(input)) { rooms.cloud().await.map(Some) } else { Ok(None) }
+}
+
+/// The files of posts that are meant.
+async fn inputs(from: &From, rooms: &Rooms, line: &Line) -> Result<Vec<String>, Trouble> {
     let progress = line.progress();
     let inputs = match from {
         From::Paths(paths) => paths.clone(),
@@ -160,9 +285,7 @@ async fn posts(from: &From, rooms: &Rooms, line: &Line) -> Result<Vec<Post>, Tro
         }
     };
     progress.tell("posts", "", Phase::Acting, format!("reading {} files", inputs.len()));
-    let remote = inputs.iter().any(|input| input.starts_with("s3://"));
-    let cloud = if remote { Some(rooms.cloud().await?) } else { None };
-    topics::read_posts(&inputs, cloud.as_ref()).await.map_err(|error| trouble(&error))
+    Ok(inputs)
 }
 
 fn nothing_combined(elsewhere: bool) -> Trouble {

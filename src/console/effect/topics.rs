@@ -6,22 +6,31 @@ use std::sync::Arc;
 use super::Manner;
 use crate::lake::hours::Span;
 use crate::topics::browse::Word;
+use crate::topics::questions::{Answers, SharesPerHour};
 use crate::topics::sweep::{Sweep, Tried};
 use crate::topics::{Description, Kept, Model, Order, Step, TextCounts, TextSteps, TypicalPost};
 
 /// Where its tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
-    /// Listing the models.
+    /// Listing the models of this machine.
     Models,
+    /// Listing those of the bucket.
+    FarModels,
     /// Reading one.
     Model,
     /// Ranking its words.
     Words,
     /// Placing its topics on a map.
     Map,
+    /// Reading the shares of topics hour by hour.
+    Hours,
     /// Finding the posts that a topic is most of.
     Documents,
+    /// Asking the questions.
+    Answers,
+    /// Writing the report.
+    Report,
     /// Naming a topic.
     Name,
     /// Fitting a model, or several.
@@ -32,14 +41,22 @@ impl Slot {
     /// What kind of work it holds.
     pub const fn manner(self) -> Manner {
         match self {
-            Self::Models | Self::Model | Self::Words | Self::Map | Self::Documents => Manner::Loads,
+            Self::Models
+            | Self::FarModels
+            | Self::Model
+            | Self::Words
+            | Self::Map
+            | Self::Hours
+            | Self::Documents
+            | Self::Answers => Manner::Loads,
+            Self::Report => Manner::Runs { on_quit: "the report is written first" },
             Self::Name => Manner::Runs { on_quit: "the name is written down first" },
             Self::Fit => Manner::Runs { on_quit: "it stops, and keeps the model as it is then" },
         }
     }
 }
 
-/// Where the posts of a fit come from.
+/// Where posts come from, to be fitted or to be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum From {
     /// The lake's combined hours of a span.
@@ -62,8 +79,10 @@ pub struct Wish {
 /// Its work.
 #[derive(Debug, Clone)]
 pub enum Job {
-    /// List the models that are kept.
+    /// List the models that are kept on this machine.
     Models,
+    /// List those in the stack's bucket: beside its hours, and under `models/` at its root.
+    FarModels,
     /// Read the model in a folder.
     Open(PathBuf),
     /// Rank the words of every topic by relevance.
@@ -81,6 +100,29 @@ pub enum Job {
         folder: PathBuf,
         /// The model.
         model: Arc<Model>,
+    },
+    /// Read the shares of topics hour by hour, of the posts whose topics are kept with the model.
+    Hours {
+        /// The model's folder.
+        folder: PathBuf,
+        /// How many topics it has.
+        topics: usize,
+    },
+    /// Ask the questions.
+    Answer {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The posts to ask about.
+        from: From,
+    },
+    /// Write the model as a page, and show it.
+    Report {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The answers, if the questions were asked.
+        answers: Option<Arc<Answers>>,
+        /// λ in tenths.
+        lambda: u8,
     },
     /// Find the posts that are most of a topic.
     Documents {
@@ -123,10 +165,14 @@ impl Job {
     pub const fn slot(&self) -> Slot {
         match self {
             Self::Models => Slot::Models,
+            Self::FarModels => Slot::FarModels,
             Self::Open(_) => Slot::Model,
             Self::Rank { .. } => Slot::Words,
             Self::Place { .. } => Slot::Map,
+            Self::Hours { .. } => Slot::Hours,
             Self::Documents { .. } => Slot::Documents,
+            Self::Answer { .. } => Slot::Answers,
+            Self::Report { .. } => Slot::Report,
             Self::Name { .. } => Slot::Name,
             Self::Fit { .. } | Self::Sweep { .. } => Slot::Fit,
         }
@@ -136,11 +182,15 @@ impl Job {
     pub fn words(&self) -> String {
         match self {
             Self::Models => "listing topic models".to_owned(),
+            Self::FarModels => "listing the bucket's topic models".to_owned(),
             Self::Open(folder) => format!("reading {}", folder.display()),
             Self::Rank { lambda, .. } => {
                 format!("ranking words at λ {:.1}", f32::from(*lambda) / 10.0)
             }
             Self::Place { .. } => "placing topics on a map".to_owned(),
+            Self::Hours { .. } => "reading the shares by hour".to_owned(),
+            Self::Answer { .. } => "asking the questions".to_owned(),
+            Self::Report { .. } => "writing the report".to_owned(),
             Self::Documents { topic, .. } => format!("finding posts of topic {topic}"),
             Self::Name { topic, .. } => format!("naming topic {topic}"),
             Self::Fit { name, .. } => format!("fitting {name}"),
@@ -148,10 +198,10 @@ impl Job {
         }
     }
 
-    /// Whether a read-only run may do it. A new model is a folder of this machine, as a download is; a name changes
-    /// what somebody keeps.
+    /// Whether a read-only run may do it. A new model is a folder of this machine, as a download is; a name and a
+    /// report change what somebody keeps.
     pub const fn is_allowed_readonly(&self) -> bool {
-        !matches!(self, Self::Name { .. })
+        !matches!(self, Self::Name { .. } | Self::Report { .. })
     }
 }
 
@@ -165,6 +215,8 @@ pub enum Outcome {
         /// The models.
         models: Vec<Kept>,
     },
+    /// The models in the bucket; none, if there is no bucket.
+    FarModels(Vec<Kept>),
     /// A model is read.
     Opened {
         /// Its folder.
@@ -187,6 +239,27 @@ pub enum Outcome {
         folder: PathBuf,
         /// Where each is.
         places: Vec<(f64, f64)>,
+    },
+    /// The shares of topics are read; of no hours, if no post's topics are kept with the model.
+    Hours {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The shares.
+        hours: SharesPerHour,
+    },
+    /// The questions are answered.
+    Answered {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The answers.
+        answers: Arc<Answers>,
+    },
+    /// The report is written.
+    Reported {
+        /// Where.
+        address: String,
+        /// Whether something here shows it.
+        shown: bool,
     },
     /// The posts that are most of a topic; none if the model keeps no texts.
     Documents {

@@ -130,6 +130,8 @@ pub struct Station {
     pub state: State,
     /// The one thing that matters about it.
     pub number: String,
+    /// What is said after it where there is room for both whole.
+    pub more: String,
     /// Its last values, the newest at the end.
     pub trend: Vec<Option<f64>>,
     /// What flows out of it: a rate, if one is known.
@@ -314,12 +316,15 @@ fn station_box(canvas: &mut Canvas<'_>, place: Place, station: &Station, chosen:
         1,
         &[(sign, role), (" ", role), (place.title(), if known { Role::Strong } else { Role::Faint })],
     );
-    canvas.part(2, 2, width.saturating_sub(3), 1).put(
-        0,
-        0,
-        &station.number,
-        if known { role } else { Role::Faint },
-    );
+    let mut line = canvas.part(2, 2, width.saturating_sub(3), 1);
+    let x = line.put(0, 0, &station.number, if known { role } else { Role::Faint });
+    if !station.more.is_empty() {
+        let more = format!(", {}", station.more);
+        // What is cut says nothing: it is there whole, or not at all.
+        if usize::from(line.width().saturating_sub(x)) >= crate::text::width(&more) {
+            line.put(x, 0, &more, role);
+        }
+    }
     bars::sparkline(canvas, 2, 3, width.saturating_sub(4), &station.trend, Role::Accent);
 }
 

@@ -495,7 +495,7 @@ impl PaneState for LakePane {
         let known = self.known == Known::Whole || !self.hours.is_empty();
         if self.known == Known::NoBucket && place == Place::Combined {
             let number = "no bucket".to_owned();
-            return Some(Station { state: StationState::Absent, number, trend: Vec::new(), flow: None });
+            return Some(Station { state: StationState::Absent, number, ..Station::default() });
         }
         if !known {
             return None;
@@ -514,7 +514,7 @@ impl PaneState for LakePane {
                 let state = if self.hours.is_empty() { StationState::Absent } else { StationState::Ready };
                 let files = |hour: Hour| self.hours.get(&hour).map(|totals| as_f64(totals.files));
                 let number = format!("{} this hour", words::count(now));
-                Some(Station { state, number, trend: day(&files), flow: None })
+                Some(Station { state, number, trend: day(&files), ..Station::default() })
             }
             Place::Combined => {
                 let behind = self.behind();
@@ -526,7 +526,7 @@ impl PaneState for LakePane {
                     hours => (StationState::Drifted, format!("{hours} h behind")),
                 };
                 let rows = |hour: Hour| self.posts(hour).map(as_f64);
-                Some(Station { state, number, trend: day(&rows), flow: None })
+                Some(Station { state, number, trend: day(&rows), ..Station::default() })
             }
             _ => None,
         }

@@ -358,12 +358,14 @@ impl PaneState for StreamPane {
                 number: if side.runs() { status.source.clone() } else { status.state.name().to_owned() },
                 trend: side.rates.trend(),
                 flow,
+                ..Station::default()
             }),
             Place::Streamer => Some(Station {
                 state,
                 number: format!("{} waiting", words::count(status.counters.pending)),
                 trend: side.rates.trend(),
                 flow,
+                ..Station::default()
             }),
             _ => None,
         }

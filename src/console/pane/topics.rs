@@ -1,12 +1,15 @@
 //! The Topics pane: the models that are kept, and one of them read: its topics by their shares, the words of the chosen
-//! one by relevance, a map of all, and the posts that are most of it. What is being fitted stands over the models.
+//! one by relevance, a map of all, their shares over time, the posts that are most of it, and the answers to the
+//! questions about all posts. What is being fitted stands over the models.
 //!
-//! Ranking words, placing topics and finding posts are jobs: nothing that grows with a model is done where the screen
-//! is drawn. A model that is read is kept in memory until another one is.
+//! Ranking words, placing topics, finding posts and asking questions are jobs: nothing that grows with a model is done
+//! where the screen is drawn. A model that is read is kept in memory until another one is.
 
+mod asked;
 mod drawing;
 mod form;
 mod open;
+mod periods;
 mod work;
 
 use std::path::PathBuf;
@@ -20,6 +23,7 @@ use crate::console::app::{App, Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::topics::{Item, Job, Outcome, Slot};
 use crate::console::effect::{Remedy, Trouble};
+use crate::console::event::Size;
 use crate::console::key::{Code, Key};
 use crate::console::overlay::Overlay;
 use crate::console::widget::dialog::{Answer, Dialog, Field};
@@ -28,12 +32,16 @@ use crate::console::widget::input::Input;
 use crate::console::widget::table::TableState;
 use crate::console::words;
 use crate::progress::Report;
+use crate::topics::questions::NAMES;
 use crate::topics::{Kept, TypicalPost};
+use asked::{Asked, State as AskedState};
 use open::{Found, Open, Posts};
 use work::{End, Kind, Work};
 
 /// How often the models are listed by themselves while somebody looks.
 const REFRESH: SignedDuration = SignedDuration::from_mins(1);
+/// The same of those in the bucket: each listing is paid for.
+const REFRESH_FAR: SignedDuration = SignedDuration::from_mins(10);
 /// λ at first, in tenths: what people read topics best by (Sievert and Shirley 2014).
 const LAMBDA: u8 = 6;
 /// Models whose coherence the station shows.
@@ -49,6 +57,20 @@ enum Focus {
     Topics,
     /// The posts of one.
     Posts,
+    /// The questions about all posts.
+    Answers,
+}
+
+/// What stands beside the topics, or in the place of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum View {
+    /// The chosen topic's words.
+    #[default]
+    Words,
+    /// All topics, by how alike they are.
+    Map,
+    /// All topics, by how much of each hour is theirs.
+    Hours,
 }
 
 /// What the pane holds.
@@ -56,9 +78,13 @@ enum Focus {
 pub struct TopicsPane {
     /// Where the models are kept, once they were listed.
     folder: Option<PathBuf>,
-    /// The newest first.
+    /// Those of this machine and those of the bucket, the newest first.
     models: Vec<Kept>,
+    /// Those of the bucket.
+    far: Vec<Kept>,
     asked: Option<Timestamp>,
+    /// When those of the bucket were asked for.
+    asked_far: Option<Timestamp>,
     /// When they are first to be listed.
     first: Option<Timestamp>,
     trouble: Option<Trouble>,
@@ -67,8 +93,7 @@ pub struct TopicsPane {
     open: Option<Open>,
     /// λ in tenths.
     lambda: u8,
-    /// Whether the map stands in the place of cards and words.
-    map: bool,
+    view: View,
     filter: Filter,
     /// The name that is being typed.
     naming: Option<Input>,
@@ -85,14 +110,16 @@ impl Default for TopicsPane {
         Self {
             folder: None,
             models: Vec::new(),
+            far: Vec::new(),
             asked: None,
+            asked_far: None,
             first: None,
             trouble: None,
             list: TableState::default(),
             focus: Focus::default(),
             open: None,
             lambda: LAMBDA,
-            map: false,
+            view: View::default(),
             filter: Filter::default(),
             naming: None,
             work: None,
@@ -112,7 +139,13 @@ enum Row<'a> {
 impl TopicsPane {
     fn list_models(&mut self, desk: &Desk) -> Vec<Ask> {
         self.asked = Some(desk.now);
-        vec![Ask::start(Job::Models)]
+        let mut asks = vec![Ask::start(Job::Models)];
+        let is_old = self.asked_far.is_none_or(|asked| desk.now.duration_since(asked) >= REFRESH_FAR);
+        if is_old && desk.identity().is_some() && !desk.tasks.runs(Slot::FarModels) {
+            self.asked_far = Some(desk.now);
+            asks.push(Ask::start(Job::FarModels));
+        }
+        asks
     }
 
     /// What is listed: what is being fitted first, then the models as they are sorted, those that are looked for.
@@ -232,8 +265,61 @@ impl TopicsPane {
             Focus::Models => return None,
             Focus::Topics => Focus::Models,
             Focus::Posts => Focus::Topics,
+            Focus::Answers => return Some(self.back_from_answers()),
         };
         Some(Vec::new())
+    }
+
+    /// From an answer to the questions, and from those to the topics; who goes while they are asked asks no more.
+    fn back_from_answers(&mut self) -> Vec<Ask> {
+        let Some(open) = &mut self.open else { return Vec::new() };
+        let Some(asked) = &mut open.asked else { return Vec::new() };
+        if asked.back() {
+            return Vec::new();
+        }
+        self.focus = Focus::Topics;
+        match asked.state {
+            AskedState::Asking => {
+                open.asked = None;
+                vec![Ask::cancel(Slot::Answers)]
+            }
+            AskedState::Failed(_) | AskedState::Answered(_) => Vec::new(),
+        }
+    }
+
+    /// Goes to the answers; to the form of the questions if there are none, or if the operator is there.
+    fn ask(&mut self) -> Vec<Ask> {
+        let answered = self.open.as_ref().and_then(|open| open.asked.as_ref());
+        if self.focus != Focus::Answers && answered.is_some_and(|asked| asked.answers().is_some()) {
+            self.focus = Focus::Answers;
+            self.filter.clear();
+            return Vec::new();
+        }
+        vec![form::ask_about(self.filled.as_deref())]
+    }
+
+    /// The model that a report is of: the chosen one, or the open one.
+    fn reported(&self) -> Option<&PathBuf> {
+        match (self.focus, self.chosen()) {
+            (Focus::Models, Some(Row::Model(model))) => model.about.as_ref().ok().map(|_| &model.folder),
+            (Focus::Models, _) => None,
+            _ => self.open.as_ref().map(|open| &open.folder),
+        }
+    }
+
+    fn report(&self) -> Vec<Ask> {
+        let Some(folder) = self.reported() else { return Vec::new() };
+        let open = self.open.as_ref().filter(|open| open.folder == *folder);
+        let answers = open.and_then(|open| open.asked.as_ref()?.answers().cloned());
+        vec![Ask::start(Job::Report { folder: folder.clone(), answers, lambda: self.lambda })]
+    }
+
+    /// Shows this beside the topics, or the words again.
+    fn turn_to(&mut self, view: View) {
+        self.view = if self.view == view { View::Words } else { view };
+        if self.focus == Focus::Answers {
+            self.focus = Focus::Topics;
+        }
     }
 
     fn rank(&mut self, lambda: u8) -> Vec<Ask> {
@@ -259,13 +345,15 @@ impl TopicsPane {
     }
 
     /// Lists what came anew, and keeps the choice where it was.
-    fn listed(&mut self, folder: PathBuf, models: Vec<Kept>) {
+    fn listed(&mut self, near: Vec<Kept>) {
         let at = match self.chosen() {
             Some(Row::Model(model)) => Some(model.folder.clone()),
             _ => None,
         };
         let at = self.wanted.take().or(at);
-        (self.folder, self.models, self.trouble) = (Some(folder), models, None);
+        self.models = near;
+        self.models.extend(self.far.iter().cloned());
+        self.models.sort_by(|a, b| b.made.cmp(&a.made));
         let is_there = |open: &Open| self.models.iter().any(|model| model.folder == open.folder);
         if self.open.as_ref().is_some_and(|open| !is_there(open)) {
             (self.open, self.focus, self.naming) = (None, Focus::Models, None);
@@ -284,6 +372,48 @@ impl TopicsPane {
         self.filter.clear();
         self.list.act(Action::First, self.models.len() + 1, 1);
         vec![Ask::start(job)]
+    }
+
+    fn begin_asking(&mut self, from: crate::console::effect::topics::From) -> Vec<Ask> {
+        let Some(open) = &mut self.open else { return Vec::new() };
+        open.asked = Some(Asked::begin());
+        self.focus = Focus::Answers;
+        self.filter.clear();
+        vec![Ask::start(Job::Answer { folder: open.folder.clone(), from })]
+    }
+
+    fn asked(&mut self) -> Option<&mut Asked> {
+        self.open.as_mut().filter(|_| self.focus == Focus::Answers)?.asked.as_mut()
+    }
+
+    /// Whether the keys go to the answer of the chosen question.
+    fn is_in_answer(&self) -> bool {
+        let asked = self.open.as_ref().and_then(|open| open.asked.as_ref());
+        self.focus == Focus::Answers && asked.is_some_and(|asked| asked.inside)
+    }
+
+    fn enter_answer(&mut self) {
+        if let Some(asked) = self.asked() {
+            asked.enter();
+        }
+    }
+
+    fn move_in_answers(&mut self, action: Action, area: Size) -> bool {
+        let seen = drawing::answers::seen(area);
+        self.asked().is_some_and(|asked| asked.act(action, seen))
+    }
+
+    /// A click on a question chooses it; one on its answer goes there.
+    fn click_answers(&mut self, on_questions: bool, y: u16) {
+        let Some(asked) = self.asked() else { return };
+        let question = usize::from(y).checked_sub(drawing::answers::HEAD.into());
+        match question.filter(|question| on_questions && *question < NAMES.len()) {
+            Some(question) => {
+                (asked.list.chosen, asked.inside, asked.at) = (question, false, (0, 0));
+            }
+            None if !on_questions => asked.enter(),
+            None => {}
+        }
     }
 
     fn move_in_posts(&mut self, action: Action, desk: &Desk) -> bool {
@@ -311,15 +441,23 @@ impl PaneState for TopicsPane {
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         let area = desk.area();
         match action {
-            Action::Refresh => return Some(self.list_models(desk)),
+            Action::Refresh => {
+                self.asked_far = None;
+                return Some(self.list_models(desk));
+            }
             Action::Open => {
                 return Some(match self.focus {
                     Focus::Models => self.open_model(),
                     Focus::Topics => self.open_topic(),
                     Focus::Posts => self.open_post(),
+                    Focus::Answers => {
+                        self.enter_answer();
+                        Vec::new()
+                    }
                 });
             }
             Action::Back => return self.back(),
+            Action::Left if self.is_in_answer() => return self.move_in_answers(action, area).then(Vec::new),
             Action::Left if self.focus != Focus::Models => return self.back(),
             Action::Right if self.focus == Focus::Models => return Some(self.open_model()),
             Action::Right if self.focus == Focus::Topics => return Some(self.open_topic()),
@@ -330,7 +468,11 @@ impl PaneState for TopicsPane {
             Action::TopicsSweep => return Some(vec![form::ask_sweep(self.filled.as_deref())]),
             Action::TopicsStop => return Some(vec![Ask::cancel(Slot::Fit)]),
             Action::TopicsName => self.begin_naming(),
-            Action::TopicsMap => self.map = !self.map,
+            Action::Right if self.focus == Focus::Answers && !self.is_in_answer() => self.enter_answer(),
+            Action::TopicsMap => self.turn_to(View::Map),
+            Action::TopicsHours => self.turn_to(View::Hours),
+            Action::TopicsAsk => return Some(self.ask()),
+            Action::TopicsReport => return Some(self.report()),
             Action::TopicsParticular => return Some(self.rank(self.lambda.saturating_sub(1))),
             Action::TopicsFrequent => return Some(self.rank(self.lambda + 1)),
             _ => {
@@ -345,6 +487,7 @@ impl PaneState for TopicsPane {
                         open.topics.act(action, rows, drawing::cards::seen(area))
                     }
                     Focus::Posts => self.move_in_posts(action, desk),
+                    Focus::Answers => self.move_in_answers(action, area),
                 };
                 return moved.then(Vec::new);
             }
@@ -356,16 +499,25 @@ impl PaneState for TopicsPane {
         let said = |hindered: bool, why: &str| hindered.then(|| why.to_owned());
         match action {
             Action::TopicsFit | Action::TopicsSweep => {
-                said(desk.tasks.runs(Slot::Fit), "a model is being fitted: `c` stops it")
+                let busy = || format!("a model is being fitted: `{}` stops it", desk.key(Action::TopicsStop));
+                desk.tasks.runs(Slot::Fit).then(busy)
             }
             Action::TopicsStop => said(!desk.tasks.runs(Slot::Fit), "nothing is being fitted"),
             Action::TopicsName => {
                 said(self.chosen_topic().is_none(), "open a model and choose a topic first")
                     .or_else(|| said(desk.tasks.runs(Slot::Name), "a name is being written down"))
             }
-            Action::TopicsMap | Action::TopicsParticular | Action::TopicsFrequent => {
-                said(self.open.is_none(), "open a model first")
+            Action::TopicsMap
+            | Action::TopicsHours
+            | Action::TopicsAsk
+            | Action::TopicsParticular
+            | Action::TopicsFrequent => said(self.open.is_none(), "open a model first"),
+            Action::TopicsReport => said(self.reported().is_none(), "choose a model first")
+                .or_else(|| said(desk.tasks.runs(Slot::Report), "a report is being written")),
+            Action::Sort | Action::SortBackwards if self.focus == Focus::Answers => {
+                Some("answers stand in their order".to_owned())
             }
+            Action::Filter if self.focus == Focus::Answers => Some("there are eleven questions".to_owned()),
             Action::Sort | Action::SortBackwards if self.focus != Focus::Models => {
                 Some("topics stand in the order of their shares".to_owned())
             }
@@ -413,7 +565,7 @@ impl PaneState for TopicsPane {
             let rows = self.rows().len();
             let (was, chosen) = (self.focus, self.list.chosen);
             self.focus = Focus::Models;
-            let size = crate::console::event::Size { width: parts.list.wide, height: drawing::below(area) };
+            let size = Size { width: parts.list.wide, height: drawing::below(area) };
             let there = self.list.click(x, y, &drawing::COLUMNS, rows, size);
             let again = there && y > 0 && was == Focus::Models && self.list.chosen == chosen;
             return if again { self.open_model() } else { Vec::new() };
@@ -426,7 +578,11 @@ impl PaneState for TopicsPane {
             }
             return Vec::new();
         }
-        if self.map && self.focus == Focus::Topics {
+        if self.focus == Focus::Answers {
+            self.click_answers(parts.cards.holds(x).is_some(), y);
+            return Vec::new();
+        }
+        if self.view != View::Words && self.focus == Focus::Topics {
             return Vec::new();
         }
         if parts.cards.holds(x).is_some() && self.focus == Focus::Topics {
@@ -447,7 +603,8 @@ impl PaneState for TopicsPane {
 
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
         self.first = desk.later(SignedDuration::from_secs(1));
-        Vec::new()
+        // What was listed before that is of this machine alone.
+        if self.asked.is_some() && desk.pane == Pane::Topics { self.list_models(desk) } else { Vec::new() }
     }
 
     /// Models are on this machine: they are there for somebody who is not signed in too.
@@ -488,6 +645,13 @@ impl PaneState for TopicsPane {
                 }
                 Err(why) => vec![Ask::Say(why)],
             },
+            form::ASK => match form::read_about(dialog) {
+                Ok(from) => {
+                    self.filled = Some(form::filled_posts(self.filled.take(), dialog));
+                    self.begin_asking(from)
+                }
+                Err(why) => vec![Ask::Say(why)],
+            },
             _ => match form::read_sweep(dialog) {
                 Ok((wish, sizes, seeds)) => {
                     self.filled = Some(filled);
@@ -506,7 +670,7 @@ impl PaneState for TopicsPane {
                 let chosen = open.posts.as_ref()?.chosen;
                 self.shown_posts().get(chosen).map(|post| post.text.clone())
             }
-            (Focus::Topics, Some(open)) => Some(open.folder.display().to_string()),
+            (Focus::Topics | Focus::Answers, Some(open)) => Some(open.folder.display().to_string()),
             _ => match self.chosen()? {
                 Row::Model(model) => Some(model.folder.display().to_string()),
                 Row::Work(_) => None,
@@ -522,19 +686,20 @@ impl PaneState for TopicsPane {
         let mut trend: Vec<Option<f64>> = self.models.iter().take(TREND).map(coherence).collect();
         trend.reverse();
         let working = self.work.as_ref().filter(|_| desk.tasks.runs(Slot::Fit));
+        let mut more = String::new();
         let (state, number) = match (working, self.models.first()) {
             (Some(work), _) => (StationState::Working, work.in_short()),
             (None, Some(newest)) => {
-                let age = newest.made.map(|made| words::since(made, desk.now)).unwrap_or_default();
+                more = newest.made.map(|made| words::since(made, desk.now)).unwrap_or_default();
                 match &newest.about {
-                    Ok(about) => (StationState::Ready, format!("{} topics, {age}", about.topics.len())),
+                    Ok(about) => (StationState::Ready, format!("{} topics", about.topics.len())),
                     Err(_) => (StationState::Drifted, "unreadable".to_owned()),
                 }
             }
             (None, None) if self.folder.is_some() => (StationState::Absent, "no model".to_owned()),
             (None, None) => return Some(Station::unknown("not read yet")),
         };
-        Some(Station { state, number, trend, flow: None })
+        Some(Station { state, number, more, trend, ..Station::default() })
     }
 
     fn draw(&self, app: &App, canvas: &mut Canvas<'_>) {
@@ -561,7 +726,16 @@ impl Employs for TopicsPane {
 
     fn came_to(&mut self, outcome: Outcome, desk: &Desk) -> Vec<Ask> {
         match outcome {
-            Outcome::Models { folder, models } => self.listed(folder, models),
+            Outcome::Models { folder, models } => {
+                (self.folder, self.trouble) = (Some(folder), None);
+                self.listed(models);
+            }
+            Outcome::FarModels(models) => {
+                let is_near = |model: &Kept| !self.far.iter().any(|far| far.folder == model.folder);
+                let near = self.models.iter().filter(|model| is_near(model)).cloned().collect();
+                self.far = models;
+                self.listed(near);
+            }
             Outcome::Opened { folder, model } => {
                 let lambda = self.lambda;
                 let Some(open) = self.open.as_mut().filter(|open| open.folder == folder) else {
@@ -569,7 +743,9 @@ impl Employs for TopicsPane {
                 };
                 open.model = Some(model.clone());
                 let place = Job::Place { folder: folder.clone(), model: model.clone() };
-                return vec![Ask::start(Job::Rank { folder, model, lambda }), Ask::start(place)];
+                let hours = Job::Hours { folder: folder.clone(), topics: model.k() };
+                let rank = Job::Rank { folder, model, lambda };
+                return vec![Ask::start(rank), Ask::start(place), Ask::start(hours)];
             }
             Outcome::Ranked { folder, lambda, words } => {
                 if let Some(open) = self.open.as_mut().filter(|open| open.folder == folder) {
@@ -580,6 +756,21 @@ impl Employs for TopicsPane {
                 if let Some(open) = self.open.as_mut().filter(|open| open.folder == folder) {
                     open.places = Some(places);
                 }
+            }
+            Outcome::Hours { folder, hours } => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.folder == folder) {
+                    open.hours = Some(hours);
+                }
+            }
+            Outcome::Answered { folder, answers } => {
+                let open = self.open.as_mut().filter(|open| open.folder == folder);
+                if let Some(asked) = open.and_then(|open| open.asked.as_mut()) {
+                    asked.state = AskedState::Answered(answers);
+                }
+            }
+            Outcome::Reported { address, shown } => {
+                let said = if shown { "the report is opened: " } else { "the report is in " };
+                return vec![Ask::Say(format!("{said}{address}"))];
             }
             Outcome::Documents { folder, topic, posts } => {
                 let open = self.open.as_mut().filter(|open| open.folder == folder);
@@ -593,8 +784,9 @@ impl Employs for TopicsPane {
                 if let Some(open) = self.open.as_mut().filter(|open| open.folder == folder) {
                     open.about = about.clone();
                 }
-                if let Some(model) = self.models.iter_mut().find(|model| model.folder == folder) {
-                    model.about = Ok(about);
+                let listed = self.models.iter_mut().chain(&mut self.far);
+                for model in listed.filter(|model| model.folder == folder) {
+                    model.about = Ok(about.clone());
                 }
             }
             Outcome::Read(posts) => {
@@ -645,13 +837,19 @@ impl Employs for TopicsPane {
                     self.focus = Focus::Topics;
                 }
             }
+            Slot::Answers => {
+                let asked = self.open.as_mut().and_then(|open| open.asked.as_mut());
+                if let Some(asked) = asked {
+                    asked.state = AskedState::Failed(trouble.sentence.clone());
+                }
+            }
             Slot::Fit if trouble.remedy == Remedy::Cancelled => self.work = None,
             Slot::Fit => {
                 if let Some(work) = &mut self.work {
                     work.end = Some(End::Failed(trouble.sentence.clone()));
                 }
             }
-            Slot::Words | Slot::Map | Slot::Name => {}
+            Slot::FarModels | Slot::Words | Slot::Map | Slot::Hours | Slot::Name | Slot::Report => {}
         }
         Vec::new()
     }

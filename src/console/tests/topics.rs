@@ -16,6 +16,7 @@ use crate::console::pane::flow::{self, Place, State};
 use crate::console::theme::{Depth, Signs};
 use crate::lake::hours::Span;
 use crate::topics::browse::{self, Relevance};
+use crate::topics::questions::{Answer, Answers, Body, HeatMap, NAMES, SharesPerHour, Table, Unanswered};
 use crate::topics::sweep::{Sweep, Tried};
 use crate::topics::{
     Description, Fitted, Kept, Method, Model, Quality, Seconds, Step, TextCounts, TypicalPost,
@@ -130,7 +131,93 @@ fn opened(width: u16, height: u16) -> Given {
     let (model, folder) = (Arc::new(model(12)), folder("2026-11-20-1200"));
     given.came(Slot::Model, Outcome::Opened { folder: folder.clone(), model: Arc::clone(&model) });
     given.came(Slot::Words, ranked(&model, 6));
-    given.came(Slot::Map, Outcome::Placed { folder, places: browse::map(&model) });
+    given.came(Slot::Map, Outcome::Placed { folder: folder.clone(), places: browse::map(&model) });
+    given.came(Slot::Hours, Outcome::Hours { folder, hours: hours(12, 30) });
+    given
+}
+
+/// Shares of topics in so many hours, one of which has no posts.
+fn hours(topics: usize, hours: i64) -> SharesPerHour {
+    let mut shares = SharesPerHour::default();
+    let first: crate::lake::Hour = "2026-11-19T08".parse().expect("an hour");
+    let hours = (0..hours).zip(std::iter::successors(Some(first), |hour| Some(hour.next())));
+    for (number, hour) in hours.filter(|(number, _)| *number != 7) {
+        let weight = |topic: usize| {
+            let turn = f64::from(u32::try_from(number).expect("few")) / 4.0
+                + f64::from(u32::try_from(topic).expect("few"));
+            (1.1 + turn.sin()) / f64::from(u32::try_from(topic + 1).expect("few"))
+        };
+        let sum: f64 = (0..topics).map(weight).sum();
+        shares.hours.push(hour);
+        shares.posts.push(40 + number.unsigned_abs());
+        shares.shares.push((0..topics).map(|topic| weight(topic) / sum).collect());
+    }
+    shares
+}
+
+fn answers() -> Answers {
+    let titles: Vec<String> =
+        (0..12).map(|topic| SUBJECTS[topic % SUBJECTS.len()][topic / SUBJECTS.len()].to_owned()).collect();
+    let ranked = |column: &str, names: &[&str]| {
+        let mut table = Table::new(&[column, "posts", "share"]);
+        for (place, name) in names.iter().enumerate() {
+            let posts = 900_u64 / (place as u64 + 1);
+            table.rows.push(vec![
+                (*name).into(),
+                posts.into(),
+                (f64::from(u32::try_from(posts).expect("few")) / 2_700.0).into(),
+            ]);
+        }
+        Body::Table(table)
+    };
+    let map = |rows_are, rows: &[&str]| {
+        let cells =
+            (0..rows.len() as u64).map(|row| (0..12).map(|topic| (row * 7 + topic * 13) % 29).collect());
+        let rows = rows.iter().map(|row| (*row).to_owned()).collect();
+        let heat_map =
+            HeatMap { rows_are, columns_are: "topic", rows, columns: titles.clone(), cells: cells.collect() };
+        Body::HeatMap { heat_map }
+    };
+    let places = ["United States", "Japan", "Deutschland", "打上げ場", "hostile \u{1b}[31mplace"];
+    let answers = NAMES.into_iter().filter(|name| *name != "replied_to").map(|name| {
+        let body = match name {
+            "hours_by_weekday" => Body::HeatMap {
+                heat_map: HeatMap {
+                    rows_are: "weekday",
+                    columns_are: "hour",
+                    rows: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].map(str::to_owned).into(),
+                    columns: (0..24).map(|hour| format!("{hour:02}")).collect(),
+                    cells: (0..7)
+                        .map(|day| (0..24).map(|hour| (day * 5 + hour * hour) % 50).collect())
+                        .collect(),
+                },
+            },
+            "clients_by_topic" => map("client", &["Twitter Web App", "Twitter for iPhone", "TweetDeck"]),
+            "countries_by_topic" => map("country", &places),
+            _ => ranked(name, &places),
+        };
+        Answer { name, question: format!("What of {}?", name.replace('_', " ")), body }
+    });
+    Answers {
+        posts: 74_722,
+        with_topic: 13_400,
+        posts_by_topic: vec![1_000; 12],
+        answers: answers.collect(),
+        topics: titles,
+        unanswered: vec![Unanswered {
+            name: "replied_to",
+            because: "the hours have no column `in_reply_to_screen_name`".to_owned(),
+        }],
+        shares_per_hour: hours(12, 30),
+    }
+}
+
+/// The same with the questions answered.
+fn answered(width: u16, height: u16) -> Given {
+    let mut given = opened(width, height);
+    given.press("a enter");
+    let answers = Arc::new(answers());
+    given.came(Slot::Answers, Outcome::Answered { folder: folder("2026-11-20-1200"), answers });
     given
 }
 
@@ -253,7 +340,8 @@ fn a_flow_that_nobody_left_learns_of_the_models_too() {
     assert_eq!(flow::station(&given.app, Place::Topics).number, "no model");
     given.came(Slot::Models, Outcome::Models { folder: "models".into(), models: models() });
     let station = flow::station(&given.app, Place::Topics);
-    assert_eq!((station.state, station.number.as_str()), (State::Ready, "12 topics, 2 h"));
+    assert_eq!((station.state, station.number.as_str()), (State::Ready, "12 topics"));
+    assert_eq!(station.more, "2 h");
     assert_eq!(station.trend, [None, Some(0.314), Some(0.21)]);
     let given = fitting(100, 30);
     let station = flow::station(&given.app, Place::Topics);
@@ -279,7 +367,7 @@ fn opening_reads_the_model_then_ranks_its_words_and_places_its_topics() {
     assert!(given.shows("deep sky") && given.shows("Reading the model"));
     let model = Arc::new(model(12));
     let effects = given.came(Slot::Model, Outcome::Opened { folder: folder("2026-11-20-1200"), model });
-    assert_eq!(started(&effects), [Slot::Words.into(), Slot::Map.into()]);
+    assert_eq!(started(&effects), [Slot::Words.into(), Slot::Map.into(), Slot::Hours.into()]);
     // Opened once more, nothing is read again.
     assert!(job(&given.press("esc enter")).is_none());
 }
@@ -332,6 +420,113 @@ fn a_topic_is_named_and_the_name_is_written_down_with_the_model() {
     assert!(job(&given.press("esc")).is_none());
     given.press("esc");
     assert!(given.shows("lift-off q5"), "the list knows it too");
+}
+
+#[test]
+fn the_age_of_the_newest_model_is_there_whole_or_not_at_all() {
+    let mut given = Given::started(120, 36);
+    given.signed_in();
+    let made = morning().checked_sub(SignedDuration::from_mins(42)).ok();
+    let models = vec![Kept { made, ..kept("a", 12, 0) }];
+    given.came(Slot::Models, Outcome::Models { folder: "models".into(), models: models.clone() });
+    assert!(given.shows("12 topics") && !given.shows("topics,"), "{:#?}", lines(&given.screen()));
+    let mut wide = Given::started(200, 36);
+    wide.signed_in();
+    wide.came(Slot::Models, Outcome::Models { folder: "models".into(), models });
+    assert!(wide.shows("12 topics, 42 min"));
+}
+
+#[test]
+fn shares_over_time_stand_beside_the_words_and_in_the_place_of_both() {
+    let mut given = opened(120, 36);
+    assert!(given.shows("by hour"));
+    given.press("v");
+    assert!(given.shows("Over time") && given.shows("2026-11-20 13:00 UTC"), "{:#?}", lines(&given.screen()));
+    assert!(given.shows("0  launch  ") && given.shows("at most"));
+    given.press("j");
+    assert!(given.shows("1  deep sky  "));
+    given.press("v");
+    assert!(given.shows("elsewhere") && !given.shows("Over time"));
+    // A model of tokens keeps no posts, and says so.
+    let none = Outcome::Hours { folder: folder("2026-11-20-1200"), hours: SharesPerHour::default() };
+    given.came(Slot::Hours, none);
+    assert!(!given.shows("by hour"));
+    given.press("v");
+    assert!(given.shows("it was made of tokens"));
+}
+
+#[test]
+fn the_questions_are_asked_of_the_lake_or_of_files_and_read_as_tables_and_maps() {
+    let mut given = opened(120, 36);
+    given.press("a");
+    assert!(given.shows("What do its posts say?"));
+    let effects = given.press("enter");
+    let Some(Job::Answer { folder: of, from }) = job(&effects) else { panic!("{effects:?}") };
+    assert_eq!((of, from), (&folder("2026-11-20-1200"), &From::Lake(Span::default())));
+    assert!(given.shows("Reading the posts"));
+    let mut given = answered(120, 36);
+    assert!(given.shows("the hours have no column"));
+    given.press("j");
+    assert!(given.shows("What of clients?") && given.shows("About the 13,400 of 74,722 posts"));
+    assert!(given.shows("United States") && given.shows("33.3 %") && given.shows("␛[31mplace"));
+    given.press("j enter");
+    assert!(given.shows("Twitter Web App about launch: 0 posts"));
+    given.press("j l");
+    assert!(given.shows("Twitter for iPhone about galaxy: 20 posts"));
+    // One step back at a time.
+    given.press("h h esc");
+    assert!(given.shows("goes from cell to cell"));
+    given.press("esc");
+    assert!(given.shows("λ 0.6"));
+    // They are kept while the model is open; asked again, other posts are meant.
+    given.press("a");
+    assert!(given.shows("What of clients by topic?"));
+    given.press("a tab tab tab");
+    given.type_text("hour.csv");
+    let effects = given.press("enter");
+    let Some(Job::Answer { from, .. }) = job(&effects) else { panic!("{effects:?}") };
+    assert_eq!(from, &From::Paths(vec!["hour.csv".to_owned()]));
+}
+
+#[test]
+fn who_goes_while_the_questions_are_asked_asks_no_more() {
+    let mut given = opened(120, 36);
+    given.press("a enter");
+    let effects = given.press("esc");
+    assert!(matches!(effects[..], [Effect::Cancel(slot)] if slot == Slot::Answers.into()), "{effects:?}");
+    given.failed(Slot::Answers, trouble(Remedy::Cancelled));
+    assert!(given.shows("λ 0.6"));
+    let mut given = opened(120, 36);
+    given.press("a enter");
+    given.failed(Slot::Answers, trouble(Remedy::Retry));
+    assert!(given.shows("asks again, of other posts"));
+    given.press("a");
+    assert!(given.shows("What do its posts say?"));
+}
+
+#[test]
+fn the_report_is_written_with_what_was_asked_and_its_place_is_said() {
+    let mut given = listed(120, 36, models());
+    let effects = given.press("x");
+    assert!(
+        matches!(job(&effects), Some(Job::Report { folder: of, answers: None, .. }) if *of == folder("2026-11-20-1200")),
+        "{effects:?}"
+    );
+    let mut given = answered(120, 36);
+    let effects = given.press("x");
+    assert!(matches!(job(&effects), Some(Job::Report { answers: Some(_), lambda: 6, .. })), "{effects:?}");
+    given.press("x");
+    assert!(given.shows("a report is being written"));
+    let address = "models/2026-11-20-1200/report.html".to_owned();
+    given.came(Slot::Report, Outcome::Reported { address: address.clone(), shown: false });
+    assert!(given.shows("the report is in models/2026-11-20-1200/report.html"));
+    given.came(Slot::Report, Outcome::Reported { address, shown: true });
+    assert!(given.shows("the report is opened: models"));
+    let mut given = Given::with(120, 36, None, true);
+    given.signed_in();
+    given.press("5");
+    given.came(Slot::Models, Outcome::Models { folder: "models".into(), models: models() });
+    assert!(job(&given.press("x")).is_none() && given.shows("read-only"));
 }
 
 #[test]
@@ -550,10 +745,10 @@ fn a_thousand_topics_are_scrolled_as_ten_are() {
 
 #[test]
 fn where_unicode_cannot_be_drawn_only_ascii_is() {
-    for make in [opened, with_posts, fitting, swept] {
+    for make in [opened, with_posts, answered, fitting, swept] {
         let mut given = make(120, 36);
         given.app.desk.look = look(Depth::None, &Signs::ASCII);
-        for keys in ["k", "m", "m"] {
+        for keys in ["k", "m", "m", "v", "v", "a", "enter"] {
             given.press(keys);
             assert!(
                 given.screen().content.iter().all(|cell| cell.symbol().is_ascii()),
@@ -599,6 +794,26 @@ fn pictures() {
         given
     });
     take("topics_posts", with_posts);
+    take("topics_hours", |width, height| {
+        let mut given = opened(width, height);
+        given.press("v j");
+        given
+    });
+    take("topics_answers", |width, height| {
+        let mut given = answered(width, height);
+        given.press("j");
+        given
+    });
+    take("topics_answers_map", |width, height| {
+        let mut given = answered(width, height);
+        given.press("G enter l l");
+        given
+    });
+    take("topics_asking", |width, height| {
+        let mut given = opened(width, height);
+        given.press("a");
+        given
+    });
     take("topics_form", |width, height| {
         let mut given = listed(width, height, models());
         given.press("f");
@@ -621,7 +836,7 @@ fn pictures() {
 /// A console with a model open, for whatever may happen to it.
 pub(super) fn any(step: u8) -> Outcome {
     let (model, folder) = (model(3), folder("2026-11-20-1200"));
-    match step % 8 {
+    match step % 11 {
         0 => Outcome::Models { folder: "models".into(), models: models() },
         1 => Outcome::Opened { folder, model: Arc::new(model) },
         2 => ranked(&model, 3),
@@ -629,6 +844,9 @@ pub(super) fn any(step: u8) -> Outcome {
         4 => Outcome::Documents { folder, topic: 0, posts: Some(posts()) },
         5 => Outcome::Models { folder: "models".into(), models: Vec::new() },
         6 => Outcome::Tried(tried(5, 1)),
+        7 => Outcome::Hours { folder, hours: hours(3, 20) },
+        8 => Outcome::Answered { folder, answers: Arc::new(answers()) },
+        9 => Outcome::Reported { address: "report.html".to_owned(), shown: false },
         _ => Outcome::Fitted { folder, about: Description::from(&model) },
     }
 }

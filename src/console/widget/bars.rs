@@ -18,6 +18,24 @@ pub fn sparkline(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, values: &[
     }
 }
 
+/// Values from left to right, each a column of so many cells' width, the highest being as high as there is room.
+pub fn columns(canvas: &mut Canvas<'_>, values: &[Option<f64>], wide: u16, role: Role) {
+    let highest = values.iter().flatten().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
+    let bars = canvas.signs().bars;
+    let rows = canvas.height();
+    for (at, value) in values.iter().enumerate() {
+        let Some(value) = value else { continue };
+        let x = u16::try_from(at).unwrap_or(u16::MAX).saturating_mul(wide);
+        let steps = level(*value, highest, usize::from(rows) * bars.len()) + 1;
+        for row in 0..rows {
+            let left = steps.saturating_sub(usize::from(row) * bars.len()).min(bars.len());
+            if let Some(bar) = left.checked_sub(1).and_then(|left| bars.get(left)) {
+                canvas.put(x, rows - 1 - row, &bar.repeat(usize::from(wide)), role);
+            }
+        }
+    }
+}
+
 /// How much of something is done, as a line that fills.
 pub fn progress(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, done: u64, of: u64) {
     let [full, empty] = canvas.signs().progress;
@@ -93,6 +111,19 @@ mod tests {
             let drawn: String = buffer.content.iter().map(|cell| cell.symbol()).collect();
             assert_eq!(drawn, line);
         }
+    }
+
+    #[test]
+    fn columns_stand_beside_one_another_and_a_gap_stays_empty() {
+        use crate::console::theme::{Depth, Look, Signs, Theme};
+        let theme = Theme::shipped("none", Depth::None).expect("it is shipped");
+        let look = Look { theme, signs: Signs::UNICODE };
+        let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 6, 2));
+        let values = [Some(1.0), None, Some(0.25)];
+        columns(&mut Canvas::new(&mut buffer, &look), &values, 2, Role::Accent);
+        let drawn: Vec<String> =
+            buffer.content.chunks(6).map(|row| row.iter().map(|cell| cell.symbol()).collect()).collect();
+        assert_eq!(drawn, ["██    ", "██  ▄▄"]);
     }
 
     #[test]

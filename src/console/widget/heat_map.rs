@@ -2,7 +2,7 @@
 
 use super::bars::level;
 use crate::console::canvas::Canvas;
-use crate::console::theme::{HEATS, Role};
+use crate::console::theme::Role;
 
 /// A heat map's values.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,21 +20,22 @@ pub fn draw(canvas: &mut Canvas<'_>, map: &HeatMap, chosen: Option<(usize, usize
     let highest = map.rows.iter().flat_map(|(_, cells)| cells).flatten().copied().fold(0.0, f64::max);
     let x_of =
         |column: usize| heads.saturating_add(1).saturating_add(u16::try_from(column * 2).unwrap_or(u16::MAX));
-    // Two cells hold one digit or two: longer heads would run into one another.
-    for (column, head) in map.columns.iter().enumerate() {
-        canvas.part(x_of(column), 0, 2, 1).put(0, 0, head, Role::Faint);
+    // Heads that would run into one another stand over every second column, where they have room for three digits.
+    let every = if map.columns.iter().any(|head| crate::text::width(head) > 1) { 2 } else { 1 };
+    for (column, head) in map.columns.iter().enumerate().step_by(every) {
+        canvas.part(x_of(column), 0, 3, 1).put(0, 0, head, Role::Faint);
     }
-    let (full, empty) = (canvas.signs().bars[7], canvas.signs().unknown);
+    let (shades, empty) = (canvas.shades(), canvas.signs().unknown);
     for (row, (y, (head, cells))) in (1..canvas.height()).zip(&map.rows).enumerate() {
         canvas.part(0, y, heads, 1).put(0, 0, head, Role::Faint);
         for (column, cell) in cells.iter().enumerate() {
-            let role = match cell {
+            let (role, sign) = match cell {
                 Some(value) => {
-                    Role::Heat(u8::try_from(level(*value, highest, usize::from(HEATS))).unwrap_or(0))
+                    let level = level(*value, highest, shades.len());
+                    (Role::Heat(u8::try_from(level).unwrap_or(0)), shades[level].repeat(2))
                 }
-                None => Role::Faint,
+                None => (Role::Faint, format!("{empty} ")),
             };
-            let sign = if cell.is_some() { full.repeat(2) } else { format!("{empty} ") };
             let role = if chosen == Some((row, column)) { Role::Chosen } else { role };
             canvas.part(x_of(column), y, 2, 1).put(0, 0, &sign, role);
         }

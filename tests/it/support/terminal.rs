@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 
 /// Whatever is waited for comes within this time, however busy the machine is.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(3);
 /// How often the screen is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -105,6 +105,13 @@ impl Terminal {
         let id = self.child.process_id().and_then(|id| i32::try_from(id).ok());
         let id = id.and_then(rustix::process::Pid::from_raw).expect("it runs");
         rustix::process::kill_process(id, signal).expect("it is ours");
+    }
+
+    /// As `kill -9` does it.
+    pub fn kill(mut self) {
+        // What portable-pty calls a kill hangs up first, which is something to be heard.
+        self.signal(rustix::process::Signal::KILL);
+        self.child.wait().expect("it is ours");
     }
 
     /// Waits for the program to end.

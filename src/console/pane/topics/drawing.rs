@@ -1,12 +1,15 @@
 //! How the Topics pane is drawn: the models at the left, the topics of one as cards, and beside them the words of the
 //! chosen topic and the map of all. Where there is no room for three, the models give way to what is open.
 
+pub(super) mod answers;
 pub(super) mod cards;
+mod hours;
 pub(super) mod posts;
 mod side;
 mod work;
 
-use super::{Focus, Row, TopicsPane};
+use super::{Focus, Row, TopicsPane, View};
+use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::topics::Slot;
@@ -15,7 +18,7 @@ use crate::console::pane::flow::instead;
 use crate::console::theme::Role;
 use crate::console::widget::table::{self, Column, Width};
 use crate::console::words;
-use crate::topics::Description;
+use crate::topics::{Description, Method};
 
 /// Rows above everything: what is open, and what is looked for or an empty one.
 pub(super) const ABOVE: u16 = 2;
@@ -56,6 +59,11 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn of(area: Size, focus: Focus) -> Self {
         let whole = area.width;
+        if focus == Focus::Answers {
+            let cards = Part { x: 0, wide: answers::LIST };
+            let side = Part { x: answers::LIST + 3, wide: whole.saturating_sub(answers::LIST + 3) };
+            return Self { list: Part::default(), cards, side };
+        }
         let list = match (whole >= WIDE, focus) {
             (true, _) if whole >= 150 => 46,
             (true, _) | (false, Focus::Models) => 38,
@@ -98,7 +106,7 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     pane.filter.draw(canvas, 1, &found(pane));
     let parts = Parts::of(area, pane.focus);
     let high = below(area);
-    let mapped = pane.map && pane.focus == Focus::Topics;
+    let mapped = pane.view != View::Words && pane.focus == Focus::Topics;
     for (part, shown) in [(parts.cards, true), (parts.side, !mapped)] {
         if shown && part.wide > 0 && part.x > 0 {
             let upright = canvas.signs().upright;
@@ -116,6 +124,12 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if pane.focus == Focus::Posts {
         return posts::draw(pane, desk, &mut cards);
     }
+    if let (Focus::Answers, Some(open)) = (pane.focus, &pane.open) {
+        let Some(asked) = &open.asked else { return };
+        answers::questions(asked, &mut cards);
+        let (x, y, wide, high) = at(parts.side);
+        return answers::answer(asked, desk, &mut canvas.part(x, y, wide, high));
+    }
     match (pane.focus, pane.chosen(), &pane.open) {
         (Focus::Models, Some(Row::Work(working)), _) => {
             // A fit has nothing to stand beside it.
@@ -132,11 +146,13 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
                 cards.paragraph(0, why, Role::Bad);
             }
         },
-        (_, _, Some(open)) if pane.map => {
+        (_, _, Some(open)) if pane.view != View::Words => {
             let wide = area.width.saturating_sub(parts.cards.x);
             let mut whole = canvas.part(x, y, wide, high);
-            if let Some(topic) = pane.chosen_topic() {
-                side::map(open, topic, desk, &mut whole);
+            match (pane.chosen_topic(), pane.view) {
+                (Some(topic), View::Map) => side::map(open, topic, desk, &mut whole),
+                (Some(topic), _) => hours::draw(pane, open, topic, desk, &mut whole),
+                (None, _) => {}
             }
         }
         (_, _, Some(open)) => {
@@ -144,7 +160,7 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             let (x, y, wide, high) = at(parts.side);
             side::topic(pane, open, desk, &mut canvas.part(x, y, wide, high));
         }
-        (_, None, None) | (Focus::Topics | Focus::Posts, _, None) => {}
+        (_, None, None) | (Focus::Topics | Focus::Posts | Focus::Answers, _, None) => {}
     }
 }
 
@@ -155,6 +171,7 @@ fn found(pane: &TopicsPane) -> String {
         Focus::Topics => {
             (pane.shown_topics().len(), pane.open.as_ref().map_or(0, |open| open.about.topics.len()))
         }
+        Focus::Answers => return String::new(),
         Focus::Posts => {
             let posts = pane.open.as_ref().and_then(|open| open.posts.as_ref());
             (pane.shown_posts().len(), posts.map_or(0, |posts| posts.found().len()))
@@ -176,11 +193,15 @@ fn summary(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         left.put(x, 0, &quality(&open.about).join(&dot), Role::Text);
     } else {
         let folder = pane.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default();
-        let count = match pane.models.len() {
+        let count = match pane.models.len() - pane.far.len() {
             1 => "1 model".to_owned(),
             models => format!("{} models", words::count(models as u64)),
         };
-        left.line(1, 0, &[(&count, Role::Strong), (" in ", Role::Faint), (&folder, Role::Text)]);
+        let x = left.line(1, 0, &[(&count, Role::Strong), (" in ", Role::Faint), (&folder, Role::Text)]);
+        if !pane.far.is_empty() {
+            let far = words::count(pane.far.len() as u64);
+            left.line(x, 0, &[(", ", Role::Faint), (&far, Role::Strong), (" in the bucket", Role::Faint)]);
+        }
     }
     if let Some((text, role)) = state {
         canvas.put_right(width.saturating_sub(1), 0, &text, role);
@@ -201,6 +222,14 @@ fn state(pane: &TopicsPane, desk: &Desk, canvas: &Canvas<'_>) -> Option<(String,
         return Some((trouble.sentence.clone(), Role::Bad));
     }
     None
+}
+
+/// A method as a narrow column has it.
+fn in_short(method: Method) -> &'static str {
+    match method {
+        Method::LdaTfIdf => "tfidf",
+        method => method.name(),
+    }
 }
 
 /// What tells how good a model is, in a few words each.
@@ -229,11 +258,13 @@ fn list(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             }
             Row::Model(model) => model,
         };
-        let made = model.made.map(|made| words::since(made, desk.now)).unwrap_or_default();
+        let is_far = pane.far.iter().any(|far| far.folder == model.folder);
+        let unknown = if is_far { "s3" } else { "" }.to_owned();
+        let made = model.made.map_or(unknown, |made| words::since(made, desk.now));
         match &model.about {
             Ok(about) => vec![
                 (model.name(), Role::Text),
-                (about.method.name().to_owned(), Role::Faint),
+                (in_short(about.method).to_owned(), Role::Faint),
                 (about.k.to_string(), Role::Text),
                 (format!("{:.2}", about.coherence_npmi), Role::Text),
                 (made, Role::Faint),
@@ -269,11 +300,11 @@ fn nothing(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         &[("There is no topic model yet in ", Role::Text), (&folder, Role::Strong), (".", Role::Text)],
     );
     let hints = [
-        ("f", "fits one, from the lake's combined hours or from files of posts"),
-        ("w", "tries several numbers of topics first, and says which is best"),
-        ("4", "is the lake, where hours are combined"),
+        (Action::TopicsFit, "fits one, from the lake's combined hours or from files of posts"),
+        (Action::TopicsSweep, "tries several numbers of topics first, and says which is best"),
+        (Action::Lake, "is the lake, where hours are combined"),
     ];
-    for (y, (key, words)) in (2..).zip(hints) {
-        canvas.line(0, y, &[(key, Role::Key), ("  ", Role::Text), (words, Role::Faint)]);
+    for (y, (action, words)) in (2..).zip(hints) {
+        canvas.line(0, y, &[(&desk.key(action), Role::Key), ("  ", Role::Text), (words, Role::Faint)]);
     }
 }

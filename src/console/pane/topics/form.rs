@@ -16,6 +16,8 @@ use crate::topics::{MOST_TOPICS, Method, Order, TextSteps, VocabularyRule};
 
 /// The question of a fit.
 pub(super) const FIT: &str = "fit";
+/// What is asked about.
+pub(super) const ASK: &str = "ask";
 /// The question of a sweep.
 const SWEEP: &str = "sweep";
 
@@ -33,6 +35,8 @@ enum At {
 
 /// How many fields both have.
 const COMMON: usize = At::Method as usize + 1;
+/// How many of them say which posts.
+const POSTS: usize = At::Files as usize + 1;
 /// The fields of a fit alone.
 const TOPICS: usize = COMMON;
 const PASSES: usize = COMMON + 1;
@@ -42,11 +46,12 @@ const NAME: usize = COMMON + 3;
 const SIZES: usize = COMMON;
 const SEEDS: usize = COMMON + 1;
 
-const METHODS: [(&str, Option<Method>); 4] = [
+const METHODS: [(&str, Option<Method>); 5] = [
     ("by length", None),
     ("lda", Some(Method::Lda)),
     ("gsdmm", Some(Method::Gsdmm)),
     ("nmf", Some(Method::Nmf)),
+    ("lda-tfidf", Some(Method::LdaTfIdf)),
 ];
 
 fn text(label: &str, value: &str, check: fn(&str) -> Result<(), String>) -> Field {
@@ -75,6 +80,29 @@ fn common() -> Vec<Field> {
 /// What was filled in that the next form begins with.
 pub(super) fn filled(dialog: &Dialog) -> Vec<Field> {
     dialog.fields.iter().take(COMMON).cloned().collect()
+}
+
+/// What was filled in of which posts are meant, in what the next form begins with.
+pub(super) fn filled_posts(filled: Option<Vec<Field>>, dialog: &Dialog) -> Vec<Field> {
+    let mut fields = filled.unwrap_or_else(common);
+    fields.splice(..POSTS, dialog.fields.iter().take(POSTS).cloned());
+    fields
+}
+
+/// Asks which posts the questions are about.
+pub(super) fn ask_about(filled: Option<&[Field]>) -> Ask {
+    let mut fields = filled.map_or_else(common, <[Field]>::to_vec);
+    fields.truncate(POSTS);
+    let body = [
+        "Eleven questions about the posts whose topics are kept with the model.",
+        "From the lake's combined hours (2026-11-22, 2026-11-22T18), or files.",
+    ];
+    ask("What do its posts say?", ASK, &body, fields, "ask")
+}
+
+/// What was filled in: the posts.
+pub(super) fn read_about(dialog: &Dialog) -> Result<From, String> {
+    from(dialog)
 }
 
 /// Asks how to fit.
@@ -133,17 +161,21 @@ pub(super) fn read_sweep(dialog: &Dialog) -> Result<(Wish, Vec<usize>, Vec<u64>)
     Ok((wish(dialog)?, list(&dialog.text(SIZES))?, list(&dialog.text(SEEDS))?))
 }
 
-fn wish(dialog: &Dialog) -> Result<Wish, String> {
+fn from(dialog: &Dialog) -> Result<From, String> {
     let field = |at: At| dialog.text(at as usize);
     let (since, until, files) = (field(At::Since), field(At::Until), field(At::Files));
     let filled = |text: &'_ String| !text.is_empty();
-    let from = if files.is_empty() {
+    if files.is_empty() {
         let ends = (Some(since).filter(filled), Some(until).filter(filled));
         let span = Span::parse(ends.0.as_deref(), ends.1.as_deref()).map_err(|error| error.to_string())?;
-        From::Lake(span)
-    } else {
-        From::Paths(files.split(',').map(|path| path.trim().to_owned()).filter(filled).collect())
-    };
+        return Ok(From::Lake(span));
+    }
+    Ok(From::Paths(files.split(',').map(|path| path.trim().to_owned()).filter(filled).collect()))
+}
+
+fn wish(dialog: &Dialog) -> Result<Wish, String> {
+    let field = |at: At| dialog.text(at as usize);
+    let from = from(dialog)?;
     let usual = VocabularyRule::default();
     let steps = TextSteps {
         longer_than: parse(&field(At::LongerThan))?,

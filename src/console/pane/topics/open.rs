@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::asked::Asked;
 use crate::console::action::Action;
 use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
 use crate::topics::browse::Word;
+use crate::topics::questions::SharesPerHour;
 use crate::topics::{Description, Model, TypicalPost};
 
 /// Leading words that tell which posts of a topic are typical.
@@ -26,6 +28,10 @@ pub(super) struct Open {
     pub(super) words: Option<(u8, Vec<Vec<Word>>)>,
     /// Where each topic is on the map.
     pub(super) places: Option<Vec<(f64, f64)>>,
+    /// The shares of topics hour by hour, once they are read.
+    pub(super) hours: Option<SharesPerHour>,
+    /// The questions, once they were asked.
+    pub(super) asked: Option<Asked>,
     /// Where the operator is, among the topics that are shown.
     pub(super) topics: TableState,
     pub(super) posts: Option<Posts>,
@@ -60,6 +66,8 @@ impl Open {
             model: None,
             words: None,
             places: None,
+            hours: None,
+            asked: None,
             topics: TableState::default(),
             posts: None,
         }

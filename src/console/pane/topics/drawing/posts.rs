@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::super::open::Found;
 use super::super::{Focus, TopicsPane};
 use super::Parts;
+use crate::console::action::Action;
 use crate::console::app::Desk;
 use crate::console::canvas::Canvas;
 use crate::console::event::Size;
@@ -59,7 +60,7 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     match &posts.found {
         Found::Looking => {
             below.put(1, 0, "Looking for the posts that are most of it…", Role::Faint);
-            below.line(1, 2, &[("esc", Role::Key), (" goes back", Role::Faint)]);
+            below.line(1, 2, &[(&desk.key(Action::Back), Role::Key), (" goes back", Role::Faint)]);
             return;
         }
         Found::NoTexts => {

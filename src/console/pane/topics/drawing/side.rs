@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::TopicsPane;
 use super::super::open::Open;
+use crate::console::action::Action;
 use crate::console::app::Desk;
 use crate::console::canvas::Canvas;
 use crate::console::effect::topics::Slot;
@@ -17,6 +18,8 @@ use crate::topics::{Description, Method};
 const BOTH: u16 = 40;
 /// Rows over the words: whose they are, the slider of λ with its ends, and the head.
 const HEAD: u16 = 6;
+/// Rows that the shares over time take above the head of the words, with an empty one.
+const OVER_TIME: u16 = 2;
 
 /// The chosen topic.
 pub(super) fn topic(pane: &TopicsPane, open: &Open, desk: &Desk, canvas: &mut Canvas<'_>) {
@@ -39,11 +42,13 @@ fn words_of(pane: &TopicsPane, open: &Open, topic: usize, desk: &Desk, canvas: &
         let about = format!("{:.1} % of all text {dot} npmi {:.3}", described.share * 100.0, described.npmi);
         canvas.put(0, 1, &about, Role::Faint);
     }
-    slider(pane.lambda, 2, canvas);
+    slider(pane.lambda, 2, desk, canvas);
+    let drawn = open.hours.as_ref().is_some_and(|hours| super::hours::line(hours, topic, HEAD - 2, canvas));
+    let first = if drawn { HEAD + OVER_TIME } else { HEAD };
     let Some((lambda, words)) = &open.words else {
         let doing =
             if desk.tasks.runs(Slot::Model) { "Reading the model…" } else { "Ranking the words…" };
-        canvas.put(0, HEAD - 1, doing, Role::Faint);
+        canvas.put(0, first - 1, doing, Role::Faint);
         return;
     };
     let stale = *lambda != pane.lambda;
@@ -51,12 +56,12 @@ fn words_of(pane: &TopicsPane, open: &Open, topic: usize, desk: &Desk, canvas: &
     let head =
         if stale { "ranking…".to_owned() } else { format!("{} here {} elsewhere", signs[0], signs[1]) };
     let term = width * 2 / 5;
-    canvas.put(0, HEAD - 1, "word", Role::Faint);
-    canvas.part(term + 1, HEAD - 1, width.saturating_sub(term + 1), 1).put(0, 0, &head, Role::Faint);
+    canvas.put(0, first - 1, "word", Role::Faint);
+    canvas.part(term + 1, first - 1, width.saturating_sub(term + 1), 1).put(0, 0, &head, Role::Faint);
     let shown = words.get(topic).map(Vec::as_slice).unwrap_or_default();
-    let seen = usize::from(canvas.height().saturating_sub(HEAD));
+    let seen = usize::from(canvas.height().saturating_sub(first));
     let most = shown.iter().take(seen).map(|word| word.everywhere).fold(0.0, f32::max);
-    for (y, word) in (HEAD..canvas.height()).zip(shown) {
+    for (y, word) in (first..canvas.height()).zip(shown) {
         one(word, most, term, y, canvas);
     }
 }
@@ -81,7 +86,8 @@ fn cells(part: f32, of: u16) -> u16 {
 }
 
 /// Where λ stands between its ends, and the keys that move it.
-fn slider(lambda: u8, y: u16, canvas: &mut Canvas<'_>) {
+fn slider(lambda: u8, y: u16, desk: &Desk, canvas: &mut Canvas<'_>) {
+    let (lower, higher) = (desk.key(Action::TopicsParticular), desk.key(Action::TopicsFrequent));
     let signs = canvas.signs();
     let step = usize::from((canvas.width().saturating_sub(11) / 10).clamp(1, 3));
     let (before, after) = (usize::from(lambda) * step, usize::from(10 - lambda.min(10)) * step);
@@ -89,11 +95,13 @@ fn slider(lambda: u8, y: u16, canvas: &mut Canvas<'_>) {
         0,
         y,
         &[
-            ("[ ", Role::Key),
+            (&lower, Role::Key),
+            (" ", Role::Text),
             (&signs.rule.repeat(before), Role::Faint),
             (signs.ready, Role::Accent),
             (&signs.rule.repeat(after), Role::Faint),
-            (" ]", Role::Key),
+            (" ", Role::Text),
+            (&higher, Role::Key),
         ],
     );
     let value = format!("  λ {:.1}", f32::from(lambda) / 10.0);
@@ -113,7 +121,7 @@ pub(super) fn map(open: &Open, chosen: usize, desk: &Desk, canvas: &mut Canvas<'
         &[
             ("Map", Role::Strong),
             ("  area: share, near: alike   ", Role::Faint),
-            ("m", Role::Key),
+            (&desk.key(Action::TopicsMap), Role::Key),
             (" words", Role::Faint),
         ],
     );

@@ -1,6 +1,7 @@
 //! What is being fitted, as far as it is, and what a sweep came to.
 
 use super::super::work::{End, Kind, Work};
+use crate::console::action::Action;
 use crate::console::app::Desk;
 use crate::console::canvas::Canvas;
 use crate::console::effect::topics::Slot;
@@ -24,9 +25,10 @@ pub(super) fn draw(work: &Work, desk: &Desk, canvas: &mut Canvas<'_>) {
         Some(End::Failed(why)) => {
             let width = canvas.width();
             y += canvas.part(0, y, width, 8).paragraph(0, why, Role::Bad) + 1;
-            let again = if work.kind == Kind::Fit { "f" } else { "w" };
-            canvas.line(0, y, &[(again, Role::Key), (" asks again, as it was filled in", Role::Faint)]);
-            canvas.line(0, y + 1, &[("e", Role::Key), (" shows the causes", Role::Faint)]);
+            let again = if work.kind == Kind::Fit { Action::TopicsFit } else { Action::TopicsSweep };
+            let (again, whole) = (desk.key(again), desk.key(Action::Problem));
+            canvas.line(0, y, &[(&again, Role::Key), (" asks again, as it was filled in", Role::Faint)]);
+            canvas.line(0, y + 1, &[(&whole, Role::Key), (" shows the causes", Role::Faint)]);
             return;
         }
         Some(End::Swept(sweep)) => {
@@ -53,9 +55,9 @@ pub(super) fn draw(work: &Work, desk: &Desk, canvas: &mut Canvas<'_>) {
     if !work.tried.is_empty() {
         y = tried(&work.tried, y, canvas) + 1;
     }
-    canvas.put(0, y, "c", Role::Key);
-    let width = canvas.width().saturating_sub(2);
-    y += canvas.part(2, y, width, 3).paragraph(0, hint, Role::Faint) + 1;
+    let x = canvas.put(0, y, &desk.key(Action::TopicsStop), Role::Key) + 1;
+    let width = canvas.width().saturating_sub(x);
+    y += canvas.part(x, y, width, 3).paragraph(0, hint, Role::Faint) + 1;
     if work.likelihood.len() > 1 && y + 4 <= canvas.height() {
         let (width, high) = (canvas.width(), (canvas.height() - y - 1).min(CURVE));
         canvas.put(0, y, "likelihood by passes", Role::Faint);
