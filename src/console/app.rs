@@ -124,6 +124,11 @@ impl Desk {
         self.keymap.shown(action).map(|key| key.to_string()).unwrap_or_default()
     }
 
+    /// Something that goes on, and the key that shows it.
+    pub fn shown_by(&self, what: &str, action: Action) -> String {
+        format!("{what}: `{}` shows it", self.key(action))
+    }
+
     /// The moment so much later.
     pub fn later(&self, by: SignedDuration) -> Option<Timestamp> {
         self.now.checked_add(by).ok()

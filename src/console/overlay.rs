@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use super::action::{Action, Danger, Scope};
-use super::app::App;
+use super::app::{App, Desk};
 use super::canvas::Canvas;
 use super::effect::{Slot, Trouble};
 use super::event::Size;
@@ -196,12 +196,12 @@ impl Overlay {
         match &self.0 {
             What::Keys(reading) => {
                 let text = keys_text(app);
-                reading.draw("Keys", &text, &mut window(canvas, "Keys", 86, canvas.height()));
+                reading.draw("Keys", &text, &app.desk, &mut window(canvas, "Keys", 86, canvas.height()));
             }
             What::Text { title, text, reading } => {
                 let lines = text.lines().map(|line| line.len() / 70 + 1).sum::<usize>();
                 let height = u16::try_from(lines + 6).unwrap_or(u16::MAX);
-                reading.draw(title, text, &mut window(canvas, title, WIDEST, height));
+                reading.draw(title, text, &app.desk, &mut window(canvas, title, WIDEST, height));
             }
             What::Palette { input, rows } => draw_palette(app, canvas, input, rows),
             What::Tasks(rows) => draw_tasks(app, canvas, rows),
@@ -257,22 +257,29 @@ impl Reading {
         }
     }
 
-    fn draw(&self, title: &str, text: &str, inside: &mut Canvas<'_>) {
+    fn draw(&self, title: &str, text: &str, desk: &Desk, inside: &mut Canvas<'_>) {
         let (width, height) = (inside.width(), inside.height());
         text_view::draw(&mut inside.part(0, 0, width, height.saturating_sub(2)), text, &self.view);
         let last = height.saturating_sub(1);
         if self.filter.is_typing() || !self.filter.is_empty() {
-            return self.filter.draw(inside, last, "enter keeps   n N next   esc clears");
+            let (next, before) = (desk.key(Action::Next), desk.key(Action::Previous));
+            return self.filter.draw(
+                inside,
+                last,
+                &format!("enter keeps   {next} {before} next   esc clears"),
+            );
         }
         let wrap = if self.view.wrap { " scroll sideways   " } else { " wrap lines   " };
+        let [back, search, wraps] =
+            [Action::Back, Action::Filter, Action::Wrap].map(|action| desk.key(action));
         let mut hints = vec![
-            ("esc", Role::Key),
+            (back.as_str(), Role::Key),
             (" close   ", Role::Faint),
-            ("/", Role::Key),
+            (search.as_str(), Role::Key),
             (" search   ", Role::Faint),
         ];
         if title != "Keys" {
-            hints.extend([("w", Role::Key), (wrap, Role::Faint)]);
+            hints.extend([(wraps.as_str(), Role::Key), (wrap, Role::Faint)]);
         }
         inside.line(0, last, &hints);
     }
@@ -454,13 +461,14 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
         }
     }
     let last = inside.height().saturating_sub(1);
+    let (cancels, closes) = (app.desk.key(Action::Open), app.desk.key(Action::Back));
     inside.line(
         0,
         last,
         &[
-            ("enter", Role::Key),
+            (&cancels, Role::Key),
             (" cancel what runs   ", Role::Faint),
-            ("esc", Role::Key),
+            (&closes, Role::Key),
             (" close", Role::Faint),
         ],
     );

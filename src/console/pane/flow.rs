@@ -217,12 +217,13 @@ pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
 }
 
 /// What stands in place of something that could not be read.
-pub(super) fn instead(canvas: &mut Canvas<'_>, trouble: &Trouble) {
+pub(super) fn instead(canvas: &mut Canvas<'_>, desk: &Desk, trouble: &Trouble) {
     let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
+    let (again, whole) = (desk.key(Action::Refresh), desk.key(Action::Problem));
     let pieces = [
-        ("r", Role::Key),
+        (again.as_str(), Role::Key),
         (" tries again   ", Role::Text),
-        ("e", Role::Key),
+        (whole.as_str(), Role::Key),
         (" shows the causes", Role::Text),
     ];
     canvas.line(0, rows + 1, &pieces);
@@ -360,11 +361,7 @@ fn needs(app: &App, canvas: &mut Canvas<'_>) {
         if y >= canvas.height() {
             break;
         }
-        let key = item
-            .action
-            .and_then(|action| app.desk.keymap.shown(action))
-            .map(|key| key.to_string())
-            .unwrap_or_default();
+        let key = item.action.map(|action| app.desk.key(action)).unwrap_or_default();
         canvas.put(0, y, &key, Role::Key);
         let width = canvas.width().saturating_sub(4);
         y += canvas.part(4, y, width, 3).paragraph(0, &item.text, item.role);

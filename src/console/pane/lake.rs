@@ -428,9 +428,8 @@ impl PaneState for LakePane {
                 .not_signed_in()
                 .or_else(|| self.hours.is_empty().then(|| "there are no hours".to_owned()))
                 .or_else(|| {
-                    desk.tasks
-                        .runs(Slot::Combine)
-                        .then(|| "hours are being combined: `t` shows it".to_owned())
+                    let busy = || desk.shown_by("hours are being combined", Action::Tasks);
+                    desk.tasks.runs(Slot::Combine).then(busy)
                 }),
             Action::LakeDownload => self.chosen_file().is_none().then(|| "choose a file first".to_owned()),
             Action::LakeView => self.opened.is_none().then(|| "open a file first".to_owned()),
@@ -542,7 +541,9 @@ impl PaneState for LakePane {
         if behind == 0 || desk.tasks.runs(Slot::Combine) {
             return Vec::new();
         }
-        let text = format!("{behind} hours are not combined as they are: `c` in the Lake pane combines them");
+        let key = desk.key(Action::LakeCombine);
+        let text =
+            format!("{behind} hours are not combined as they are: `{key}` in the Lake pane combines them");
         vec![Attention { text, role: Role::Text, action: Some(Action::Lake) }]
     }
 

@@ -217,9 +217,7 @@ impl LogsPane {
 
     /// To the next line that fits what is searched for, round and round.
     fn find(&mut self, backwards: bool, seen: usize) -> Vec<Ask> {
-        let Some(search) = &self.search else {
-            return vec![Ask::Say("nothing is searched for: `/`".to_owned())];
-        };
+        let Some(search) = &self.search else { return Vec::new() };
         let (count, from) = (self.lines.len(), self.current().unwrap_or(0));
         let fits =
             |index: &usize| self.lines.get(*index).is_some_and(|event| search.is_match(&event.message));
@@ -345,7 +343,7 @@ impl PaneState for LogsPane {
         match action {
             Action::LogsSave | Action::Copy => nothing(),
             Action::Next | Action::Previous if self.search.is_none() => {
-                Some("nothing is searched for".to_owned())
+                Some(format!("nothing is searched for: `{}`", desk.key(Action::Filter)))
             }
             Action::LogsPattern | Action::LogsSince => desk.not_signed_in(),
             _ => None,
@@ -456,7 +454,8 @@ impl Employs for LogsPane {
             }
             Outcome::Ended(Ending::Gone) => {
                 let groups = self.followed.join(", ");
-                vec![Ask::Say(format!("{groups}: deleted; `r` looks for it again"))]
+                let again = desk.key(Action::Refresh);
+                vec![Ask::Say(format!("{groups}: deleted; `{again}` looks for it again"))]
             }
             Outcome::Ended(_) => Vec::new(),
             Outcome::Saved(path) => vec![Ask::Say(format!("wrote {}", path.display()))],

@@ -285,7 +285,7 @@ impl PaneState for StackPane {
             let nothing = self.read().is_none() && action != Action::Refresh;
             return nothing.then(|| "the stack was not read yet".to_owned());
         }
-        let busy = || desk.tasks.runs(Slot::Run).then(|| "a run is under way: `t` shows it".to_owned());
+        let busy = || desk.tasks.runs(Slot::Run).then(|| desk.shown_by("a run is under way", Action::Tasks));
         desk.not_signed_in().or_else(busy)
     }
 

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Focus, Known, LakePane, Standing};
+use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::lake::Slot;
@@ -100,7 +101,7 @@ pub(super) fn draw(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
             rest.put(0, 0, "Opening…", Role::Faint);
         }
         None => {
-            rest.line(0, 0, &[("enter", Role::Key), (" opens the chosen file", Role::Faint)]);
+            rest.line(0, 0, &[(&desk.key(Action::Open), Role::Key), (" opens the chosen file", Role::Faint)]);
         }
     }
 }
@@ -139,11 +140,12 @@ fn summary(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = session_trouble(desk).or(pane.trouble.as_ref()) {
-        return instead(canvas, trouble);
+        return instead(canvas, desk, trouble);
     }
     if pane.known == Known::NoBucket {
         canvas.put(0, 0, "There is no bucket yet that could hold a lake.", Role::Text);
-        canvas.line(0, 2, &[("2", Role::Key), (" is the stack, where it is created", Role::Faint)]);
+        let stack = desk.key(Action::Stack);
+        canvas.line(0, 2, &[(&stack, Role::Key), (" is the stack, where it is created", Role::Faint)]);
         return;
     }
     if matches!(desk.session, Session::Connecting) || pane.known != Known::Whole {
@@ -152,7 +154,7 @@ fn nothing(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
             _ => "Listing the lake's hours…",
         };
         canvas.put(0, 0, words, Role::Faint);
-        canvas.line(0, 2, &[("esc", Role::Key), (" cancels", Role::Faint)]);
+        canvas.line(0, 2, &[(&desk.key(Action::Back), Role::Key), (" cancels", Role::Faint)]);
         return;
     }
     let root = pane.layout.as_ref().map_or("", |layout| layout.root());
@@ -162,15 +164,21 @@ fn nothing(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
         &[("There are no hours yet under ", Role::Text), (&pane.address, Role::Strong), (root, Role::Strong)],
     );
     canvas.put(0, 2, "Firehose writes the first file a minute or so after the first post:", Role::Faint);
-    canvas.line(0, 3, &[("3", Role::Key), (" starts a stream", Role::Faint)]);
+    canvas.line(0, 3, &[(&desk.key(Action::Stream), Role::Key), (" starts a stream", Role::Faint)]);
 }
 
 /// What combining says of each hour, or what to do.
 fn progress(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if !desk.tasks.runs(Slot::Combine) {
-        canvas.line(0, 0, &[("enter", Role::Key), (" opens what is chosen", Role::Faint)]);
-        canvas.line(0, 1, &[("c", Role::Key), ("     combines it: an hour, a day, a month", Role::Faint)]);
-        canvas.line(0, 2, &[("m", Role::Key), ("     goes to the calendar", Role::Faint)]);
+        let hints = [
+            (Action::Open, "opens what is chosen"),
+            (Action::LakeCombine, "combines it: an hour, a day, a month"),
+            (Action::LakeMap, "goes to the calendar"),
+        ];
+        for (y, (action, does)) in (0..).zip(hints) {
+            canvas.line(0, y, &[(&desk.key(action), Role::Key)]);
+            canvas.put(6, y, does, Role::Faint);
+        }
         return;
     }
     canvas.put(0, 0, "Combining", Role::Strong);

@@ -150,7 +150,7 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = session_trouble(desk).or(pane.trouble.as_ref()) {
-        return instead(canvas, trouble);
+        return instead(canvas, desk, trouble);
     }
     let words = match desk.session {
         Session::Connecting => "Signing in: asking AWS whose account this is…",
@@ -158,7 +158,7 @@ fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     canvas.put(0, 0, words, Role::Faint);
     canvas.put(0, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
-    canvas.line(0, 3, &[("esc", Role::Key), (" cancels", Role::Faint)]);
+    canvas.line(0, 3, &[(&desk.key(Action::Back), Role::Key), (" cancels", Role::Faint)]);
 }
 
 fn state_of(signs: &Signs, state: ResourceState) -> (&'static str, &'static str, Role) {

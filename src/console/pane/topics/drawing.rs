@@ -283,7 +283,7 @@ fn list(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
 
 fn nothing(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if let Some(trouble) = &pane.trouble {
-        return instead(canvas, trouble);
+        return instead(canvas, desk, trouble);
     }
     let Some(folder) = &pane.folder else {
         let words = match desk.session {

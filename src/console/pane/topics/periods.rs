@@ -1,12 +1,14 @@
-//! The shares of topics over time, in as many pieces as there is room for: by hour, or by day where the hours are more
-//! than that. A piece without posts is there and empty, so that time runs evenly.
+//! The shares of topics over time, in as many pieces as there is room for: by hour, by several hours where the hours are
+//! more than that, or by day. A piece without posts is there and empty, so that time runs evenly.
 
 use jiff::Timestamp;
 
 use crate::topics::questions::SharesPerHour;
 
 const HOUR: i64 = 3_600;
-const DAY: i64 = 24 * HOUR;
+/// How long a piece may be, in hours: what parts a day evenly.
+const HOURS: [i64; 5] = [1, 3, 6, 12, DAY];
+const DAY: i64 = 24;
 
 /// Pieces of time, in their order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,22 +19,23 @@ pub(super) struct Periods {
     pub(super) names: Vec<String>,
     /// The topics' shares of the posts of each; `None` where there are no posts.
     pub(super) shares: Vec<Option<Vec<f64>>>,
-    /// Whether they are days.
-    pub(super) days: bool,
+    /// How long each is, in hours.
+    pub(super) hours: i64,
     /// Whether there were more before the first.
     pub(super) cut: bool,
 }
 
 impl Periods {
-    /// Brings hours into so many pieces at most: what does not fit as days either begins later.
+    /// Brings hours into so many pieces at most, each as short as may be: what does not fit as days begins later.
     pub(super) fn of(hours: &SharesPerHour, most: usize) -> Self {
         let (Some(first), Some(last)) = (hours.hours.first(), hours.hours.last()) else {
             return Self::default();
         };
         let most = i64::try_from(most.max(1)).unwrap_or(i64::MAX);
         let (first, last) = (first.begins().as_second(), last.begins().as_second());
-        let days = (last - first) / HOUR >= most;
-        let unit = if days { DAY } else { HOUR };
+        let pieces = |hours: i64| last.div_euclid(hours * HOUR) - first.div_euclid(hours * HOUR) + 1;
+        let length = HOURS.into_iter().find(|hours| pieces(*hours) <= most).unwrap_or(DAY);
+        let (unit, days) = (length * HOUR, length == DAY);
         let place = |second: i64| second.div_euclid(unit);
         let begin = place(first).max(place(last) - most + 1);
         let count = usize::try_from(place(last) - begin + 1).unwrap_or(0);
@@ -56,8 +59,17 @@ impl Periods {
             heads: named(if days { "%d" } else { "%H" }),
             names: named(if days { "%Y-%m-%d" } else { "%Y-%m-%d %H:00" }),
             shares: sums.into_iter().map(|sum| sum.map(mean)).collect(),
-            days,
+            hours: length,
             cut: begin > place(first),
+        }
+    }
+
+    /// How long each is, in words.
+    pub(super) fn by(&self) -> String {
+        match self.hours {
+            1 => "by hour".to_owned(),
+            DAY => "by day".to_owned(),
+            hours => format!("by {hours} h"),
         }
     }
 
@@ -100,20 +112,18 @@ mod tests {
         assert_eq!(periods.heads, ["22", "23", "00", "01"]);
         assert_eq!(periods.of_topic(1), [Some(0.5), None, Some(0.0), Some(0.8)]);
         assert_eq!(periods.names[3], "2026-11-21 01:00");
-        assert!(!periods.days && !periods.cut);
+        assert!(periods.by() == "by hour" && !periods.cut);
         assert_eq!(ends(&periods.of_topic(1)), Some((0.0, 0.8, 3)));
     }
 
     #[test]
-    fn where_hours_do_not_fit_days_have_the_means_of_their_posts() {
+    fn where_hours_do_not_fit_longer_pieces_have_the_means_of_their_posts() {
         let periods = Periods::of(&hours(), 3);
-        assert_eq!(
-            (periods.heads.as_slice(), periods.days),
-            (["20", "21"].map(str::to_owned).as_slice(), true)
-        );
+        assert_eq!((periods.heads.join(" "), periods.by()), ("21 00".to_owned(), "by 3 h".to_owned()));
         assert_eq!(periods.of_topic(0), [Some(0.5), Some(0.8)]);
         let last = Periods::of(&hours(), 1);
-        assert_eq!((last.names.as_slice(), last.cut), (["2026-11-21".to_owned()].as_slice(), true));
+        assert_eq!((last.names.join(" "), last.by()), ("2026-11-21".to_owned(), "by day".to_owned()));
+        assert!(last.cut);
     }
 
     #[test]

@@ -24,9 +24,8 @@ pub(super) fn line(hours: &SharesPerHour, topic: usize, y: u16, canvas: &mut Can
     let periods = Periods::of(hours, room.into());
     let shares = periods.of_topic(topic);
     let Some((least, greatest, _)) = ends(&shares).filter(|_| room > 0) else { return false };
-    let by = if periods.days { "by day " } else { "by hour" };
     let long = u16::try_from(shares.len()).unwrap_or(room).min(room);
-    canvas.put(0, y, by, Role::Faint);
+    canvas.put(0, y, &periods.by(), Role::Faint);
     bars::sparkline(canvas, 8, y, long, &shares, Role::Accent);
     canvas.put(8 + long + 2, y, &format!("{} – {}", percent(least), percent(greatest)), Role::Faint);
     true
@@ -86,7 +85,7 @@ fn titled(topic: usize, open: &Open, more: &str) -> String {
 }
 
 fn head(periods: &Periods, desk: &Desk, canvas: &mut Canvas<'_>) {
-    let by = if periods.days { "by day" } else { "by hour" };
+    let by = periods.by();
     let from = match (periods.names.first(), periods.names.last()) {
         (Some(first), Some(last)) if periods.cut => {
             format!("the last {}, {first} to {last} UTC", periods.names.len())
@@ -101,7 +100,7 @@ fn head(periods: &Periods, desk: &Desk, canvas: &mut Canvas<'_>) {
         &[
             ("Over time", Role::Strong),
             ("  ", Role::Text),
-            (by, Role::Faint),
+            (&by, Role::Faint),
             ("  ", Role::Text),
             (&from, Role::Faint),
             ("   ", Role::Text),

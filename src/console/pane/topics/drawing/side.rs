@@ -18,8 +18,8 @@ use crate::topics::{Description, Method};
 const BOTH: u16 = 40;
 /// Rows over the words: whose they are, the slider of λ with its ends, and the head.
 const HEAD: u16 = 6;
-/// Rows that the shares over time take above the head of the words, with an empty one.
-const OVER_TIME: u16 = 2;
+/// The row that the shares over time take above the head of the words.
+const OVER_TIME: u16 = 1;
 
 /// The chosen topic.
 pub(super) fn topic(pane: &TopicsPane, open: &Open, desk: &Desk, canvas: &mut Canvas<'_>) {
