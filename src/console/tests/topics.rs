@@ -439,7 +439,7 @@ fn the_age_of_the_newest_model_is_there_whole_or_not_at_all() {
 #[test]
 fn shares_over_time_stand_beside_the_words_and_in_the_place_of_both() {
     let mut given = opened(120, 36);
-    assert!(given.shows("by 3 h"));
+    assert!(given.shows("by 6 h"));
     given.press("v");
     assert!(given.shows("Over time") && given.shows("2026-11-20 13:00 UTC"), "{:#?}", lines(&given.screen()));
     assert!(given.shows("0  launch  ") && given.shows("at most"));
@@ -450,7 +450,7 @@ fn shares_over_time_stand_beside_the_words_and_in_the_place_of_both() {
     // A model of tokens keeps no posts, and says so.
     let none = Outcome::Hours { folder: folder("2026-11-20-1200"), hours: SharesPerHour::default() };
     given.came(Slot::Hours, none);
-    assert!(!given.shows("by 3 h"));
+    assert!(!given.shows("by 6 h"));
     given.press("v");
     assert!(given.shows("it was made of tokens"));
 }

@@ -76,7 +76,9 @@ pub(super) fn answer(asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
             }
         }
         Some(Chosen::Unanswered(why)) => {
-            canvas.paragraph(0, &format!("Not answered: {why}."), Role::Faint);
+            let name = NAMES.get(asked.list.chosen).copied().unwrap_or_default();
+            canvas.put(0, 0, &name.replace('_', " "), Role::Strong);
+            canvas.paragraph(1, &format!("Not answered: {why}."), Role::Faint);
         }
         None => {}
     }
