@@ -32,7 +32,13 @@ const REPORT: &str = "report.html";
 
 /// The model that was opened last: what of it lies in a bucket is brought here once, and goes with it.
 #[derive(Debug, Clone, Default)]
-pub struct LastShelf(Arc<tokio::sync::Mutex<Option<(PathBuf, Arc<Shelf>)>>>);
+pub struct LastShelf(Arc<tokio::sync::Mutex<Option<Opened>>>);
+
+#[derive(Debug, Clone)]
+struct Opened {
+    folder: PathBuf,
+    shelf: Arc<Shelf>,
+}
 
 impl Rooms {
     /// A model that is opened, as it is now.
@@ -40,17 +46,17 @@ impl Rooms {
         let mut last = self.shelf.0.lock().await;
         let address = folder.display().to_string();
         let cloud = if is_far(&address) { Some(self.cloud().await?) } else { None };
-        let opened = Shelf::open(&address, cloud.as_ref()).await.map_err(|error| trouble(&error))?;
-        let opened = Arc::new(opened);
-        *last = Some((folder.to_owned(), Arc::clone(&opened)));
-        Ok(opened)
+        let shelf = Shelf::open(&address, cloud.as_ref()).await.map_err(|error| trouble(&error))?;
+        let shelf = Arc::new(shelf);
+        *last = Some(Opened { folder: folder.to_owned(), shelf: Arc::clone(&shelf) });
+        Ok(shelf)
     }
 
     /// The same for what is read of it later.
     async fn shelf(&self, folder: &Path) -> Result<Arc<Shelf>, Trouble> {
-        let kept = self.shelf.0.lock().await.as_ref().filter(|(last, _)| last == folder).cloned();
-        match kept {
-            Some((_, shelf)) => Ok(shelf),
+        let last = self.shelf.0.lock().await.clone();
+        match last.filter(|last| last.folder == folder) {
+            Some(last) => Ok(last.shelf),
             None => self.open_shelf(folder).await,
         }
     }

@@ -353,7 +353,7 @@ impl TopicsPane {
         let at = self.wanted.take().or(at);
         self.models = near;
         self.models.extend(self.far.iter().cloned());
-        self.models.sort_by(|a, b| b.made.cmp(&a.made));
+        self.models.sort_by_key(|model| std::cmp::Reverse(model.made));
         let is_there = |open: &Open| self.models.iter().any(|model| model.folder == open.folder);
         if self.open.as_ref().is_some_and(|open| !is_there(open)) {
             (self.open, self.focus, self.naming) = (None, Focus::Models, None);
