@@ -11,8 +11,8 @@
 //! nmf          non-negative factors of TF-IDF
 //! coherence    how good a model's words are
 //! model        what a fit leaves: words, priors, names; saved and loaded
-//! kept         models in their folders: written whole, listed, named, asked for their posts
-//! shelf        a model wherever it lies, in a folder or a bucket
+//! kept         models in their folders: written whole, named, asked for their posts
+//! shelf        models wherever they lie, in folders or buckets: listed, brought, sent
 //! predict      topics of documents, seen or not
 //! later        hours that came after the fit, predicted one by one and none twice
 //! browse       relevance, typical documents, a map of topics

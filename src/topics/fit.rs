@@ -172,7 +172,8 @@ impl Seconds {
 
     /// Adds so much to a phase.
     pub fn note(&mut self, phase: &str, seconds: f64) {
-        *self.0.entry(phase.to_owned()).or_default() += seconds;
+        let all = self.0.entry(phase.to_owned()).or_default();
+        *all = kept(*all + seconds);
     }
 
     /// How long a phase took; zero if it did not happen.

@@ -1,12 +1,13 @@
-//! Models where they are kept: a folder with a folder for each. A model is listed once all of it is written, its topics
-//! are named in place, and its posts are read back for the topics that they are most of.
+//! Models in their folders. A model is one once all of it is written, its topics are named in place, and its posts are
+//! read back for the topics that they are most of.
 //!
 //! Whichever door a fit came by, [`fit_into`] makes it and writes it down.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use polars::prelude::{DataType, ParquetReader, PolarsError, SerReader};
+use polars::prelude::{DataFrame, DataType, ParquetReader, PolarsError, SerReader};
 
 use super::TopicsError;
 use super::corpus::Corpus;
@@ -80,9 +81,9 @@ pub fn fit_into(
 /// A model that is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
-    /// Its folder.
+    /// Its folder, or its address in a bucket.
     pub folder: PathBuf,
-    /// When it was made, as far as the disk knows.
+    /// When it was made, as far as its place knows.
     pub made: Option<Timestamp>,
     /// What it is, or in a sentence why that cannot be read.
     pub about: Result<Description, String>,
@@ -93,38 +94,6 @@ impl Kept {
     pub fn name(&self) -> String {
         self.folder.file_name().unwrap_or(self.folder.as_os_str()).to_string_lossy().into_owned()
     }
-}
-
-/// The models in a folder: its own, if it is one, and that of each folder in it; the newest first, and of equals in the
-/// order of names. A folder that is not there holds none.
-pub fn list(folder: &Path) -> Result<Vec<Kept>, TopicsError> {
-    let failed = |source| TopicsError::File { action: "read", path: folder.to_owned(), source };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut folders = vec![folder.to_owned()];
-    for entry in entries {
-        folders.push(entry.map_err(failed)?.path());
-    }
-    let mut models: Vec<Kept> = folders
-        .into_iter()
-        .filter(|folder| folder.join("model.json").is_file())
-        .map(|folder| Kept {
-            made: made(&folder),
-            about: describe(&folder).map_err(|error| error.to_string()),
-            folder,
-        })
-        .collect();
-    models.sort_by(|a, b| b.made.cmp(&a.made).then_with(|| a.folder.cmp(&b.folder)));
-    Ok(models)
-}
-
-/// The words' weights are written once; what describes them is written again with every name.
-fn made(folder: &Path) -> Option<Timestamp> {
-    let written = std::fs::metadata(folder.join("model.parquet")).ok()?.modified().ok()?;
-    Timestamp::try_from(written).ok()
 }
 
 /// Names a topic of the model in a folder; an empty name takes the name away.
@@ -154,60 +123,42 @@ pub struct TypicalPost {
     pub words: usize,
 }
 
-/// The posts that are most of a topic, those that say the same folded into one; none if the model was made of tokens,
-/// whose texts nobody kept. Many a post is of one topic alone: of those, the ones with the most of `words` come first.
+/// A topic whose posts are asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its number.
+    pub topic: usize,
+    /// Words that its posts should have.
+    pub words: Vec<String>,
+}
+
+/// For each topic that is asked for, the posts that are most of it, those that say the same folded into one; none if the
+/// model was made of tokens, whose texts nobody kept. Many a post is of one topic alone: of those, the ones with the
+/// most of the words come first. However many topics are asked for, the posts are read once.
 pub fn typical_posts(
     folder: &Path,
-    topic: usize,
-    words: &[String],
+    asked: &[Asked],
     steps: &TextSteps,
     most: usize,
-) -> Result<Option<Vec<TypicalPost>>, TopicsError> {
+) -> Result<Option<Vec<Vec<TypicalPost>>>, TopicsError> {
     let path = folder.join("predictions.parquet");
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(TopicsError::File { action: "read", path, source }),
     };
-    let read = || -> Result<Vec<TypicalPost>, PolarsError> {
-        let share = format!("topic_{topic}");
-        let columns = ["id", "created_at", "text", "document", share.as_str()];
-        let columns = columns.map(str::to_owned).to_vec();
-        let frame = ParquetReader::new(file).with_columns(Some(columns)).finish()?;
-        let shares = frame.column(&share)?.cast(&DataType::Float32)?;
+    let read = || -> Result<Vec<Vec<TypicalPost>>, PolarsError> {
+        let shares = asked.iter().map(|asked| format!("topic_{}", asked.topic));
+        let columns = ["id", "created_at", "text", "document"].map(str::to_owned).into_iter().chain(shares);
+        let frame = ParquetReader::new(file).with_columns(Some(columns.collect())).finish()?;
         let documents = frame.column("document")?.cast(&DataType::UInt32)?;
-        let (shares, documents) = (shares.f32()?, documents.u32()?);
         // The first row of each document stands for it.
-        let mut first: std::collections::HashMap<u32, (usize, usize)> = std::collections::HashMap::new();
-        for (row, document) in documents.iter().enumerate() {
+        let mut first: HashMap<u32, (usize, usize)> = HashMap::new();
+        for (row, document) in documents.u32()?.iter().enumerate() {
             first.entry(document.unwrap_or_default()).or_insert((row, 0)).1 += 1;
         }
-        // What rounds to the same share is of the topic as much.
-        let share_of = |row: usize| shares.get(row).unwrap_or_default();
-        let mut rows: Vec<(usize, usize)> = first.into_values().collect();
-        rows.sort_by(|a, b| share_of(b.0).total_cmp(&share_of(a.0)).then(a.0.cmp(&b.0)));
-        let least = rows.get(most.saturating_sub(1)).map_or(0.0, |row| share_of(row.0)) - SAME;
-        rows.retain(|row| share_of(row.0) >= least);
-        let text = |name: &str, row: usize| -> Result<String, PolarsError> {
-            Ok(frame.column(name)?.str()?.get(row).unwrap_or_default().to_owned())
-        };
-        let mut posts = Vec::with_capacity(rows.len());
-        for (row, posts_alike) in rows {
-            let said = text("text", row)?;
-            let tokens = steps.tokens(&said);
-            posts.push(TypicalPost {
-                id: text("id", row)?,
-                created_at: text("created_at", row)?,
-                share: share_of(row),
-                posts: posts_alike,
-                words: words.iter().filter(|word| tokens.contains(word)).count(),
-                text: said,
-            });
-        }
-        let step = |post: &TypicalPost| (post.share / SAME).round();
-        posts.sort_by(|a, b| step(b).total_cmp(&step(a)).then(b.words.cmp(&a.words)));
-        posts.truncate(most);
-        Ok(posts)
+        let rows: Vec<(usize, usize)> = first.into_values().collect();
+        asked.iter().map(|asked| most_of(asked, &frame, &rows, steps, most)).collect()
     };
     read().map(Some).map_err(|error| TopicsError::File {
         action: "read",
@@ -216,13 +167,52 @@ pub fn typical_posts(
     })
 }
 
+/// Of these rows, and how many posts each stands for, those that are most of a topic.
+fn most_of(
+    asked: &Asked,
+    frame: &DataFrame,
+    rows: &[(usize, usize)],
+    steps: &TextSteps,
+    most: usize,
+) -> Result<Vec<TypicalPost>, PolarsError> {
+    let shares = frame.column(&format!("topic_{}", asked.topic))?.cast(&DataType::Float32)?;
+    let shares = shares.f32()?;
+    let share_of = |row: usize| shares.get(row).unwrap_or_default();
+    let mut rows = rows.to_vec();
+    rows.sort_by(|a, b| share_of(b.0).total_cmp(&share_of(a.0)).then(a.0.cmp(&b.0)));
+    // What rounds to the same share is of the topic as much.
+    let least = rows.get(most.saturating_sub(1)).map_or(0.0, |row| share_of(row.0)) - SAME;
+    rows.retain(|row| share_of(row.0) >= least);
+    let text = |name: &str, row: usize| -> Result<String, PolarsError> {
+        Ok(frame.column(name)?.str()?.get(row).unwrap_or_default().to_owned())
+    };
+    let mut posts = Vec::with_capacity(rows.len());
+    for (row, posts_alike) in rows {
+        let said = text("text", row)?;
+        let tokens = steps.tokens(&said);
+        posts.push(TypicalPost {
+            id: text("id", row)?,
+            created_at: text("created_at", row)?,
+            share: share_of(row),
+            posts: posts_alike,
+            words: asked.words.iter().filter(|word| tokens.contains(word)).count(),
+            text: said,
+        });
+    }
+    let step = |post: &TypicalPost| (post.share / SAME).round();
+    posts.sort_by(|a, b| step(b).total_cmp(&step(a)).then(b.words.cmp(&a.words)));
+    posts.truncate(most);
+    Ok(posts)
+}
+
 /// Shares that differ by less say the same.
 const SAME: f32 = 0.01;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topics::{Method, VocabularyRule};
+    use crate::lake::LakeError;
+    use crate::topics::{Method, VocabularyRule, find_models};
 
     /// Posts about two subjects, some of them twice.
     fn posts() -> Vec<Post> {
@@ -247,37 +237,47 @@ mod tests {
         fit_into(folder, &order, documents, 0.5).expect("a model")
     }
 
-    #[test]
-    fn what_is_fitted_is_listed_and_what_is_broken_says_why() {
-        let home = tempfile::tempdir().expect("a folder");
-        let models = home.path().join("models");
-        assert_eq!(list(&models).expect("none"), []);
-        let described = fit(&models.join("a"));
-        std::fs::create_dir(models.join("half")).expect("made");
-        std::fs::create_dir(models.join("torn")).expect("made");
-        std::fs::write(models.join("torn/model.json"), "{").expect("written");
-        let listed = list(&models).expect("listed");
-        assert_eq!(listed.iter().map(Kept::name).collect::<Vec<_>>(), ["a", "torn"]);
-        assert_eq!(listed[0].about.as_ref().map(|about| &about.topics), Ok(&described.topics));
-        assert!(listed[0].made.is_some());
-        assert!(
-            listed[1].about.as_ref().is_err_and(|why| why.contains("is not a topic model")),
-            "{listed:?}"
-        );
+    async fn list(folder: &Path) -> Vec<Kept> {
+        find_models(&folder.to_string_lossy(), None).await.expect("listed")
     }
 
-    #[test]
-    fn a_name_is_kept_with_the_model_and_changes_nothing_else() {
+    #[tokio::test]
+    async fn what_is_fitted_is_listed_and_what_is_broken_says_why() {
+        let home = tempfile::tempdir().expect("a folder");
+        let models = home.path().join("models");
+        let missing = find_models(&models.to_string_lossy(), None).await.expect_err("it is not there");
+        assert!(matches!(missing, TopicsError::Lake(LakeError::Missing(_))), "{missing}");
+        // Of two that were made in the same moment, the broken one comes first: it must not hide the other.
+        let described = fit(&models.join("b"));
+        std::fs::create_dir(models.join("half")).expect("made");
+        std::fs::create_dir(models.join("a")).expect("made");
+        std::fs::write(models.join("a/model.json"), "{").expect("written");
+        std::fs::copy(models.join("b/model.parquet"), models.join("a/model.parquet")).expect("copied");
+        let listed = list(&models).await;
+        assert_eq!(listed.iter().map(Kept::name).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(
+            listed[0].about.as_ref().is_err_and(|why| why.contains("is not a topic model")),
+            "{listed:?}"
+        );
+        assert_eq!(listed[1].about.as_ref().map(|about| &about.topics), Ok(&described.topics));
+        assert!(listed[0].made >= listed[1].made && listed[1].made.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_name_is_kept_with_the_model_and_changes_nothing_else() {
         let home = tempfile::tempdir().expect("a folder");
         fit(home.path());
-        let before = describe(home.path()).expect("read");
-        let made = made(home.path());
+        let made = list(home.path()).await[0].made;
+        let json = || std::fs::read_to_string(home.path().join("model.json")).expect("read");
+        let before = json();
         let named = rename(home.path(), 1, "  space  ").expect("named");
         assert_eq!(named.topics[1].name, "space");
         assert_eq!(describe(home.path()).expect("read").topics, named.topics);
         assert_eq!(crate::topics::load(home.path()).expect("loaded").names, ["", "space"]);
-        assert_eq!(rename(home.path(), 1, "").expect("taken away").topics, before.topics);
-        assert_eq!(list(home.path()).expect("listed")[0].made, made);
+        rename(home.path(), 1, "").expect("taken away");
+        // To the last digit of every number.
+        assert_eq!(json(), before);
+        assert_eq!(list(home.path()).await[0].made, made);
         assert!(matches!(rename(home.path(), 2, "x"), Err(TopicsError::NoTopic { topic: 2, last: 1 })));
     }
 
@@ -285,10 +285,14 @@ mod tests {
     fn typical_posts_are_of_their_topic_and_folded() {
         let home = tempfile::tempdir().expect("a folder");
         let described = fit(home.path());
-        for topic in 0..2 {
-            let words = &described.topics[topic].words;
-            let typical = typical_posts(home.path(), topic, words, &steps(), 4).expect("read");
-            let typical = typical.expect("posts were kept");
+        let asked = described.topics.iter().map(|of| Asked { topic: of.topic, words: of.words.clone() });
+        let asked: Vec<Asked> = asked.collect();
+        let all = typical_posts(home.path(), &asked, &steps(), 4).expect("read").expect("posts were kept");
+        assert_eq!(all.len(), 2);
+        for (Asked { topic, words }, typical) in asked.iter().zip(all) {
+            let alone = [Asked { topic: *topic, words: words.clone() }];
+            let alone = typical_posts(home.path(), &alone, &steps(), 4).expect("read");
+            assert_eq!(alone.as_deref(), Some(&[typical.clone()][..]));
             assert_eq!(typical.len(), 4);
             assert!(typical.is_sorted_by(|a, b| a.share + SAME >= b.share), "{typical:?}");
             for post in &typical {
@@ -306,6 +310,9 @@ mod tests {
         assert!(documents.counts().is_none());
         let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
         fit_into(home.path(), &order, documents, 0.0).expect("a model");
-        assert_eq!(typical_posts(home.path(), 0, &[], &steps(), 4).expect("read"), None);
+        assert_eq!(
+            typical_posts(home.path(), &[Asked { topic: 0, words: Vec::new() }], &steps(), 4).expect("read"),
+            None
+        );
     }
 }

@@ -67,11 +67,12 @@ impl Quality {
     pub fn mean_npmi(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "there are at most a thousand topics")]
         let topics = self.npmi.len().max(1) as f64;
-        self.npmi.iter().sum::<f64>() / topics
+        kept(self.npmi.iter().sum::<f64>() / topics)
     }
 }
 
-/// A number as files keep it: to nine places, so that it is read back as it was.
+/// A number as files keep it: to nine places, so that it is read back as it was (below nine million, its digits are a
+/// whole number that an `f64` holds).
 pub(super) fn kept(number: f64) -> f64 {
     (number * 1e9).round() / 1e9
 }

@@ -23,10 +23,10 @@ use super::random::Draws;
 const ROWS: usize = 4_096;
 /// Rounds over the topics of a row in a pass of the fit.
 const ROUNDS: usize = 2;
-/// A topic begins as the mean of so many documents.
-const BEGINNING: u32 = 20;
+/// A topic begins as the mean of so many documents that are alike.
+const BEGINNING: usize = 20;
 /// A pass that mends less than this part of the error is the last.
-const STILL: f64 = 1e-4;
+const STILL: f64 = 1e-5;
 
 /// The parameters, unchecked.
 #[derive(Debug, Clone)]
@@ -171,16 +171,41 @@ impl Factors {
         Self { k, documents, words, shares, topics }
     }
 
-    /// Each topic begins as the mean of some documents: dense enough to grow, sparse enough to differ.
+    /// Each topic begins as the mean of a document and those most like it; the less a document is like the topics that
+    /// there are, the likelier it begins the next (as in k-means++, Arthur and Vassilvitskii 2007).
     fn begin(&mut self, draws: Draws) {
-        let Self { k, documents, topics, .. } = self;
+        let Self { k, documents, words, topics, .. } = self;
+        // What is not told of each document yet.
+        let weighs = |index| documents.row(index).iter().any(|(_, weight)| *weight > 0.0);
+        let mut untold: Vec<f32> =
+            (0..documents.ends.len()).map(|index| if weighs(index) { 1.0 } else { 0.0 }).collect();
         for topic in 0..*k {
-            for number in 0..BEGINNING {
-                let index = topic as u64 * u64::from(BEGINNING) + u64::from(number);
-                let document = draws.below(index, documents.ends.len() as u32);
-                for (word, weight) in documents.row(document as usize) {
-                    topics[*word as usize * *k + topic] += weight / BEGINNING as f32;
+            let chance = topic as u64;
+            let first = weighted(&untold, draws.unit(chance));
+            let first = first.unwrap_or_else(|| draws.below(chance, untold.len() as u32) as usize);
+            let mut alike = likeness(words, documents.row(first).iter().copied(), untold.len());
+            if alike.len() > BEGINNING {
+                let likest = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+                alike.select_nth_unstable_by(BEGINNING, likest);
+                alike.truncate(BEGINNING);
+                alike.sort_unstable_by(likest);
+            }
+            let part = 1.0 / alike.len().max(1) as f32;
+            for (document, _) in &alike {
+                for (word, weight) in documents.row(*document as usize) {
+                    topics[*word as usize * *k + topic] += weight * part;
                 }
+            }
+            let mean = topics.iter().skip(topic).step_by(*k).copied();
+            let length =
+                mean.clone().map(|weight| weight * weight).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+            let mean = (0..)
+                .zip(mean)
+                .filter(|(_, weight)| *weight > 0.0)
+                .map(|(word, weight)| (word, weight / length));
+            for (document, like) in likeness(words, mean, untold.len()) {
+                let untold = &mut untold[document as usize];
+                *untold = untold.min((1.0 - like * like).max(0.0));
             }
         }
     }
@@ -237,6 +262,27 @@ impl Factors {
         let shares = order.iter().map(|topic| share(topic) as f32).collect();
         Model::made(Method::Nmf, corpus, topics, shares, fitted)
     }
+}
+
+/// The place that a draw falls on among weights; none, if none is above 0.
+fn weighted(weights: &[f32], chance: f32) -> Option<usize> {
+    let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+    let mut aim = f64::from(chance) * all;
+    weights.iter().position(|weight| {
+        aim -= f64::from(*weight);
+        aim < 0.0
+    })
+}
+
+/// Which documents share a word with these weights, and how much of their direction.
+fn likeness(words: &Sparse, weights: impl Iterator<Item = (u32, f32)>, documents: usize) -> Vec<(u32, f32)> {
+    let mut alike = vec![0.0; documents];
+    for (word, weight) in weights {
+        for (document, other) in words.row(word as usize) {
+            alike[*document as usize] += weight * other;
+        }
+    }
+    (0..).zip(alike).filter(|(_, like)| *like > 0.0).collect()
 }
 
 /// One pass over the rows of a factor, the other standing still. Gives back Σ (what is) ∘ (what was asked for), which

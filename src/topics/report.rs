@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::TopicsError;
 use super::browse;
-use super::kept::{TypicalPost, typical_posts};
+use super::kept::{Asked, TypicalPost, typical_posts};
 use super::model::{Method, Model};
 use super::questions::{self, Answer, Answers, Body, Predicted, SharesPerHour};
 use super::shelf::Shelf;
@@ -77,16 +77,12 @@ impl Report {
         let (folder, of) = (shelf.folder().to_owned(), Arc::clone(&model));
         let (text, posts) = aside(move || {
             let text = read_text(&folder)?;
-            let mut posts = Vec::new();
-            for topic in 0..of.k().min(CARDS) {
+            let asked = (0..of.k().min(CARDS)).map(|topic| {
                 let words = of.top_terms(topic, WORDS).into_iter();
-                let words: Vec<String> = words.map(|(term, _)| of.terms[term].clone()).collect();
-                match typical_posts(&folder, topic, &words, &text.steps, POSTS)? {
-                    Some(of_topic) => posts.push(of_topic),
-                    None => break,
-                }
-            }
-            Ok((text, posts))
+                Asked { topic, words: words.map(|(term, _)| of.terms[term].clone()).collect() }
+            });
+            let posts = typical_posts(&folder, &asked.collect::<Vec<_>>(), &text.steps, POSTS)?;
+            Ok((text, posts.unwrap_or_default()))
         })
         .await?;
         let text = Some(text).filter(|text| text.counts.posts > 0);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::TopicsError;
 use super::input::RowFile;
-use super::store::{Description, described};
+use super::kept::Kept;
+use super::store::described;
 use crate::cloud::Cloud;
 use crate::lake::place::Depth;
 use crate::lake::{Address, LakeError, Place};
@@ -161,12 +162,9 @@ impl Shelf {
     }
 }
 
-/// The models in a place: its own, if it is one, and that of each folder in it. Their addresses, in order, and what they
-/// are.
-pub async fn find_models(
-    address: &str,
-    cloud: Option<&Cloud>,
-) -> Result<Vec<(String, Description)>, TopicsError> {
+/// The models in a place: its own, if it is one, and that of each folder in it; the newest first, and of equals in the
+/// order of names. One that cannot be read is among them, and says why.
+pub async fn find_models(address: &str, cloud: Option<&Cloud>) -> Result<Vec<Kept>, TopicsError> {
     let place = Place::at(Address::parse(address)?, cloud)?;
     if let Place::Folder(folder) = &place
         && !folder.is_dir()
@@ -182,10 +180,20 @@ pub async fn find_models(
     for folder in folders {
         let key = format!("{folder}{DESCRIPTION}");
         if place.stat(&key).await?.is_some() {
-            let about = described(&place.get(&key).await?, place.url(&key).into())?;
+            let about = match place.get(&key).await {
+                Ok(json) => described(&json, place.url(&key).into()).map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            // The words' weights are written once; what describes them is written again with every name.
+            let weights = place.stat(&format!("{folder}{}", PARTS[1])).await?;
             let address = if folder.is_empty() { address.to_owned() } else { place.url(&folder) };
-            models.push((address.trim_end_matches('/').to_owned(), about));
+            models.push(Kept {
+                folder: address.trim_end_matches('/').into(),
+                made: weights.map(|weights| weights.modified),
+                about,
+            });
         }
     }
+    models.sort_by(|a, b| b.made.cmp(&a.made).then_with(|| a.folder.cmp(&b.folder)));
     Ok(models)
 }

@@ -95,7 +95,7 @@ impl From<&Model> for Description {
             tokens: fitted.tokens,
             vocabulary: model.terms.len(),
             seconds: fitted.seconds.clone(),
-            tokens_per_second: sampled / fitted.seconds.of("sample").max(1e-9),
+            tokens_per_second: (sampled / fitted.seconds.of("sample").max(1e-9)).round(),
             coherence_npmi: model.quality.mean_npmi(),
             diversity: model.quality.diversity,
             log_likelihood: fitted.likelihood.clone(),

@@ -20,33 +20,39 @@ impl List {
     pub(super) async fn run(&self, context: &Context) -> Result<Exit, CliError> {
         let cloud = cloud_for(context, [&self.folder]).await?;
         let found = context.unless_stopped(topics::find_models(&self.folder, cloud.as_ref())).await??;
+        let exit = if found.iter().all(|kept| kept.about.is_ok()) { Exit::Done } else { Exit::Partly };
         if context.global.json {
             let rows: Vec<_> = found
                 .iter()
-                .map(|(folder, model)| {
-                    serde_json::json!({
-                        "folder": folder, "method": model.method, "k": model.k, "documents": model.documents,
+                .map(|kept| match &kept.about {
+                    Ok(model) => serde_json::json!({
+                        "folder": kept.folder, "method": model.method, "k": model.k, "documents": model.documents,
                         "coherence_npmi": model.coherence_npmi, "diversity": model.diversity,
-                    })
+                    }),
+                    Err(why) => serde_json::json!({ "folder": kept.folder, "error": why }),
                 })
                 .collect();
             answer!("{}", serde_json::Value::from(rows));
-            return Ok(Exit::Done);
+            return Ok(exit);
         }
-        for (folder, model) in &found {
-            answer!(
-                "{:<40} {:<6} {:>4} topics {:>9} documents  coherence {:.3}",
-                safe(folder),
-                model.method.name(),
-                model.k,
-                model.documents,
-                model.coherence_npmi
-            );
+        for kept in &found {
+            let folder = kept.folder.to_string_lossy();
+            match &kept.about {
+                Ok(model) => answer!(
+                    "{:<40} {:<6} {:>4} topics {:>9} documents  coherence {:.3}",
+                    safe(&folder),
+                    model.method.name(),
+                    model.k,
+                    model.documents,
+                    model.coherence_npmi
+                ),
+                Err(why) => answer!("{:<40} cannot be read: {}", safe(&folder), safe(why)),
+            }
         }
         if found.is_empty() {
             answer!("no models in {}: make one with `hydrant topics fit`", safe(&self.folder));
         }
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }
 

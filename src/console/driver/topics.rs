@@ -14,10 +14,11 @@ use crate::lake::{LakeError, outputs};
 use crate::progress::Phase;
 use crate::settings::Folders;
 use crate::topics::browse::{self, Relevance, Word};
+use crate::topics::kept::{self, Asked};
 use crate::topics::questions::{self, Countries, Predicted};
 use crate::topics::report::Report;
 use crate::topics::sweep::{Tried, sweep};
-use crate::topics::{self, Documents, Kept, Model, Order, Shelf, TopicsError, Watch, kept};
+use crate::topics::{self, Documents, Kept, Model, Order, Shelf, TopicsError, Watch};
 
 /// Words of a topic that are brought to be read.
 const WORDS: usize = 60;
@@ -70,7 +71,13 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
     match job {
         Job::Models => {
             let folder = PathBuf::from(rooms.settings.models.as_str());
-            aside(move || Ok(Outcome::Models { models: kept::list(&folder)?, folder })).await
+            let models = match topics::find_models(rooms.settings.models.as_str(), None).await {
+                Ok(models) => models,
+                // Nobody has fitted one yet.
+                Err(TopicsError::Lake(LakeError::Missing(_))) => Vec::new(),
+                Err(error) => return Err(trouble(&error)),
+            };
+            Ok(Outcome::Models { models, folder })
         }
         Job::FarModels => far_models(rooms, line).await.map(Outcome::FarModels),
         Job::Open(folder) => {
@@ -95,7 +102,8 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             shelf.bring(PREDICTIONS).await.map_err(|error| trouble(&error))?;
             aside(move || {
                 let steps = topics::read_text(shelf.folder())?.steps;
-                let posts = kept::typical_posts(shelf.folder(), topic, &words, &steps, POSTS)?;
+                let posts = kept::typical_posts(shelf.folder(), &[Asked { topic, words }], &steps, POSTS)?;
+                let posts = posts.and_then(|mut posts| posts.pop());
                 Ok(Outcome::Documents { folder, topic, posts })
             })
             .await
@@ -150,11 +158,7 @@ async fn far_models(rooms: &Rooms, line: &Line) -> Result<Vec<Kept>, Trouble> {
     let mut models = Vec::new();
     for place in places {
         match topics::find_models(&place, Some(&cloud)).await {
-            Ok(found) => models.extend(found.into_iter().map(|(address, about)| Kept {
-                folder: address.into(),
-                made: None,
-                about: Ok(about),
-            })),
+            Ok(found) => models.extend(found),
             // Before `up` there is no bucket, and no model in it.
             Err(TopicsError::Lake(LakeError::Cloud(error))) if error.failure() == Failure::Missing => {}
             Err(error) => return Err(trouble(&error)),

@@ -134,6 +134,12 @@ async fn posts_are_fitted_named_shown_and_new_ones_predicted() {
     assert_eq!(shown["topics"][0]["name"], "space");
     let listed = hydrant(home, &["topics", "list", "--json"]).await.expect(0).json();
     assert_eq!(listed[0]["method"], "gsdmm");
+    // One that cannot be read hides no other, and says why.
+    std::fs::create_dir(home.join("a")).unwrap();
+    std::fs::write(home.join("a/model.json"), "{}").unwrap();
+    let listed = hydrant(home, &["topics", "list", "--json"]).await.expect(3).json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["method"]), (2, &"gsdmm".into()));
+    assert!(listed[1]["error"].as_str().unwrap().contains("is not a topic model"), "{listed}");
     let predict = ["topics", "predict", "model", "--input", "hour.csv", "--out", "new.parquet", "--json"];
     let told = hydrant(home, &predict).await.expect(0).json();
     assert_eq!(told["predicted"], 81);
