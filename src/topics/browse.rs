@@ -225,7 +225,7 @@ mod tests {
         let corpus = Corpus::from_lines(&posts.collect::<String>());
         let order = Order { method: Some(Method::Lda), k: Some(8), ..Order::default() };
         let model = order.fit(corpus).expect("a model").model;
-        let (all, some) = (distances_by(&model, model.terms.len()), distances_by(&model, 20));
+        let (all, some) = (distances_by(&model, model.terms.len()), distances_by(&model, 40));
         for (all, some) in all.iter().zip(&some) {
             assert!(*some <= all + 1e-4 && all - some < 0.1, "{some} instead of {all}");
         }

@@ -7,6 +7,8 @@
     reason = "documents, terms and topics are counted in 32, 32 and 16 bits; fits are refused beyond"
 )]
 
+use rayon::prelude::*;
+
 use crate::topics::corpus::Corpus;
 use crate::topics::random::Draws;
 
@@ -73,40 +75,39 @@ impl Arrangement {
         let nothing = terms.len() as u32;
         let frequencies = terms.iter().map(|term| frequencies[*term as usize]).collect();
 
-        let mut first = 0;
-        let mut arranged = Vec::with_capacity(blocks);
-        for block in 0..blocks {
-            let mut documents: Vec<u32> = (block as u32..corpus.len() as u32).step_by(blocks).collect();
+        let laid_out = |block: u32| {
+            let mut documents: Vec<u32> = (block..corpus.len() as u32).step_by(blocks).collect();
             documents.retain(|document| !corpus.document(*document as usize).is_empty());
             documents.sort_by_key(|document| corpus.document(*document as usize).len());
             let short =
                 documents.partition_point(|document| corpus.document(*document as usize).len() <= LONGEST);
             let (short, long) = documents.split_at(short);
-            let mut parts = Vec::new();
-            for groups in short.chunks(LANES * PART) {
-                let mut part = Part { first, ..Part::default() };
-                for group in groups.chunks(LANES) {
+            let short = short.chunks(LANES * PART).map(|documents| {
+                let mut part = Part::default();
+                for group in documents.chunks(LANES) {
                     part.add_group(corpus, group, &numbers, nothing, k as u16);
                 }
-                first += part.words.len() as u64;
-                parts.push(part);
-            }
-            for documents in long.chunks(PART) {
-                let mut part = Part { first, ..Part::default() };
+                part
+            });
+            let long = long.chunks(PART).map(|documents| {
+                let mut part = Part::default();
                 for document in documents {
                     let words = corpus.document(*document as usize);
                     part.long_words.extend(words.iter().map(|word| numbers[*word as usize]));
                     part.long_ends.push(part.long_words.len());
                 }
                 part.long_topics = vec![0; part.long_words.len()];
-                first += part.long_words.len() as u64;
-                parts.push(part);
-            }
-            for part in &mut parts {
-                part.begin(k, nothing, draws);
-            }
-            arranged.push(parts);
+                part
+            });
+            short.chain(long).collect()
+        };
+        let mut arranged: Vec<Vec<Part>> = (0..blocks as u32).into_par_iter().map(laid_out).collect();
+        let mut first = 0;
+        for part in arranged.iter_mut().flatten() {
+            part.first = first;
+            first += (part.words.len() + part.long_words.len()) as u64;
         }
+        arranged.par_iter_mut().flatten().for_each(|part| part.begin(k, nothing, draws));
         Self { blocks: arranged, terms, frequencies }
     }
 

@@ -106,10 +106,9 @@ impl Part {
 
     fn sort_moved(&mut self, ends: &[usize]) {
         self.starts.clear();
-        if ends.len() < 2 {
-            return;
-        }
-        let range = |moved: u64| ends.partition_point(|end| *end <= packed_word(moved));
+        // The last end is beyond every term.
+        let Some((_, inner @ [_, ..])) = ends.split_last() else { return };
+        let range = |moved: u64| inner.iter().filter(|end| **end <= packed_word(moved)).count();
         let mut starts = vec![0; ends.len() + 1];
         for moved in &self.moved[..self.moves] {
             starts[range(*moved) + 1] += 1;
