@@ -54,7 +54,7 @@ pub(super) struct Combine {
     /// Where the results go, if not beside the hours
     #[arg(long, value_name = "PLACE")]
     to: Option<String>,
-    /// How much memory to take at most (such as 512MB, 128MiB at least); a quarter of the machine's if not given
+    /// How much memory to take at most (such as 512MB, 160MiB at least); a quarter of the machine's if not given
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory: Option<u64>,
     /// Combine hours again that are as they should be

@@ -6,9 +6,9 @@ use super::hour::WHOLE;
 
 /// What the program takes beside its hours: itself, clients, listings.
 const PROGRAM: u64 = 64 << 20;
-/// What an hour takes in any case: rows that are gathered and being packed, files that are read ahead, parts that are
-/// under way to a bucket.
-const AN_HOUR: u64 = 64 << 20;
+/// What an hour takes in any case: rows that are gathered and being packed, files that are read ahead, and parts that are
+/// under way to a bucket, which may be three of 8 MiB for each large file.
+const AN_HOUR: u64 = 96 << 20;
 /// The least that a run can be held to.
 pub const LEAST: u64 = PROGRAM + AN_HOUR;
 /// A group of Parquet is written when its pages take as much, whatever there is; larger ones pack no better.
@@ -32,7 +32,7 @@ pub(super) fn share_out(memory: u64, could: usize) -> (usize, Share) {
     let part = all / at_once as u64;
     let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     let share = Share {
-        ahead: bytes((part / 4 / WHOLE).clamp(1, 8)),
+        ahead: bytes((part / 8 / WHOLE).clamp(1, 8)),
         group: bytes((part / 4).min(LARGEST_GROUP)),
         ids: bytes(part / 4),
     };
@@ -60,9 +60,9 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_share_leave_a_quarter_of_it() {
+    fn the_parts_of_a_share_leave_much_of_it() {
         let (_, share) = share_out(LEAST, 1);
-        assert_eq!(share, Share { ahead: 2, group: bytes(16 * MIB), ids: bytes(16 * MIB) });
+        assert_eq!(share, Share { ahead: 1, group: bytes(24 * MIB), ids: bytes(24 * MIB) });
     }
 
     fn bytes(bytes: u64) -> usize {

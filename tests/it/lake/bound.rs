@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hydrant::lake::combine::{self, Format, LEAST_MEMORY, Outcome, Wish};
+use hydrant::lake::combine::{self, Format, Outcome, Wish};
 use hydrant::lake::hours::Span;
 use hydrant::lake::{Address, Lake, Layout, Place, combined};
 use hydrant::progress::Progress;
@@ -58,7 +58,7 @@ async fn an_hour_many_times_larger_than_its_part_of_the_memory_has_the_same_rows
     // Beside what the program takes there is one MiB left, which is a part of 256 KiB for the ids.
     let part = 1 << 20;
     assert!(bytes > 20 * part);
-    let small = combined_within(&lake, &folder.path().join("small"), (LEAST_MEMORY / 2) + part).await;
+    let small = combined_within(&lake, &folder.path().join("small"), (64 << 20) + part).await;
     let large = combined_within(&lake, &folder.path().join("large"), 16 << 30).await;
     assert!(small.failures.is_empty() && large.failures.is_empty(), "{:?}", small.failures);
     assert_eq!(small.counts, large.counts);
@@ -83,5 +83,5 @@ async fn an_hour_many_times_larger_than_its_part_of_the_memory_has_the_same_rows
 async fn memory_that_no_hour_can_do_with_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let refused = local(folder.path(), &["combine", "--from", ".", "--memory", "100MB"]).await.expect(2);
-    assert!(refused.err.contains("cannot be combined in less than 128MiB"), "{}", refused.err);
+    assert!(refused.err.contains("cannot be combined in less than 160MiB"), "{}", refused.err);
 }
