@@ -124,7 +124,7 @@ impl CliError {
                 Exit::Usage
             }
             Self::Spark(
-                SparkError::NotThere(_) | SparkError::NotInABucket { .. } | SparkError::NoImage(_),
+                SparkError::NotSet { .. } | SparkError::NotInABucket { .. } | SparkError::NoImage(_),
             ) => Exit::Usage,
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
             Self::Stack(StackError::Interrupted)

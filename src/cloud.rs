@@ -107,6 +107,8 @@ pub struct Cloud {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Amazon SageMaker.
     pub sagemaker: aws_sdk_sagemaker::Client,
+    /// Amazon EMR Serverless.
+    pub emr_serverless: aws_sdk_emrserverless::Client,
     /// Finds resources by tag over most services at once.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     sts: aws_sdk_sts::Client,
@@ -204,6 +206,7 @@ impl Cloud {
             iam: client!(aws_sdk_iam),
             logs: client!(aws_sdk_cloudwatchlogs),
             sagemaker: client!(aws_sdk_sagemaker),
+            emr_serverless: client!(aws_sdk_emrserverless),
             tagging: client!(aws_sdk_resourcegroupstagging),
             sts: client!(aws_sdk_sts),
             config,

@@ -301,6 +301,24 @@ settings! {
     sagemaker_volume_gb: Whole<10, 16384> = "50";
     /// The Spark image that SageMaker runs; unset, AWS's own in the region.
     sagemaker_image: Option<String>;
+    /// The application of EMR Serverless that jobs run in, by its id; unset, the stack's own, made when there is none.
+    emr_application: Option<String>;
+    /// The release that such an application is made of.
+    emr_release: Name = "emr-7.5.0";
+    /// The address of the Databricks workspace.
+    databricks_host: Option<Url>, also "DATABRICKS_HOST";
+    /// A token for the Databricks workspace.
+    databricks_token: Option<Secret>, also "DATABRICKS_TOKEN";
+    /// The folder of a Unity Catalog volume through which jobs and their results go: /Volumes/CATALOG/SCHEMA/VOLUME.
+    databricks_volume: Option<String>;
+    /// The folder of the Databricks workspace that the launcher is put into.
+    databricks_folder: String = "/Shared/hydrant";
+    /// The Databricks runtime that jobs run on.
+    databricks_runtime: Name = "15.4.x-scala2.12";
+    /// What Databricks runs jobs on.
+    databricks_node_type: Name = "m5d.xlarge";
+    /// The instance profile by which a cluster of Databricks reads the lake; unset, the workspace's own ways.
+    databricks_instance_profile: Option<String>;
 
     /// X API key (consumer key).
     x_api_key: Option<Secret>, also "TWITTER_API_KEY";

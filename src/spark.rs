@@ -8,6 +8,9 @@
 //! follow     a job to its end: handed over once, gone along with, its results brought
 //! local      spark-submit on this machine
 //! sagemaker  a processing job of Amazon SageMaker
+//! emr        a job run of Amazon EMR Serverless
+//! databricks a one-time run on Databricks
+//! plan       how much there is to read, what it costs, how long it takes, and whether hydrant itself would do
 //! prices     what machines cost by the hour, from a dated table
 //! ```
 //!
@@ -17,10 +20,13 @@
 
 mod book;
 pub mod combine;
+pub mod databricks;
+pub mod emr_serverless;
 mod error;
 pub mod follow;
 mod job;
 pub mod local;
+pub mod plan;
 pub mod prices;
 pub mod sagemaker;
 pub mod topics;
@@ -38,6 +44,9 @@ pub use job::{Job, LAST, Results, Work};
 
 use crate::cloud::Cloud;
 use crate::settings::{Dollars, EngineName, Settings};
+
+/// What runs a job's script where the driver's folders are gone with it.
+const ELSEWHERE: &str = include_str!("../assets/spark/elsewhere.py");
 
 /// How far a script is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -179,9 +188,10 @@ impl Desk<'_> {
             EngineName::Sagemaker => {
                 Box::new(sagemaker::SageMaker::open(cloud().await?, self.settings).await?)
             }
-            EngineName::EmrServerless | EngineName::Databricks => {
-                return Err(SparkError::NotThere(name).into());
+            EngineName::EmrServerless => {
+                Box::new(emr_serverless::EmrServerless::open(cloud().await?, self.settings).await?)
             }
+            EngineName::Databricks => Box::new(databricks::Databricks::open(self.settings)?),
         })
     }
 }

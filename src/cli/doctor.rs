@@ -11,6 +11,11 @@ use crate::cloud::{Cloud, Identity};
 use crate::host::facts::Facts;
 use crate::host::{self, HostError};
 use crate::progress::Progress;
+use crate::settings::EngineName;
+use crate::spark::SparkError;
+use crate::spark::databricks::Databricks;
+use crate::spark::emr_serverless::EmrServerless;
+use crate::spark::sagemaker::SageMaker;
 use crate::stack::Names;
 use crate::stack::permissions::{self, Checked};
 
@@ -25,6 +30,9 @@ pub(super) struct Doctor {
 
 /// Free space under which a stream could fill the disk within a day.
 const LITTLE_SPACE: u64 = 2 * 1024 * 1024 * 1024;
+
+/// How long an engine's own service has to answer.
+const ENGINE_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,6 +68,7 @@ impl Doctor {
             rows.push(context.unless_stopped(host(&context)).await?);
         }
         rows.push(spark(&context));
+        rows.extend(context.unless_stopped(engines(&context, signed_in)).await?);
         rows.push(disk(&context.folders.data));
         for row in &rows {
             if context.global.json {
@@ -171,6 +180,53 @@ fn spark(context: &Context) -> Row {
             format!("no {program} here, which only `--engine spark` needs: `pip install pyspark`"),
         ),
     }
+}
+
+/// Whether the engines elsewhere can be used, and what is missing. Only that which `spark_on` wants is worth a warning.
+async fn engines(context: &Context, signed_in: bool) -> Vec<Row> {
+    let wanted = *context.settings.spark_on;
+    let row = |name: EngineName, usable: Result<String, String>| {
+        let (verdict, found) = match usable {
+            Ok(found) => (Verdict::Ok, found),
+            Err(why) if name == wanted => (Verdict::Warning, why),
+            Err(why) => (Verdict::Ok, format!("not usable, which only `--on {}` minds: {why}", name.name())),
+        };
+        Row::new(name.name(), verdict, found)
+    };
+    let mut rows = Vec::new();
+    for name in [EngineName::Sagemaker, EngineName::EmrServerless] {
+        let usable = if signed_in {
+            in_aws(context, name).await.map_err(|error| error.to_string())
+        } else {
+            Err("it needs credentials for AWS".to_owned())
+        };
+        rows.push(row(name, usable));
+    }
+    let databricks = match Databricks::open(&context.settings) {
+        // A workspace that does not answer is asked again and again otherwise.
+        Ok(databricks) => match tokio::time::timeout(ENGINE_LIMIT, databricks.check()).await {
+            Ok(checked) => checked,
+            Err(_) => Err(SparkError::Databricks {
+                what: "answer".to_owned(),
+                why: format!("nothing came within {} s", ENGINE_LIMIT.as_secs()),
+                passes: true,
+            }),
+        },
+        Err(error) => Err(error),
+    };
+    rows.push(row(EngineName::Databricks, databricks.map_err(|error| error.to_string())));
+    rows
+}
+
+async fn in_aws(context: &Context, name: EngineName) -> Result<String, CliError> {
+    let cloud = context.cloud().await?;
+    if name == EngineName::EmrServerless {
+        let emr = EmrServerless::open(cloud, &context.settings).await?;
+        return Ok(format!("runs by the role {}", emr.role()?));
+    }
+    let sagemaker = SageMaker::open(cloud, &context.settings).await?;
+    let image = sagemaker.image()?;
+    Ok(format!("runs {image} by the role {}", sagemaker.role().await?))
 }
 
 async fn ssh() -> Row {

@@ -48,6 +48,8 @@ pub enum On {
     SparkJobs,
     /// Where they log.
     SparkLogs,
+    /// EMR Serverless's applications and their runs.
+    Applications,
 }
 
 /// One operation of the table.
@@ -205,6 +207,13 @@ operations! {
             "sagemaker:CreateProcessingJob" SparkJobs, "sagemaker:AddTags" SparkJobs, "iam:PassRole" PassedRoles
         ];
         Change StopProcessingJob ["sagemaker:StopProcessingJob" SparkJobs];
+    }
+    "EMR Serverless" {
+        Read ListApplications ["emr-serverless:ListApplications" Anything];
+        Read GetJobRun ["emr-serverless:GetJobRun" Applications];
+        Change CreateApplication ["emr-serverless:CreateApplication" Applications, "emr-serverless:TagResource" Applications];
+        Change StartJobRun ["emr-serverless:StartJobRun" Applications, "iam:PassRole" PassedRoles];
+        Change CancelJobRun ["emr-serverless:CancelJobRun" Applications];
     }
     "Resource Groups Tagging API" {
         Read GetResources ["tag:GetResources" Anything];

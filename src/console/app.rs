@@ -274,7 +274,7 @@ impl App {
     fn start(&mut self, job: Job) -> Vec<Effect> {
         self.desk.tasks.begin(&job, self.desk.now);
         self.waiting.remove(&job.slot());
-        if !matches!(job.slot().manner(), Manner::Runs { .. }) {
+        if matches!(job.slot().manner(), Manner::Loads | Manner::Watches) {
             self.asked.insert(job.slot(), job.clone());
         }
         vec![Effect::Start(job)]
@@ -508,7 +508,9 @@ impl App {
             .tasks
             .running()
             .filter_map(|task| match task.slot.manner() {
-                Manner::Runs { on_quit } => Some((task.words.as_str(), on_quit)),
+                Manner::Runs { on_quit } | Manner::Follows { on_quit } => {
+                    Some((task.words.as_str(), on_quit))
+                }
                 Manner::Loads | Manner::Watches => None,
             })
             .collect();

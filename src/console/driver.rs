@@ -9,6 +9,7 @@
 //! What a room's jobs do is in that room's file below this one.
 
 mod host;
+mod jobs;
 mod lake;
 mod logs;
 mod stack;
@@ -190,7 +191,7 @@ impl Driver {
         let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
         tokio::spawn(async move {
             let result = match slot.manner() {
-                Manner::Runs { .. } => rooms.run(job, line).await,
+                Manner::Runs { .. } | Manner::Follows { .. } => rooms.run(job, line).await,
                 Manner::Loads | Manner::Watches => tokio::select! {
                     result = rooms.run(job, line) => result,
                     () = stop.cancelled() => Err(Trouble::cancelled()),

@@ -28,6 +28,12 @@ pub enum Manner {
         /// What happens to it if the console is left.
         on_quit: &'static str,
     },
+    /// It goes along with something that runs elsewhere and goes on there if the console is left. To cancel it means to
+    /// end that, which it does by itself.
+    Follows {
+        /// What happens to it if the console is left.
+        on_quit: &'static str,
+    },
 }
 
 macro_rules! rooms {

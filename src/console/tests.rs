@@ -2,6 +2,7 @@
 
 mod given;
 mod host;
+mod jobs;
 mod lake;
 mod logs;
 mod pictures;

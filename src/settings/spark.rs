@@ -30,6 +30,16 @@ impl EngineName {
         }
     }
 
+    /// Where a job is then, in a sentence.
+    pub const fn at(self) -> &'static str {
+        match self {
+            Self::Local => "on this machine",
+            Self::Sagemaker => "at SageMaker",
+            Self::EmrServerless => "at EMR Serverless",
+            Self::Databricks => "on Databricks",
+        }
+    }
+
     /// As people call it.
     pub const fn title(self) -> &'static str {
         match self {

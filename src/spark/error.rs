@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::cloud::CloudError;
 use crate::lake::LakeError;
-use crate::settings::EngineName;
 use crate::topics::TopicsError;
 
 /// What can go wrong with Spark.
@@ -77,9 +76,24 @@ pub enum SparkError {
         /// The file.
         path: String,
     },
-    /// This hydrant has no such engine.
-    #[error("hydrant does not run Spark on {} yet: `--on local` and `--on sagemaker` are there", .0.title())]
-    NotThere(EngineName),
+    /// A setting is missing that an engine needs.
+    #[error("{engine} needs the setting {key}: `hydrant config --init` explains it")]
+    NotSet {
+        /// Which engine.
+        engine: &'static str,
+        /// Which setting.
+        key: &'static str,
+    },
+    /// A call to Databricks failed.
+    #[error("Databricks does not {what}: {why}")]
+    Databricks {
+        /// What was asked of it.
+        what: String,
+        /// Its words, made safe to show.
+        why: String,
+        /// Whether it may do it a little later.
+        passes: bool,
+    },
     /// AWS has no Spark image there, or hydrant does not know of it.
     #[error("no Spark image of SageMaker's is known for the region {0}: name one with `sagemaker_image`")]
     NoImage(String),
@@ -114,7 +128,7 @@ pub enum SparkError {
     },
     /// The operator asked to stop, and the job goes on elsewhere.
     #[error(
-        "left as asked: the Spark job {id} goes on at {engine} and costs money there; the same command again or `hydrant jobs follow {id}` goes along with it, `hydrant jobs cancel {id}` ends it"
+        "left as asked: the Spark job {id} goes on {engine} and costs money there; the same command again or `hydrant jobs follow {id}` goes along with it, `hydrant jobs cancel {id}` ends it"
     )]
     Left {
         /// The job.
@@ -153,6 +167,7 @@ impl SparkError {
             Self::Cloud(CloudError::Call(call)) | Self::Lake(LakeError::Cloud(CloudError::Call(call))) => {
                 call.failure.passes()
             }
+            Self::Databricks { passes, .. } => *passes,
             _ => false,
         }
     }

@@ -122,7 +122,7 @@ async fn all_the_way(
 
 async fn stopped(run: &mut dyn Run, engine: &dyn Engine, entry: &Entry, on_stop: OnStop) -> SparkError {
     match on_stop {
-        OnStop::Leave => SparkError::Left { id: entry.id.clone(), engine: engine.name().title() },
+        OnStop::Leave => SparkError::Left { id: entry.id.clone(), engine: engine.name().at() },
         OnStop::Cancel => run.cancel().await.err().unwrap_or(SparkError::Interrupted),
     }
 }

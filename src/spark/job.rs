@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SparkError, combine, topics};
+use super::{SparkError, Stage, combine, topics};
 use crate::lake::Place;
 use crate::lake::combine::elsewhere::Answer;
 use crate::settings::EngineName;
@@ -66,6 +66,19 @@ impl Job {
         }
     }
 
+    /// What an engine elsewhere calls it: unlike any other job.
+    pub(super) fn remote_name(&self, token: &str) -> String {
+        format!("hydrant-{}-{token}", self.name)
+    }
+
+    /// Whether a Spark elsewhere can read what it reads.
+    pub(super) fn in_buckets(&self, engine: EngineName) -> Result<(), SparkError> {
+        match self.inputs().find(|input| !input.starts_with("s3://")) {
+            Some(path) => Err(SparkError::NotInABucket { engine: engine.title(), path: path.to_owned() }),
+            None => Ok(()),
+        }
+    }
+
     /// The settings that name files: what a Spark elsewhere cannot read, or a Spark here.
     pub(super) fn inputs(&self) -> impl Iterator<Item = &str> {
         let inputs = self.settings.get("input").and_then(serde_json::Value::as_array).into_iter().flatten();
@@ -87,6 +100,12 @@ pub(super) async fn tokens_to(job: &Job, code: &Place) -> Result<bool, SparkErro
     Ok(true)
 }
 
+/// Whether a file beside the results is one of them: what is told on the way is none, and a name that is none of a file's
+/// would lead elsewhere.
+pub(super) fn is_result(name: &str) -> bool {
+    !name.contains('/') && !["..", "progress.json", "failure.txt"].contains(&name)
+}
+
 /// Brings what a script left in a bucket to a folder of this machine, its last file last.
 pub(super) async fn bring(
     engine: EngineName,
@@ -100,7 +119,7 @@ pub(super) async fn bring(
         let words = words.as_deref().map(crate::text::sanitise);
         return Err(SparkError::NoResults { engine: engine.title(), place, words });
     }
-    names.retain(|name| !name.contains('/'));
+    names.retain(|name| is_result(name));
     names.sort_by_key(|name| name == LAST);
     let here = Place::Folder(out.to_owned());
     for name in names {
@@ -112,4 +131,20 @@ pub(super) async fn bring(
         file.finish().await?;
     }
     Ok(())
+}
+
+/// The stage that a job elsewhere told of last, if it is another than before. It is not worth a look that fails.
+pub(super) async fn told(from: &Place, last: &mut Option<Stage>) -> Vec<Stage> {
+    let told = match from.get("progress.json").await {
+        Ok(told) => told,
+        Err(error) => {
+            if !error.is_missing() {
+                tracing::info!(%error, "stages were not read");
+            }
+            return Vec::new();
+        }
+    };
+    let stage = Stage::of_line(&String::from_utf8_lossy(&told)).filter(|stage| last.as_ref() != Some(stage));
+    *last = stage.clone().or(last.take());
+    stage.into_iter().collect()
 }

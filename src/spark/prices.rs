@@ -18,6 +18,18 @@ pub struct Prices {
     sagemaker_gb_month: f64,
     hours_a_month: f64,
     sagemaker_hour: BTreeMap<String, f64>,
+    emr_vcpu_hour: f64,
+    emr_gb_hour: f64,
+    emr_worker_gb: f64,
+    databricks_dbu: f64,
+    databricks_hour: BTreeMap<String, Node>,
+}
+
+/// A machine of Databricks's: what AWS takes for it, and how many of Databricks's units it counts.
+#[derive(Debug, serde::Deserialize)]
+struct Node {
+    machine: f64,
+    dbu: f64,
 }
 
 /// The prices that this hydrant knows.
@@ -34,6 +46,23 @@ impl Prices {
     pub fn sagemaker_hour(&self, instance_type: &str, machines: u32, disk_gb: u32) -> Option<f64> {
         let disk = f64::from(disk_gb) * self.sagemaker_gb_month / self.hours_a_month;
         self.sagemaker_hour.get(instance_type).map(|price| f64::from(machines) * (price + disk))
+    }
+
+    /// What a run at EMR Serverless costs that has used so much.
+    pub fn emr_serverless(&self, vcpu_hours: f64, gb_hours: f64) -> Option<Dollars> {
+        Dollars::parse(&format!("{:.4}", vcpu_hours * self.emr_vcpu_hour + gb_hours * self.emr_gb_hour)).ok()
+    }
+
+    /// What so many workers of 4 vCPU cost there in an hour.
+    pub fn emr_serverless_hour(&self, workers: u32) -> Option<f64> {
+        let worker = 4.0 * self.emr_vcpu_hour + self.emr_worker_gb * self.emr_gb_hour;
+        Some(f64::from(workers) * worker)
+    }
+
+    /// What so many machines of Databricks's cost in an hour, on demand; `None` if the type is not in the table.
+    pub fn databricks_hour(&self, node_type: &str, machines: u32) -> Option<f64> {
+        let node = self.databricks_hour.get(node_type)?;
+        Some(f64::from(machines) * (node.machine + node.dbu * self.databricks_dbu))
     }
 }
 

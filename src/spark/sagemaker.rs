@@ -149,12 +149,9 @@ impl Engine for SageMaker {
 
     async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError> {
         // Whatever would be refused is found before anything is written.
-        if let Some(path) = job.inputs().find(|input| !input.starts_with("s3://")) {
-            let engine = EngineName::Sagemaker.title();
-            return Err(SparkError::NotInABucket { engine, path: path.to_owned() });
-        }
+        job.in_buckets(EngineName::Sagemaker)?;
         let (image, role) = (self.image()?, self.role().await?);
-        let name = format!("hydrant-{}-{token}", job.name);
+        let name = job.remote_name(token);
         let (code, out) =
             (self.jobs.within(&format!("{name}/code/")), self.jobs.within(&format!("{name}/out/")));
         let mut settings = job.settings.clone();

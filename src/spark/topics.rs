@@ -20,6 +20,14 @@ use crate::topics::{
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
 
+/// How many topics, how many passes and where chance begins if nobody says: as the predecessor had them, but for the
+/// number of topics.
+pub const K: usize = 20;
+/// See [`K`].
+pub const ITERATIONS: usize = 85;
+/// See [`K`].
+pub const SEED: u64 = 88;
+
 /// How MLlib looks for topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

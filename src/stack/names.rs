@@ -137,6 +137,12 @@ impl Names {
         format!("arn:{partition}:sagemaker:{region}:{account}:processing-job/hydrant-*")
     }
 
+    /// The ARN of all of EMR Serverless's applications and their runs, whose names AWS gives.
+    pub fn applications(&self) -> String {
+        let Self { partition, account, region, .. } = self;
+        format!("arn:{partition}:emr-serverless:{region}:{account}:/*")
+    }
+
     /// The ARN of AWS's Spark image in the region, whichever account of AWS's it is in.
     pub fn spark_image(&self) -> String {
         format!("arn:{}:ecr:{}:*:repository/sagemaker-spark-processing", self.partition, self.region)

@@ -15,19 +15,22 @@ use crate::cloud::{Cloud, Identity, On, Operation};
 pub const LARGEST_POLICY: usize = 6144;
 
 /// The services that the stack's roles are given to.
-const PASSED_TO: [&str; 3] = ["ec2", "firehose", "sagemaker"];
+const PASSED_TO: [&str; 4] = ["ec2", "firehose", "sagemaker", "emr-serverless"];
 
-/// The policy for this stack with both its parts, as IAM takes it.
+/// The policy for this stack with both its parts, as IAM takes it. Its statements have no names: there is no room.
 pub fn policy(names: &Names) -> Value {
+    let statements: Vec<Value> = statements(names).into_iter().map(|(_, statement)| statement).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statements(names: &Names) -> Vec<(On, Value)> {
     let mut actions: BTreeMap<On, BTreeSet<&str>> = BTreeMap::new();
     for operation in Operation::ALL {
         for (permission, on) in operation.spec().permissions {
             actions.entry(*on).or_default().insert(permission);
         }
     }
-    let statements: Vec<Value> =
-        actions.into_iter().map(|(on, actions)| statement(names, on, &actions)).collect();
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    actions.into_iter().map(|(on, actions)| (on, statement(names, on, &actions))).collect()
 }
 
 fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
@@ -38,7 +41,7 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
     let bucket = names.arn(Kind::Bucket);
     let log_group = names.arn(Kind::LogGroup);
     let notebook_logs = names.arn(Kind::NotebookLogs);
-    let mut statement = json!({ "Sid": format!("{on:?}"), "Effect": "Allow", "Action": actions });
+    let mut statement = json!({ "Effect": "Allow", "Action": actions });
     statement["Resource"] = match on {
         On::Anything | On::Ec2 | On::OwnTags => json!("*"),
         On::Bucket => json!(bucket),
@@ -61,6 +64,7 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
         On::Notebook => json!([names.arn(Kind::Notebook), names.arn(Kind::NotebookConfig)]),
         On::NotebookLogs => json!([notebook_logs, format!("{notebook_logs}:*")]),
         On::SparkJobs => json!(names.spark_jobs()),
+        On::Applications => json!(names.applications()),
         On::SparkLogs => json!([names.spark_logs(), format!("{}:*", names.spark_logs())]),
         On::InstanceProfile => json!([
             names.arn(Kind::InstanceProfile),
@@ -114,21 +118,16 @@ pub async fn check(cloud: &Cloud, identity: &Identity, names: &Names) -> Checked
         entry.context_key_name(key).context_key_values(value).context_key_type(kind).build()
     };
     let mut missing = Vec::new();
-    for part in policy(names)["Statement"].as_array().into_iter().flatten() {
+    for (on, part) in statements(names) {
         let texts = |value: &Value| -> Vec<String> {
             let many = value.as_array().into_iter().flatten();
             many.chain(std::iter::once(value)).filter_map(Value::as_str).map(ToOwned::to_owned).collect()
         };
         let mut resources = texts(&part["Resource"]);
         // Own roles come first; whether one could be adopted too is not worth a warning.
-        resources.truncate(
-            if ["LogGroup", "NotebookLogs", "SparkLogs"].iter().any(|sid| part["Sid"] == *sid) {
-                2
-            } else {
-                1
-            },
-        );
-        let services: &[&str] = if part["Sid"] == "PassedRoles" { &PASSED_TO } else { &["ec2"] };
+        let of_a_group = matches!(on, On::LogGroup | On::NotebookLogs | On::SparkLogs);
+        resources.truncate(if of_a_group { 2 } else { 1 });
+        let services: &[&str] = if on == On::PassedRoles { &PASSED_TO } else { &["ec2"] };
         for service in services {
             let request = cloud
                 .iam
@@ -189,14 +188,12 @@ mod tests {
                 assert!(text.contains(&format!("\"{permission}\"")), "{permission}");
             }
         }
-        let everywhere =
-            policy["Statement"].as_array().into_iter().flatten().filter(|part| part["Resource"] == "*");
-        for part in everywhere.filter(|part| part["Sid"] == "Anything") {
-            let looks = |action: &str| {
-                [":Get", ":List", ":Describe", ":Simulate"].iter().any(|verb| action.contains(verb))
-            };
-            let actions = part["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            assert!(actions.into_iter().all(looks), "only looking may be permitted on anything: {part}");
-        }
+        let (_, anything) = statements(&Names::example()).remove(0);
+        assert_eq!(anything["Resource"], "*");
+        let looks = |action: &str| {
+            [":Get", ":List", ":Describe", ":Simulate"].iter().any(|verb| action.contains(verb))
+        };
+        let actions = anything["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        assert!(actions.into_iter().all(looks), "only looking may be permitted on anything: {anything}");
     }
 }

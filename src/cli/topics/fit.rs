@@ -152,10 +152,10 @@ impl How {
 
 impl Fit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        context.refuse_if_readonly(1)?;
         if self.spark.is_wanted() {
             return self.spark.fit(context, &self.from, &self.how, &self.text, &self.out).await;
         }
+        context.refuse_if_readonly(1)?;
         let order = self.how.order(watch(context));
         let cloud = cloud_for(context, [&self.out]).await?;
         let shelf = Shelf::at(&self.out, cloud.as_ref())?;

@@ -5,9 +5,11 @@ use clap::{Args, ValueEnum};
 use super::fit::{From, How, cloud_for};
 use super::text::Steps;
 use crate::cli::jobs::{see_through, show_results};
+use crate::cli::style::{answer, safe, talk};
 use crate::cli::{CliError, Context, Exit};
 use crate::settings::EngineName as Place;
-use crate::spark::topics::{Documents, Optimizer, Order, Weights};
+use crate::spark::plan::{Kind, Plan, Size};
+use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{Desk, SparkError};
 use crate::topics::{self, Method, Shelf};
 
@@ -21,6 +23,9 @@ pub(super) struct OnSpark {
     /// Where Spark runs: local, sagemaker, emr-serverless or databricks [default: as `spark_on` says, local]
     #[arg(long, value_name = "PLACE")]
     on: Option<Place>,
+    /// Show what the job would read, take and cost, and change nothing (spark)
+    #[arg(long)]
+    plan: bool,
     /// How MLlib looks for topics (spark)
     #[arg(long, value_enum, default_value = "online")]
     optimizer: OptimizerName,
@@ -53,14 +58,26 @@ enum WeightsName {
     Tfidf,
 }
 
-/// As the predecessor had them.
-const K: usize = 20;
-const ITERATIONS: usize = 85;
-const SEED: u64 = 88;
-
 impl OnSpark {
     pub(super) fn is_wanted(&self) -> bool {
         self.engine == EngineName::Spark
+    }
+
+    /// The plan is the answer when nothing else is asked for, and talk before a job.
+    fn show(&self, context: &Context, plan: &Plan) {
+        match (self.plan, context.global.json) {
+            (true, true) => {
+                let mut shown = serde_json::to_value(plan).expect("a plan is plain data");
+                let (by_time, at_most) = plan.dollars();
+                shown["usd"] = serde_json::json!(by_time);
+                shown["usd_at_most"] = serde_json::json!(at_most);
+                shown["advice"] = serde_json::json!(plan.advice());
+                answer!("{shown}");
+            }
+            (true, false) => answer!("{}", lines(plan)),
+            (false, false) => talk!("{}", lines(plan)),
+            (false, true) => {}
+        }
     }
 
     pub(super) async fn fit(
@@ -90,8 +107,15 @@ impl OnSpark {
         if let Some(remote) = from.input.iter().find(|input| name == Place::Local && input.contains("://")) {
             return Err(SparkError::NotAFile(remote.clone()).into());
         }
+        let (documents, size) = documents(context, from, text).await?;
+        let plan = Plan::of(Kind::Fit, name, size, &context.settings);
+        self.show(context, &plan);
+        if self.plan {
+            return Ok(Exit::Done);
+        }
+        context.refuse_if_readonly(1)?;
         let order = Order {
-            documents: documents(context, from, text).await?,
+            documents,
             k,
             iterations: asked.iterations.unwrap_or(ITERATIONS),
             seed: asked.seed.unwrap_or(SEED),
@@ -115,12 +139,18 @@ impl OnSpark {
     }
 }
 
-async fn documents(context: &Context, from: &From, text: &Steps) -> Result<Documents, CliError> {
+async fn documents(context: &Context, from: &From, text: &Steps) -> Result<(Documents, Size), CliError> {
     if let Some(path) = &from.tokens {
-        return Ok(Documents::Tokens(path.clone()));
+        return Ok((Documents::Tokens(path.clone()), Size::of_file(path)?));
     }
     let cloud = cloud_for(context, &from.input).await?;
     let files = context.unless_stopped(topics::find_rows(&from.input, cloud.as_ref())).await??;
+    let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str())));
+    let size = context.unless_stopped(size).await??;
     let files = files.iter().map(topics::RowFile::url).collect();
-    Ok(Documents::Hours(files, Box::new(text.steps()?)))
+    Ok((Documents::Hours(files, Box::new(text.steps()?)), size))
+}
+
+fn lines(plan: &Plan) -> String {
+    plan.to_string().lines().map(|line| format!("  {}", safe(line))).collect::<Vec<_>>().join("\n")
 }

@@ -1,15 +1,18 @@
 //! Runs the jobs of the Logs pane.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::{Line, Rooms, remedy};
 use crate::console::effect::logs::{Item, Job, Outcome};
 use crate::console::effect::{Remedy, Trouble};
-use crate::logs::{Ending, Follow, LogsError, Request, Told, groups, own, tail};
+use crate::logs::{Ending, Follow, Group, LogsError, Request, Told, file, groups, own, tail};
+use crate::settings::EngineName;
+use crate::spark::Book;
 use crate::stack::graph::{Kind, Part};
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
@@ -17,10 +20,21 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Groups => {
             let stack = rooms.stack(Part::Pipeline, line).await?;
             let groups = groups(stack.cloud(), None).await.map_err(|error| trouble(&error))?;
+            let jobs = job_logs(rooms).into_keys().map(|name| Group {
+                name,
+                arn: String::new(),
+                bytes: 0,
+                retention_days: None,
+                created: None,
+            });
+            let groups = jobs.chain(groups).collect();
             Ok(Outcome::Groups { own: stack.names().of(Kind::LogGroup).to_owned(), groups })
         }
         Job::Tail { groups, since, pattern } => {
             let since = since.before(Timestamp::now());
+            let (mut jobs, groups) = (job_logs(rooms), groups);
+            let (of_jobs, groups): (Vec<String>, Vec<String>) =
+                groups.into_iter().partition(|group| jobs.contains_key(group));
             let (ours, theirs): (Vec<String>, Vec<String>) =
                 groups.into_iter().partition(|group| group == own::NAME);
             let (folder, stop) = (&rooms.folders.state, line.stop());
@@ -40,11 +54,28 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
                 ending.map_err(|error| trouble(&error))
             };
             let ours = async { ours.await.map_err(|error| trouble(&error)) };
-            let (_, ending) = tokio::try_join!(ours, theirs)?;
+            let of_jobs = of_jobs.into_iter().filter_map(|name| Some((jobs.remove(&name)?, name)));
+            let of_jobs = of_jobs.map(|(files, name)| async move {
+                let ending = file::tail(&name, files, stop, |told| feed(line, told)).await;
+                ending.map_err(|error| trouble(&error))
+            });
+            let of_jobs = futures_util::future::try_join_all(of_jobs);
+            let (_, _, ending) = tokio::try_join!(ours, of_jobs, theirs)?;
             Ok(Outcome::Ended(ending))
         }
         Job::Save { path, text } => save(&path, &text).map(|()| Outcome::Saved(path)),
     }
+}
+
+/// The logs of jobs on this machine's Spark, under the names by which they are groups, that are still there.
+fn job_logs(rooms: &Rooms) -> BTreeMap<String, Vec<PathBuf>> {
+    let entries = Book::of(&rooms.folders).list().unwrap_or_default();
+    let local = entries.into_iter().filter(|entry| entry.engine == EngineName::Local);
+    let logs = local.map(|entry| {
+        let files = ["spark.log", "spark.out"].map(|name| entry.job.out.join(name));
+        (format!("local:{}", entry.id), files.to_vec())
+    });
+    logs.filter(|(_, files)| files.iter().any(|file| file.exists())).collect()
 }
 
 fn feed(line: &Line, told: Told) {

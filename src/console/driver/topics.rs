@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::{Line, Rooms, lake, remedy};
+use super::{Line, Rooms, jobs, lake, remedy};
 use crate::cloud::{Cloud, Failure};
 use crate::console::effect::topics::{From, Item, Job, Outcome, Wish};
 use crate::console::effect::{Remedy, Trouble};
@@ -135,6 +135,8 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             Ok(named)
         }
         Job::Fit { wish, name } => fit(&wish, &name, rooms, line).await,
+        Job::Jobs => jobs::open(rooms),
+        Job::Follow { id, .. } => jobs::follow(&id, rooms, line).await,
         Job::Sweep { wish, sizes, seeds } => {
             let (documents, _) = documents(&wish, rooms, line).await?;
             let order = watched(&wish.order, line);

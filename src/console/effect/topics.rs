@@ -1,10 +1,11 @@
 //! What the Topics pane asks for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Manner;
 use crate::lake::hours::Span;
+use crate::settings::EngineName;
 use crate::topics::browse::Word;
 use crate::topics::questions::{Answers, SharesPerHour};
 use crate::topics::sweep::{Sweep, Tried};
@@ -35,6 +36,16 @@ pub enum Slot {
     Name,
     /// Fitting a model, or several.
     Fit,
+    /// Finding the jobs on Spark that run already.
+    Jobs,
+    /// Going along with one, whose key this is.
+    Job(u64),
+}
+
+/// The key of the job whose results go to a folder: no two that run have the same folder.
+pub fn key(out: &Path) -> u64 {
+    let fold = |key: u64, byte: &u8| (key ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    out.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325, fold)
 }
 
 impl Slot {
@@ -49,6 +60,10 @@ impl Slot {
             | Self::Hours
             | Self::Documents
             | Self::Answers => Manner::Loads,
+            Self::Jobs => Manner::Watches,
+            Self::Job(_) => {
+                Manner::Follows { on_quit: "it goes on where it runs, and the next console finds it again" }
+            }
             Self::Report => Manner::Runs { on_quit: "the report is written first" },
             Self::Name => Manner::Runs { on_quit: "the name is written down first" },
             Self::Fit => Manner::Runs { on_quit: "it stops, and keeps the model as it is then" },
@@ -158,6 +173,17 @@ pub enum Job {
         /// Seeds for each.
         seeds: Vec<u64>,
     },
+    /// Find the jobs on Spark that run already.
+    Jobs,
+    /// Go along with one to its end.
+    Follow {
+        /// Its key.
+        key: u64,
+        /// Its id.
+        id: String,
+        /// Where it runs.
+        engine: EngineName,
+    },
 }
 
 impl Job {
@@ -175,6 +201,8 @@ impl Job {
             Self::Report { .. } => Slot::Report,
             Self::Name { .. } => Slot::Name,
             Self::Fit { .. } | Self::Sweep { .. } => Slot::Fit,
+            Self::Jobs => Slot::Jobs,
+            Self::Follow { key, .. } => Slot::Job(*key),
         }
     }
 
@@ -195,13 +223,15 @@ impl Job {
             Self::Name { topic, .. } => format!("naming topic {topic}"),
             Self::Fit { name, .. } => format!("fitting {name}"),
             Self::Sweep { .. } => "trying numbers of topics".to_owned(),
+            Self::Jobs => "finding jobs on Spark".to_owned(),
+            Self::Follow { id, engine, .. } => format!("{id} {}", engine.at()),
         }
     }
 
     /// Whether a read-only run may do it. A new model is a folder of this machine, as a download is; a name and a
     /// report change what somebody keeps.
     pub const fn is_allowed_readonly(&self) -> bool {
-        !matches!(self, Self::Name { .. } | Self::Report { .. })
+        !matches!(self, Self::Name { .. } | Self::Report { .. } | Self::Follow { .. })
     }
 }
 
@@ -292,6 +322,15 @@ pub enum Outcome {
     Tried(Tried),
     /// The sweep is done, or was stopped.
     Swept(Sweep),
+    /// The jobs on Spark that may be running: their keys, their ids, and where.
+    Jobs(Vec<(u64, String, EngineName)>),
+    /// A fit on Spark is done, and its model is here.
+    JobDone {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The model.
+        about: Description,
+    },
 }
 
 /// What a fit feeds: how it goes.

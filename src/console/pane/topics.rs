@@ -12,6 +12,7 @@ mod open;
 mod periods;
 mod work;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,7 @@ use crate::console::widget::input::Input;
 use crate::console::widget::table::TableState;
 use crate::console::words;
 use crate::progress::Report;
+use crate::settings::EngineName;
 use crate::topics::questions::NAMES;
 use crate::topics::{Kept, TypicalPost};
 use asked::{Asked, State as AskedState};
@@ -416,12 +418,30 @@ impl TopicsPane {
         }
     }
 
+    /// A job on Spark has left a model: it is listed.
+    fn job_done(&mut self, folder: PathBuf, topics: usize, desk: &Desk) -> Vec<Ask> {
+        let said = format!("{topics} topics of a job on Spark are kept in {}", folder.display());
+        self.wanted = Some(folder);
+        let mut asks = self.list_models(desk);
+        asks.push(Ask::Say(said));
+        asks
+    }
+
     fn move_in_posts(&mut self, action: Action, desk: &Desk) -> bool {
         let heights = drawing::posts::heights(&self.shown_posts(), desk.area(), self.focus);
         let seen = usize::from(drawing::below(desk.area()).saturating_sub(drawing::posts::HEAD));
         let Some(posts) = self.open.as_mut().and_then(|open| open.posts.as_mut()) else { return false };
         posts.act(action, &heights, seen)
     }
+}
+
+/// Goes along with the jobs that nobody here goes along with yet: one that is begun anew would end what it followed.
+fn follow(jobs: Vec<(u64, String, EngineName)>, desk: &Desk) -> Vec<Ask> {
+    let mut taken = BTreeSet::new();
+    let unfollowed = jobs
+        .into_iter()
+        .filter(|(key, ..)| !desk.readonly && !desk.tasks.runs(Slot::Job(*key)) && taken.insert(*key));
+    unfollowed.map(|(key, id, engine)| Ask::start(Job::Follow { key, id, engine })).collect()
 }
 
 fn method(model: &Kept) -> &'static str {
@@ -604,16 +624,26 @@ impl PaneState for TopicsPane {
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
         self.first = desk.later(SignedDuration::from_secs(1));
         // What was listed before that is of this machine alone.
-        if self.asked.is_some() && desk.pane == Pane::Topics { self.list_models(desk) } else { Vec::new() }
+        if self.asked.is_some() && desk.pane == Pane::Topics {
+            let mut asks = self.list_models(desk);
+            asks.push(Ask::start(Job::Jobs));
+            return asks;
+        }
+        Vec::new()
     }
 
     /// Models are on this machine: they are there for somebody who is not signed in too.
     fn entered(&mut self, desk: &Desk) -> Vec<Ask> {
         let welcome = matches!(desk.session, Session::Unset(_));
-        if welcome || self.asked.is_some() || desk.tasks.runs(Slot::Models) {
+        if welcome {
             return Vec::new();
         }
-        self.list_models(desk)
+        // Jobs that an earlier console or a command has begun are gone along with from here on.
+        let mut asks = vec![Ask::start(Job::Jobs)];
+        if self.asked.is_none() && !desk.tasks.runs(Slot::Models) {
+            asks.extend(self.list_models(desk));
+        }
+        asks
     }
 
     fn due(&self, desk: &Desk) -> Option<Timestamp> {
@@ -809,6 +839,8 @@ impl Employs for TopicsPane {
                     work.end = Some(End::Swept(sweep));
                 }
             }
+            Outcome::Jobs(jobs) => return follow(jobs, desk),
+            Outcome::JobDone { folder, about } => return self.job_done(folder, about.k, desk),
             Outcome::Fitted { folder, about } => {
                 self.work = None;
                 let stopped = if about.stopped { ", stopped and kept as it was then" } else { "" };
@@ -849,7 +881,15 @@ impl Employs for TopicsPane {
                     work.end = Some(End::Failed(trouble.sentence.clone()));
                 }
             }
-            Slot::FarModels | Slot::Words | Slot::Map | Slot::Hours | Slot::Name | Slot::Report => {}
+            // The console tells of them by itself; there is no model of a job that failed.
+            Slot::FarModels
+            | Slot::Words
+            | Slot::Map
+            | Slot::Hours
+            | Slot::Name
+            | Slot::Report
+            | Slot::Jobs
+            | Slot::Job(_) => {}
         }
         Vec::new()
     }

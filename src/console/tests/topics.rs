@@ -35,7 +35,7 @@ const SUBJECTS: [[&str; 8]; 6] = [
 const COMMON: [&str; 4] = ["today", "space", "first", "mission"];
 
 /// A model whose first topics are the subjects, and the others what is left.
-fn model(k: usize) -> Model {
+pub(super) fn model(k: usize) -> Model {
     let terms: Vec<String> =
         SUBJECTS.iter().flatten().chain(&COMMON).map(|term| (*term).to_owned()).collect();
     let mut topics = Array2::zeros((k, terms.len()));

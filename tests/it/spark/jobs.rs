@@ -1,6 +1,6 @@
 //! Jobs that outlive who began them: found again, gone along with, cancelled.
 
-use super::{Desk, documents, runs};
+use super::{Desk, documents, runs, until};
 use crate::support::run::Running;
 
 /// A Spark that waits for a file, and then leaves a model of two topics.
@@ -18,16 +18,6 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
 "#;
 
 const FIT: [&str; 8] = ["topics", "fit", "--engine", "spark", "--tokens", "tokens.txt", "--out", "model"];
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..3000 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    panic!("it did not come to {what}");
-}
 
 async fn waiting(program: &str) -> (Desk, Running) {
     let desk = Desk::with_program(program);

@@ -3,6 +3,8 @@
 //! --ignored`: the `spark-submit` that `HYDRANT_TEST_SPARK_SUBMIT` names, or the one on the path.
 
 mod combine;
+mod databricks;
+mod emr_serverless;
 mod jobs;
 #[cfg(feature = "sandbox")]
 mod sagemaker;
@@ -12,6 +14,28 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::run::{Ran, Running, command, run};
+
+/// What a script leaves of a fit of two topics.
+const LEFT: [(&str, &str); 4] = [
+    ("doc_topics.csv", "document,topic_0,topic_1\n0,1,0\n"),
+    ("terms.csv", "term,document_frequency\nrocket,3\nlens,2\n"),
+    ("topics.csv", "0.9,0.1\n0.25,0.75\n"),
+    (
+        "spark.json",
+        r#"{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares": [0.6, 0.4], "prior": [0.5, 0.5], "npmi": [0.1, 0.2], "diversity": 1.0, "likelihood": null, "seconds": {}}"#,
+    ),
+];
+
+/// Waits for a state.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..1500 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    }
+    panic!("it did not come to {what}");
+}
 
 struct Desk {
     home: tempfile::TempDir,

@@ -3,19 +3,9 @@
 
 use serde_json::Value;
 
-use super::documents;
+use super::{LEFT, documents, until};
 use crate::support::run::{Ran, Running};
 use crate::support::sandbox::Sandbox;
-
-const LEFT: [(&str, &str); 4] = [
-    ("doc_topics.csv", "document,topic_0,topic_1\n0,1,0\n"),
-    ("terms.csv", "term,document_frequency\nrocket,3\nlens,2\n"),
-    ("topics.csv", "0.9,0.1\n0.25,0.75\n"),
-    (
-        "spark.json",
-        r#"{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares": [0.6, 0.4], "prior": [0.5, 0.5], "npmi": [0.1, 0.2], "diversity": 1.0, "likelihood": null, "seconds": {}}"#,
-    ),
-];
 
 const FIT: [&str; 10] =
     ["topics", "fit", "--engine", "spark", "--on", "sagemaker", "--tokens", "tokens.txt", "--out", "model"];
@@ -88,16 +78,6 @@ impl Desk {
             s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
         }
     }
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1500 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
-    }
-    panic!("it did not come to {what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

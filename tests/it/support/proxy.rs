@@ -213,6 +213,8 @@ fn identify(parts: &hyper::http::request::Parts, body: &Bytes) -> Call {
     let query = parts.uri.query().unwrap_or_default();
     let (operation, input) = match service.as_str() {
         "s3" => (s3_operation(parts.method.as_str(), parts.uri.path(), query), query.to_owned()),
+        // It has no names of operations on its wire: a path and a method say them.
+        "emr-serverless" => (parts.method.to_string(), body.clone()),
         _ if !target.is_empty() => (target.to_owned(), body.clone()),
         _ => (form(), body.clone()),
     };

@@ -1,0 +1,251 @@
+//! A Spark job at EMR Serverless, by its wire: the emulator holds the bucket and says who asks, and the test answers for
+//! EMR Serverless as its API Reference and service model have it. Nothing of it runs; what a run would leave is put into
+//! the bucket by the test.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::{LEFT, documents, until};
+use crate::support::World;
+use crate::support::proxy::{Call, Verdict};
+use crate::support::run::{Ran, Running};
+
+const FIT: [&str; 10] = [
+    "topics",
+    "fit",
+    "--engine",
+    "spark",
+    "--on",
+    "emr-serverless",
+    "--tokens",
+    "tokens.txt",
+    "--out",
+    "model",
+];
+
+/// What EMR Serverless holds.
+#[derive(Default)]
+struct Emr {
+    applications: Vec<Value>,
+    /// The runs by their client tokens.
+    runs: BTreeMap<String, Value>,
+    state: &'static str,
+    details: &'static str,
+    /// So many calls are throttled first.
+    throttled: u32,
+    used: Value,
+}
+
+type Shared = Arc<Mutex<Emr>>;
+
+impl Emr {
+    fn answer(&mut self, call: &Call) -> (u16, Value) {
+        if self.throttled > 0 {
+            self.throttled -= 1;
+            return (429, json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }));
+        }
+        let path: Vec<&str> = call.target.trim_matches('/').split('/').collect();
+        let input: Value = serde_json::from_str(&call.input).unwrap_or_default();
+        match (call.operation.as_str(), path.as_slice()) {
+            ("GET", ["applications"]) => (200, json!({ "applications": self.applications })),
+            ("POST", ["applications"]) => {
+                assert_eq!(input["type"], "SPARK");
+                assert!(input["releaseLabel"].as_str().unwrap().starts_with("emr-7"));
+                assert!(!input["clientToken"].as_str().unwrap().is_empty());
+                let arn = "arn:aws:emr-serverless:us-east-1:123456789012:/applications/00app";
+                self.applications.push(json!({
+                    "id": "00app", "name": input["name"], "arn": arn, "releaseLabel": input["releaseLabel"],
+                    "type": "SPARK", "state": "CREATED", "createdAt": 1.0, "updatedAt": 1.0,
+                }));
+                (200, json!({ "applicationId": "00app", "name": input["name"], "arn": arn }))
+            }
+            ("POST", ["applications", application, "jobruns"]) => {
+                let token = input["clientToken"].as_str().unwrap().to_owned();
+                let id = format!("00run{}", self.runs.len());
+                let run = self.runs.entry(token).or_insert_with(|| json!({ "id": id, "order": input }));
+                let arn = format!(
+                    "arn:aws:emr-serverless:us-east-1:123456789012:/applications/{application}/jobruns/x"
+                );
+                (200, json!({ "applicationId": application, "jobRunId": run["id"], "arn": arn }))
+            }
+            ("GET", ["applications", application, "jobruns", id]) => {
+                let run = self.runs.values().find(|run| run["id"] == *id).unwrap();
+                let shown = json!({
+                    "applicationId": application, "jobRunId": id, "name": run["order"]["name"],
+                    "arn": "arn:aws:emr-serverless:us-east-1:123456789012:/applications/a/jobruns/r",
+                    "createdBy": "arn:aws:iam::123456789012:user/operator", "createdAt": 1.0, "updatedAt": 2.0,
+                    "executionRole": run["order"]["executionRoleArn"], "state": self.state,
+                    "stateDetails": self.details, "releaseLabel": "emr-7.5.0", "jobDriver": run["order"]["jobDriver"],
+                    "totalResourceUtilization": self.used,
+                });
+                (200, json!({ "jobRun": shown }))
+            }
+            ("DELETE", ["applications", application, "jobruns", id]) => {
+                self.state = "CANCELLED";
+                (200, json!({ "applicationId": application, "jobRunId": id }))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+struct Desk {
+    world: World,
+    emr: Shared,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let world = World::new().await;
+        std::fs::write(world.home.path().join("tokens.txt"), documents(9)).unwrap();
+        world.aws().s3.create_bucket().bucket(world.bucket()).send().await.unwrap();
+        let emr = Shared::default();
+        emr.lock().unwrap().state = "SUBMITTED";
+        let answering = Arc::clone(&emr);
+        world.proxy.rule(move |call| {
+            if call.service != "emr-serverless" {
+                return Verdict::Forward;
+            }
+            let (status, answer) = answering.lock().unwrap().answer(call);
+            Verdict::Answer(status, "application/json", answer.to_string())
+        });
+        Self { world, emr }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        let role = format!("spark_role=arn:aws:iam::{}:role/spark", self.world.account());
+        FIT.iter().map(|word| (*word).to_owned()).chain(["--set".to_owned(), role]).collect()
+    }
+
+    fn start(&self) -> Running {
+        let arguments = self.arguments();
+        self.world.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    async fn hydrant(&self, arguments: &[&str]) -> Ran {
+        self.world.hydrant(arguments).await
+    }
+
+    async fn jobs(&self) -> Value {
+        self.hydrant(&["jobs", "--json"]).await.expect(0).json()
+    }
+
+    /// The only run's order, once it is there.
+    async fn order(&self) -> Value {
+        let mut order = Value::Null;
+        until("a run", async || {
+            let emr = self.emr.lock().unwrap();
+            emr.runs.values().next().map(|run| order = run["order"].clone()).is_some()
+        })
+        .await;
+        order
+    }
+
+    async fn put(&self, address: &str, file: &str, text: &str) {
+        let (bucket, prefix) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+        let (s3, body) = (self.world.aws().s3, text.as_bytes().to_vec().into());
+        s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
+    }
+
+    fn is(&self, state: &'static str, details: &'static str) {
+        let mut emr = self.emr.lock().unwrap();
+        (emr.state, emr.details) = (state, details);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_through_its_states_and_its_results_are_a_model_here() {
+    let desk = Desk::new().await;
+    desk.emr.lock().unwrap().throttled = 3;
+    let fit = desk.start();
+    let order = desk.order().await;
+    let submit = &order["jobDriver"]["sparkSubmit"];
+    assert!(submit["entryPoint"].as_str().unwrap().ends_with("/code/elsewhere.py"), "{submit}");
+    let out = submit["entryPointArguments"][2].as_str().unwrap().to_owned();
+    let logs =
+        &order["configurationOverrides"]["monitoringConfiguration"]["s3MonitoringConfiguration"]["logUri"];
+    assert!(logs.as_str().unwrap().contains("/models/jobs/hydrant-topics-"), "{logs}");
+    assert_eq!(order["executionTimeoutMinutes"], 240);
+    assert_eq!(order["tags"]["hydrant:stack"], "default");
+    desk.put(&out, "progress.json", r#"{"stage": 4, "of": 6, "text": "18 words"}"#).await;
+    desk.emr.lock().unwrap().used = json!({ "vCPUHour": 2.0, "memoryGBHour": 8.0, "storageGBHour": 0.0 });
+    for state in ["PENDING", "SCHEDULED", "QUEUED", "RUNNING"] {
+        desk.is(state, "");
+        until("a look", async || {
+            desk.world.proxy.take_calls().iter().any(|call| call.service == "emr-serverless")
+        })
+        .await;
+    }
+    until("its stage", async || desk.jobs().await[0]["stage"]["stage"] == 4).await;
+    for (file, text) in LEFT {
+        desk.put(&out, file, text).await;
+    }
+    desk.is("SUCCESS", "");
+    let done = fit.end().await.expect(0);
+    assert!(
+        done.err.contains("stage 4 of 6: 18 words") && done.err.contains("it has cost about $0.15"),
+        "{}",
+        done.err
+    );
+    assert!(desk.world.home.path().join("model/model.json").exists());
+    assert_eq!(desk.emr.lock().unwrap().applications.len(), 1);
+    // The application is made once.
+    let arguments = desk.arguments();
+    let mut again: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    again[9] = "second";
+    desk.is("FAILED", "Job failed, please check complete logs in configured logging destination.");
+    let failed = desk.hydrant(&again).await.expect(1);
+    assert!(
+        failed.err.contains("Job failed, please check") && failed.err.contains("stderr.gz"),
+        "{}",
+        failed.err
+    );
+    assert_eq!(desk.emr.lock().unwrap().applications.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_in_the_scripts_words_too() {
+    let desk = Desk::new().await;
+    let fit = desk.start();
+    let order = desk.order().await;
+    let out = order["jobDriver"]["sparkSubmit"]["entryPointArguments"][2].as_str().unwrap().to_owned();
+    desk.put(&out, "failure.txt", "1 words count in 2 documents: nothing can be learned from that\n").await;
+    desk.is("FAILED", "exit code 1");
+    let failed = fit.end().await.expect(1);
+    assert!(
+        failed.err.contains("1 words count in 2 documents") && failed.err.contains("exit code 1"),
+        "{}",
+        failed.err
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_found_again_and_cancelled_and_never_begun_twice() {
+    let desk = Desk::new().await;
+    desk.is("RUNNING", "");
+    let first = desk.start();
+    desk.order().await;
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    first.kill().await;
+    let second = desk.start();
+    let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
+    desk.hydrant(&["jobs", "cancel", &id]).await.expect(0);
+    let told = second.end().await.expect(1);
+    assert!(told.err.contains("cancelled"), "{}", told.err);
+    assert_eq!(desk.emr.lock().unwrap().runs.len(), 1);
+    assert_eq!(desk.jobs().await[0]["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_role_nothing_is_begun() {
+    let desk = Desk::new().await;
+    let refused = desk.hydrant(&FIT).await.expect(1);
+    assert!(
+        refused.err.contains("`spark_role`") && refused.err.contains("emr-serverless.amazonaws.com"),
+        "{}",
+        refused.err
+    );
+    assert!(desk.emr.lock().unwrap().applications.is_empty());
+}
