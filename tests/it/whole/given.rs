@@ -42,7 +42,7 @@ pub fn posts(count: usize) -> Vec<String> {
         json!({
             "data": {
                 "id": id(number),
-                "text": format!("{} number {number}", said.join(" ")),
+                "text": format!("number {number} {}", said.join(" ")),
                 "author_id": user,
                 "created_at": format!("2026-11-20T{:02}:{:02}:{:02}.000Z", 8 + second / 3_600, second / 60 % 60, second % 60),
                 "lang": "en",

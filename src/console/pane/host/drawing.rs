@@ -1,6 +1,7 @@
 //! How the Host pane looks.
 
 use super::{HostPane, word};
+use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::host::{Look, Slot};
@@ -62,7 +63,7 @@ fn system(pane: &HostPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     }
     y += 1;
     canvas.put(0, y, "Service", Role::Faint);
-    service(look, &mut canvas.part(0, y + 1, width.saturating_sub(1), 6));
+    service(look, desk, &mut canvas.part(0, y + 1, width.saturating_sub(1), 6));
 }
 
 fn rows(look: &Look) -> Vec<(&'static str, String, Role)> {
@@ -105,10 +106,11 @@ fn clock(ahead: i64) -> String {
     }
 }
 
-fn service(look: &Look, canvas: &mut Canvas<'_>) {
+fn service(look: &Look, desk: &Desk, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
     let Some(service) = &look.service else {
-        canvas.paragraph(0, "hydrant is not there yet: p provisions the host.", Role::Faint);
+        let key = desk.key(Action::HostProvision);
+        canvas.paragraph(0, &format!("hydrant is not there yet: {key} provisions the host."), Role::Faint);
         return;
     };
     let (sign, role) = match service.state.as_str() {
