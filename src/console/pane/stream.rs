@@ -121,7 +121,7 @@ impl StreamPane {
     }
 
     /// The question behind the switch: what can be done, that of the side with the keys first.
-    fn switch(&self) -> (&'static str, Dialog) {
+    fn switch(&self, desk: &Desk) -> (&'static str, Dialog) {
         let on = self.on();
         let stops = On::ALL.into_iter().any(|on| self.side(on).runs());
         let mut body = Vec::new();
@@ -136,8 +136,9 @@ impl StreamPane {
         let starts = On::ALL.into_iter().any(|on| !self.side(on).runs());
         if starts {
             body.push(("It runs in the background, also when the console is left.".to_owned(), Role::Text));
-            let costs = "X bills each post; `S` shows and changes the source and the terms.";
-            body.push((costs.to_owned(), Role::Faint));
+            let key = desk.key(Action::StreamWishes);
+            let costs = format!("X bills each post; `{key}` shows and changes the source and the terms.");
+            body.push((costs, Role::Faint));
         }
         if let (Some(wishes), true) = (&self.wishes, starts) {
             body.push((format!("Asked for here: {}", wishes.source), Role::Accent));
@@ -209,7 +210,7 @@ impl PaneState for StreamPane {
                 return Some(self.look(desk));
             }
             Action::StreamSwitch => {
-                let (name, dialog) = self.switch();
+                let (name, dialog) = self.switch(desk);
                 return Some(vec![Ask::open(Overlay::question(Pane::Stream, name, dialog))]);
             }
             Action::StreamOther => self.went = Some(self.on().other()),

@@ -69,3 +69,22 @@ fn state_and_drawing_touch_no_network_no_disk_no_clock_and_no_terminal() {
         }
     }
 }
+
+#[test]
+fn hints_name_keys_by_what_they_do() {
+    let console = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console");
+    let mut files = vec![console.join("overlay.rs"), console.join("draw.rs")];
+    sources(&console.join("pane"), &mut files);
+    // A key in a sentence, and a key that is drawn as one; a dialog's and a filter's own are not changed by anybody.
+    let written = regex::Regex::new("\"[^\"]*`[^`]{1,3}`|\\(\"[^ \"]+\", Role::Key\\)").expect("good");
+    let fixed = ["esc", "enter"];
+    for file in files {
+        let text = std::fs::read_to_string(&file).expect("a source");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let own = line.contains(" keep   ") && fixed.iter().all(|key| line.contains(key));
+            let named = written.find(line).filter(|found| !found.as_str().contains("`{") && !own);
+            assert!(named.is_none(), "{}: {line}", file.display());
+        }
+    }
+}
