@@ -276,5 +276,11 @@ async fn help_fits_one_screen_and_every_command_shows_an_example() {
         assert!(help.contains("Example"), "{command}: {help}");
     }
     assert!(hydrant(home.path(), &["completions", "bash"], &[]).await.expect(0).out.contains("_hydrant"));
-    assert!(hydrant(home.path(), &["man"], &[]).await.expect(0).out.contains(".TH hydrant"));
+    let page = hydrant(home.path(), &["man"], &[]).await.expect(0).out;
+    assert!(page.contains(".TH hydrant"));
+    // Each command is there with its options, not the name of a page that does not exist.
+    for part in [".SS \"hydrant topics answer\"", ".SS \"hydrant stream rules sync\"", "delete\\-data"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("hydrant\\-topics(1)"));
 }
