@@ -150,6 +150,12 @@ impl TopicsPane {
         asks
     }
 
+    /// The models of this machine.
+    fn near(&self) -> Vec<Kept> {
+        let is_near = |model: &&Kept| !self.far.iter().any(|far| far.folder == model.folder);
+        self.models.iter().filter(is_near).cloned().collect()
+    }
+
     /// What is listed: what is being fitted first, then the models as they are sorted, those that are looked for.
     fn rows(&self) -> Vec<Row<'_>> {
         let filter = (self.focus == Focus::Models).then_some(&self.filter);
@@ -761,8 +767,7 @@ impl Employs for TopicsPane {
                 self.listed(models);
             }
             Outcome::FarModels(models) => {
-                let is_near = |model: &Kept| !self.far.iter().any(|far| far.folder == model.folder);
-                let near = self.models.iter().filter(|model| is_near(model)).cloned().collect();
+                let near = self.near();
                 self.far = models;
                 self.listed(near);
             }
@@ -845,6 +850,11 @@ impl Employs for TopicsPane {
                 self.work = None;
                 let stopped = if about.stopped { ", stopped and kept as it was then" } else { "" };
                 let said = format!("{} topics are kept in {}{stopped}", about.k, folder.display());
+                // It is there at once, for a key that comes before the listing.
+                let fresh = Kept { folder: folder.clone(), made: Some(desk.now), about: Ok(about) };
+                let near = std::iter::once(fresh).chain(self.near()).collect();
+                self.wanted = Some(folder.clone());
+                self.listed(near);
                 self.wanted = Some(folder);
                 let mut asks = self.list_models(desk);
                 asks.push(Ask::Say(said));
