@@ -128,7 +128,7 @@ pub(super) fn draw(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let Some(asked) = &open.asked else { return };
         answers::questions(asked, &mut cards);
         let (x, y, wide, high) = at(parts.side);
-        return answers::answer(asked, desk, &mut canvas.part(x, y, wide, high));
+        return answers::answer(open, asked, desk, &mut canvas.part(x, y, wide, high));
     }
     match (pane.focus, pane.chosen(), &pane.open) {
         (Focus::Models, Some(Row::Work(working)), _) => {

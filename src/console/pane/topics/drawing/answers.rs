@@ -2,6 +2,7 @@
 //! whose chosen cell is said in words.
 
 use super::super::asked::{Asked, Chosen, State};
+use super::super::open::Open;
 use crate::console::action::Action;
 use crate::console::app::Desk;
 use crate::console::canvas::Canvas;
@@ -48,7 +49,7 @@ pub(super) fn questions(asked: &Asked, canvas: &mut Canvas<'_>) {
     }
 }
 
-pub(super) fn answer(asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
+pub(super) fn answer(open: &Open, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
     let width = canvas.width();
     let answers = match &asked.state {
         State::Asking => {
@@ -72,7 +73,7 @@ pub(super) fn answer(asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
             let mut below = canvas.part(0, OVER, width, high);
             match body {
                 Body::Table(table) => draw_table(table, asked, &mut below),
-                Body::HeatMap { heat_map } => draw_map(heat_map, asked, desk, &mut below),
+                Body::HeatMap { heat_map } => draw_map(heat_map, open, asked, desk, &mut below),
             }
         }
         Some(Chosen::Unanswered(why)) => {
@@ -163,7 +164,7 @@ fn share(row: &[Cell], column: usize) -> f64 {
     }
 }
 
-fn draw_map(map: &HeatMap, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
+fn draw_map(map: &HeatMap, open: &Open, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     let (row, column) = asked.at;
     let by_topic = map.columns_are == "topic";
@@ -198,7 +199,7 @@ fn draw_map(map: &HeatMap, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) 
     if by_topic {
         let columns = u16::try_from(shown.columns.len() * 2).unwrap_or(u16::MAX);
         let x = heads.saturating_add(columns).saturating_add(4);
-        legend(map, left, column, &mut canvas.part(x, 1, width.saturating_sub(x), height.saturating_sub(1)));
+        legend(open, left, column, &mut canvas.part(x, 1, width.saturating_sub(x), height.saturating_sub(1)));
     }
     if !asked.inside {
         let enter = desk.key(Action::Open);
@@ -210,6 +211,8 @@ fn draw_map(map: &HeatMap, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) 
     else {
         return;
     };
+    // A topic without a name is told by its leading word, as everywhere in the pane.
+    let of = if by_topic { &open.title(column) } else { of };
     let count = cells.get(column).copied().unwrap_or_default();
     let sum: u64 = cells.iter().sum();
     let part = format!("  {:.0} % of its {}", number(count) / number(sum.max(1)) * 100.0, words::count(sum));
@@ -230,13 +233,13 @@ fn draw_map(map: &HeatMap, asked: &Asked, desk: &Desk, canvas: &mut Canvas<'_>) 
 }
 
 /// What the numbers over the columns stand for.
-fn legend(map: &HeatMap, left: usize, chosen: usize, canvas: &mut Canvas<'_>) {
+fn legend(open: &Open, left: usize, chosen: usize, canvas: &mut Canvas<'_>) {
     if canvas.width() < 12 {
         return;
     }
-    for (y, (topic, title)) in (0..canvas.height()).zip(map.columns.iter().enumerate().skip(left)) {
+    for (y, topic) in (0..canvas.height()).zip(left..open.about.topics.len()) {
         let role = if topic == chosen { Role::Text } else { Role::Faint };
-        canvas.put(0, y, &format!("{topic:>3}  {title}"), role);
+        canvas.put(0, y, &format!("{topic:>3}  {}", open.title(topic)), role);
     }
 }
 
