@@ -169,8 +169,11 @@ fn tasks(pane: &HostPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         return;
     }
     if pane.done.is_empty() {
-        let text = "Nothing was provisioned from here yet. p looks what the host lacks, shows it, and asks.";
-        canvas.part(0, 1, width, 3).paragraph(0, text, Role::Faint);
+        let key = desk.key(Action::HostProvision);
+        let text = format!(
+            "Nothing was provisioned from here yet. {key} looks what the host lacks, shows it, and asks."
+        );
+        canvas.part(0, 1, width, 3).paragraph(0, &text, Role::Faint);
         return;
     }
     let top = pane.table.top(usize::from(canvas.height().saturating_sub(1)));

@@ -1,6 +1,7 @@
 //! How the Logs pane looks.
 
 use super::{Focus, LogsPane, Typing};
+use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
 use crate::console::canvas::Canvas;
 use crate::console::effect::logs::Slot;
@@ -149,14 +150,16 @@ fn state(pane: &LogsPane, desk: &Desk, signs: &Signs) -> (String, Role) {
 
 fn tail(pane: &LogsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     if pane.lines.is_empty() {
-        let (text, role) = if pane.followed.is_empty() {
-            ("Choose a group and open it with enter; mark several with m to see them as one.", Role::Faint)
+        let [open, mark, since] =
+            [Action::Open, Action::LogsMark, Action::LogsSince].map(|action| desk.key(action));
+        let text = if pane.followed.is_empty() {
+            format!("Choose a group and open it with {open}; mark several with {mark} to see them as one.")
         } else if desk.tasks.runs(Slot::Tail) && pane.note.is_none() {
-            ("Reading what there is…", Role::Faint)
+            "Reading what there is…".to_owned()
         } else {
-            ("No line in this time. s begins earlier; what comes in is shown as it comes.", Role::Faint)
+            format!("No line in this time. {since} begins earlier; what comes in is shown as it comes.")
         };
-        canvas.part(0, 1, canvas.width(), 4).paragraph(0, text, role);
+        canvas.part(0, 1, canvas.width(), 4).paragraph(0, &text, Role::Faint);
         return;
     }
     let height = usize::from(canvas.height());
