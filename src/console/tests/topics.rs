@@ -472,7 +472,7 @@ fn the_questions_are_asked_of_the_lake_or_of_files_and_read_as_tables_and_maps()
     given.press("j enter");
     assert!(given.shows("Twitter Web App about launch: 0 posts"));
     given.press("j l");
-    assert!(given.shows("Twitter for iPhone about deep sky: 20 posts"));
+    assert!(given.shows("Twitter for iPhone about galaxy: 20 posts"));
     // One step back at a time.
     given.press("h h esc");
     assert!(given.shows("goes from cell to cell"));

@@ -199,7 +199,13 @@ fn draw_map(map: &HeatMap, open: &Open, asked: &Asked, desk: &Desk, canvas: &mut
     if by_topic {
         let columns = u16::try_from(shown.columns.len() * 2).unwrap_or(u16::MAX);
         let x = heads.saturating_add(columns).saturating_add(4);
-        legend(open, left, column, &mut canvas.part(x, 1, width.saturating_sub(x), height.saturating_sub(1)));
+        legend(
+            map,
+            open,
+            left,
+            column,
+            &mut canvas.part(x, 1, width.saturating_sub(x), height.saturating_sub(1)),
+        );
     }
     if !asked.inside {
         let enter = desk.key(Action::Open);
@@ -211,8 +217,7 @@ fn draw_map(map: &HeatMap, open: &Open, asked: &Asked, desk: &Desk, canvas: &mut
     else {
         return;
     };
-    // A topic without a name is told by its leading word, as everywhere in the pane.
-    let of = if by_topic { &open.title(column) } else { of };
+    let of = if by_topic { &titled(map, open, column) } else { of };
     let count = cells.get(column).copied().unwrap_or_default();
     let sum: u64 = cells.iter().sum();
     let part = format!("  {:.0} % of its {}", number(count) / number(sum.max(1)) * 100.0, words::count(sum));
@@ -233,13 +238,22 @@ fn draw_map(map: &HeatMap, open: &Open, asked: &Asked, desk: &Desk, canvas: &mut
 }
 
 /// What the numbers over the columns stand for.
-fn legend(open: &Open, left: usize, chosen: usize, canvas: &mut Canvas<'_>) {
+fn legend(map: &HeatMap, open: &Open, left: usize, chosen: usize, canvas: &mut Canvas<'_>) {
     if canvas.width() < 12 {
         return;
     }
-    for (y, topic) in (0..canvas.height()).zip(left..open.about.topics.len()) {
+    for (y, topic) in (0..canvas.height()).zip(left..map.columns.len()) {
         let role = if topic == chosen { Role::Text } else { Role::Faint };
-        canvas.put(0, y, &format!("{topic:>3}  {}", open.title(topic)), role);
+        canvas.put(0, y, &format!("{topic:>3}  {}", titled(map, open, topic)), role);
+    }
+}
+
+/// A topic by the name that it had when it was asked about; one without is told by its leading word, as everywhere in the
+/// pane.
+fn titled(map: &HeatMap, open: &Open, topic: usize) -> String {
+    match map.columns.get(topic) {
+        Some(title) if *title != format!("topic {topic}") => title.clone(),
+        _ => open.title(topic),
     }
 }
 
