@@ -343,7 +343,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let command = cli.command.unwrap_or(Command::Console(console::Console {}));
     match command {
         Command::Completions(completions) => return Ok(completions.run(&mut Cli::command())),
-        Command::Man(_) => return extras::man(Cli::command()),
+        Command::Man(_) => return extras::man(&Cli::command()),
         _ => {}
     }
     let context = Context::new(cli.global, stop_on_signals())?;

@@ -30,7 +30,7 @@ impl Completions {
 #[command(after_help = "Example: hydrant man | man -l -")]
 pub(super) struct Man {}
 
-pub(super) fn man(command: clap::Command) -> Result<Exit, CliError> {
+pub(super) fn man(command: &clap::Command) -> Result<Exit, CliError> {
     let page =
         page(&command).map_err(|source| CliError::Io { what: "write the manual page".to_owned(), source });
     drop(std::io::stdout().write_all(&page?));
