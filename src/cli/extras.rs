@@ -32,7 +32,7 @@ pub(super) struct Man {}
 
 pub(super) fn man(command: &clap::Command) -> Result<Exit, CliError> {
     let page =
-        page(&command).map_err(|source| CliError::Io { what: "write the manual page".to_owned(), source });
+        page(command).map_err(|source| CliError::Io { what: "write the manual page".to_owned(), source });
     drop(std::io::stdout().write_all(&page?));
     Ok(Exit::Done)
 }
