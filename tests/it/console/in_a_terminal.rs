@@ -182,10 +182,10 @@ fn somebody_without_settings_is_welcomed_and_nothing_is_asked_of_aws() {
 fn keys_and_theme_come_from_the_settings_and_what_is_wrong_with_them_has_its_line() {
     let home = tempfile::tempdir().expect("a folder");
     let settings = home.path().join("hydrant.toml");
-    std::fs::write(&settings, "theme = \"light\"\n\n[keys]\n\"keys\" = \"x\"\n").expect("written");
+    std::fs::write(&settings, "theme = \"light\"\n\n[keys]\n\"keys\" = \"z\"\n").expect("written");
     let mut terminal = Terminal::run(home.path(), (100, 30), &[], &[]);
-    terminal.until("x keys");
-    terminal.press("x");
+    terminal.until("z keys");
+    terminal.press("z");
     terminal.until("To the next pane");
     drop(terminal);
     for (wrong, said) in [
