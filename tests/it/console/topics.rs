@@ -154,7 +154,8 @@ async fn a_model_in_the_bucket_is_listed_opened_named_asked_and_reported() {
     terminal.until("About all 240 posts");
     terminal.press("G\r");
     terminal.until("Which countries write about which topic?");
-    terminal.until("80 posts  100 % of its 80");
+    terminal.until("Japan about far away");
+    terminal.until("of its 80");
     terminal.press("x");
     terminal.until("the report is in s3://");
     terminal.press("q");
