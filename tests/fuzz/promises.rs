@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hydrant::stream::lines::{Lines, Piece};
 use hydrant::stream::post::PostKey;
 use hydrant::stream::record::{COUNT, Fields, Format, JsonRecord, Line, read_time};
-use hydrant::stream::spool::{Batch, Spool, pending_in};
+use hydrant::stream::spool::{Batch, Found, Spool, SpoolError, pending_in};
 use hydrant::stream::wire::{Incoming, Reader};
 use hydrant::stream::wording::Wording;
 use serde_json::Value;
@@ -256,6 +257,17 @@ fn place(spool: &Spool) -> u64 {
     spool.next() - spool.pending()
 }
 
+/// A process that another test is just starting has its lock too, until it becomes a program.
+fn open(folder: &Path) -> (Spool, Found) {
+    let began = Instant::now();
+    loop {
+        match Spool::open(folder, LIMIT) {
+            Err(SpoolError::InUse(_)) if began.elapsed() < Duration::from_mins(1) => std::thread::yield_now(),
+            opened => return opened.expect("a spool opens"),
+        }
+    }
+}
+
 struct Trial<'a> {
     folder: &'a Path,
     /// None while somebody else has its files.
@@ -269,7 +281,7 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn new(folder: &'a Path) -> Self {
-        let (spool, _) = Spool::open(folder, LIMIT).expect("a spool opens");
+        let (spool, _) = open(folder);
         Self { folder, spool: Some(spool), appended: BTreeMap::new(), delivered: 0, damages: 0 }
     }
 
@@ -374,7 +386,7 @@ impl<'a> Trial<'a> {
     fn reopen(&mut self) {
         self.close();
         let waits = pending_in(self.folder).expect("it is looked at");
-        let (spool, found) = Spool::open(self.folder, LIMIT).expect("a spool opens");
+        let (spool, found) = open(self.folder);
         assert_eq!(found.pending, found.keys.len() as u64);
         assert_eq!(found.pending + found.lost, spool.pending(), "every number is there or missing");
         let (place, next) = (place(&spool), spool.next());
