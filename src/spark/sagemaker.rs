@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_sagemaker::operation::describe_processing_job::DescribeProcessingJobOutput;
@@ -33,6 +34,10 @@ use crate::stack::{Names, SPARK_LOGS};
 /// Where the script and its settings are in a job's container, and where it leaves its results.
 const CODE: &str = "/opt/ml/processing/input/code";
 const OUT: &str = "/opt/ml/processing/output";
+/// A role that was just made is not known everywhere at once: so long it is waited for, and so long at first between two
+/// tries.
+const ROLE_LIMIT: Duration = Duration::from_mins(2);
+const ROLE_PAUSE: Duration = Duration::from_millis(500);
 /// A look reads so many pages of a log at most; the next goes on.
 const PAGES: usize = 20;
 
@@ -190,11 +195,18 @@ impl Engine for SageMaker {
                 ProcessingStoppingCondition::builder().max_runtime_in_seconds(self.order.limit_s).build(),
             )
             .set_tags(Some(self.names.tags().into_iter().map(tag).collect()));
-        match self.cloud.call(Operation::CreateProcessingJob, &name, request.send()).await {
-            // It was handed over before, and the answer was not heard.
-            Err(error) if error.code() == Some("ResourceInUse") => Ok(name),
-            Err(error) => Err(error.into()),
-            Ok(_) => Ok(name),
+        let (asked, mut pause) = (Instant::now(), ROLE_PAUSE);
+        loop {
+            match self.cloud.call(Operation::CreateProcessingJob, &name, request.clone().send()).await {
+                // It was handed over before, and the answer was not heard.
+                Err(error) if error.code() == Some("ResourceInUse") => return Ok(name),
+                Err(error) if error.failure() == Failure::NotYetUsable && asked.elapsed() < ROLE_LIMIT => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(8 * ROLE_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Ok(name),
+            }
         }
     }
 
