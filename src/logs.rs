@@ -8,14 +8,16 @@
 //! merge    the histories of several groups in one order of time
 //! live     Live Tail: events as they come in, at once but without ids, and sampled when there are many
 //! tail     all of it together
-//! file     files of other programs on this machine, tailed as a group is
-//! own      hydrant's own log files, tailed as a group is
+//! growing  files of this machine, read as they grow
+//! file     those of other programs, tailed as a group is
+//! own      hydrant's own, tailed as a group is
 //! ```
 //!
 //! Nothing here keeps what it read: a listener is handed every event, and what it does with them is its own affair.
 
 pub mod file;
 pub mod groups;
+mod growing;
 pub mod line;
 mod live;
 mod merge;

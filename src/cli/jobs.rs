@@ -1,15 +1,13 @@
 //! `hydrant jobs`: the jobs on Spark that were begun from this machine, wherever they run.
 
-use clap::{Args, Subcommand};
-use jiff::Timestamp;
-
 use super::style::{answer, safe, strong, talk};
 use super::topics::show_model;
 use super::{CliError, Context, Exit, style};
 use crate::logs::{Ending, Follow, LogsError, Request, Told, tail};
 use crate::progress::{Progress, Report};
 use crate::settings::EngineName;
-use crate::spark::{self, Book, Desk, End, Engine, Entry, How, Job, Log, OnStop, Results, SparkError, State};
+use crate::spark::{self, Book, Desk, End, Engine, Entry, How, Job, Log, OnStop, Results, SparkError};
+use clap::{Args, Subcommand};
 
 /// Jobs on Spark: what runs and what has ended, wherever it was begun from this machine
 #[derive(Debug, Args)]
@@ -67,6 +65,16 @@ async fn engine(context: &Context, name: EngineName) -> Result<Box<dyn Engine>, 
     desk.engine(name, async || context.cloud().await).await
 }
 
+/// What is told of a job on its way.
+pub(super) fn progress(context: &Context) -> Progress {
+    let json = context.global.json;
+    Progress::to(move |report: Report| {
+        if !json {
+            talk!("  {} {}", style::faint("·"), safe(&report.text));
+        }
+    })
+}
+
 /// Takes a job to its end, or goes along with it if it runs already.
 pub(super) async fn see_through(
     context: &Context,
@@ -84,16 +92,11 @@ async fn go_along(
     engine: &dyn Engine,
     entry: &mut Entry,
 ) -> Result<Results, CliError> {
-    let json = context.global.json;
-    let progress = Progress::to(move |report: Report| {
-        if !json {
-            talk!("  {} {}", style::faint("·"), safe(&report.text));
-        }
-    });
+    let progress = progress(context);
     // One on this machine has it to itself; one elsewhere is found again.
     let on_stop = if engine.name() == EngineName::Local { OnStop::Cancel } else { OnStop::Leave };
     let results = spark::see_through(book, engine, entry, &progress, (&context.stop, on_stop)).await?;
-    if let Some(cost) = entry.cost.filter(|cost| *cost > 0.0 && !json) {
+    if let Some(cost) = entry.cost.filter(|cost| *cost > 0.0 && !context.global.json) {
         talk!("  {} it has cost about ${cost:.2}", style::faint("·"));
     }
     Ok(results)
@@ -113,24 +116,11 @@ pub(super) fn show_results(context: &Context, results: &Results) {
 
 /// Looks at what runs, and writes down what it shows.
 async fn refresh(context: &Context, book: &Book, entry: &mut Entry) -> Result<(), CliError> {
-    let Some(handle) = entry.handle.clone() else { return Ok(()) };
-    let engine = engine(context, entry.engine).await?;
-    let mut run = engine.attach(&entry.job, &handle).await?;
-    let seen = run.look().await?;
-    entry.cost = run.cost().map(crate::settings::Dollars::as_f64);
-    entry.stage = seen.stages.last().cloned().or(entry.stage.take());
-    let end = |how| Some(End { at: Timestamp::now(), how });
-    match seen.state {
-        State::Waiting(words) => entry.words = safe(words),
-        State::Running => "it runs".clone_into(&mut entry.words),
-        // Its results are not here yet: whoever follows it brings them.
-        State::Done => {
-            "it is done; `hydrant jobs follow` brings its results".clone_into(&mut entry.words);
-        }
-        State::Cancelled(_) => entry.end = end(How::Cancelled),
-        State::Failed(why) => entry.end = end(How::Failed(safe(why))),
+    if entry.handle.is_none() {
+        return Ok(());
     }
-    Ok(book.write(entry)?)
+    let engine = engine(context, entry.engine).await?;
+    Ok(spark::follow::glance(book, engine.as_ref(), entry).await?)
 }
 
 async fn list(context: &Context) -> Result<Exit, CliError> {

@@ -404,7 +404,12 @@ mod tests {
             ("aws_access_key_id", "a"),
             ("aws_secret_access_key", "b"),
         ];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        rooms_with(folder, &flags)
+    }
+
+    /// Rooms that keep everything in a folder, with these settings.
+    pub(super) fn rooms_with(folder: &Path, flags: &[(&str, &str)]) -> Rooms {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
         let folders =
             Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };

@@ -224,13 +224,34 @@ pub struct Outcome {
 }
 
 /// What one hour came to.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
 struct HourDone {
     counts: Counts,
     outputs: Vec<String>,
     beside: Vec<String>,
     vanished: u64,
     damaged: Vec<String>,
+}
+
+impl Outcome {
+    fn add(&mut self, hour: Hour, done: HourDone) {
+        self.hours.push(hour);
+        self.counts.add(&done.counts);
+        self.outputs.extend(done.outputs);
+        self.beside.extend(done.beside);
+        self.vanished += done.vanished;
+        self.damaged.extend(done.damaged);
+    }
+
+    /// Removes what its hours replace, and puts it in order.
+    async fn settle(&mut self, results: &Place) {
+        tidy(results, self).await;
+        self.hours.sort();
+        self.outputs.sort();
+        self.beside.sort();
+        self.failures.sort_by_key(|(hour, _)| *hour);
+    }
 }
 
 /// What every hour of a run shares.
@@ -281,24 +302,13 @@ pub async fn run(
         let Some(ended) = under_way.join_next().await else { break };
         let Ok((hour, done)) = ended else { continue };
         match done {
-            Ok(done) => {
-                outcome.hours.push(hour);
-                outcome.counts.add(&done.counts);
-                outcome.outputs.extend(done.outputs);
-                outcome.beside.extend(done.beside);
-                outcome.vanished += done.vanished;
-                outcome.damaged.extend(done.damaged);
-            }
+            Ok(done) => outcome.add(hour, done),
             Err(LakeError::Interrupted) => outcome.interrupted = true,
             Err(error) => outcome.failures.push((hour, error)),
         }
     }
     outcome.interrupted |= stop.is_cancelled() && waiting.len() > 0;
-    tidy(results, &mut outcome).await;
-    outcome.hours.sort();
-    outcome.outputs.sort();
-    outcome.beside.sort();
-    outcome.failures.sort_by_key(|(hour, _)| *hour);
+    outcome.settle(results).await;
     outcome.seconds = began.elapsed().as_secs_f64();
     outcome
 }

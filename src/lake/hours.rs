@@ -96,6 +96,13 @@ impl serde::Serialize for Hour {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Hour {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written: String = serde::Deserialize::deserialize(deserializer)?;
+        written.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// `2026-11-22T18` or `2026112218`.
 impl FromStr for Hour {
     type Err = LakeError;

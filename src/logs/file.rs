@@ -3,77 +3,74 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, LogEvent, LogsError, Note, Told};
-
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_millis(500);
-/// So much of the end of a file is shown at first, and so much is read at a time.
-const PIECE: u64 = 1 << 20;
+use super::growing::{Growing, PIECE, Rest, tell};
+use super::{Ending, LogEvent, LogsError, Told};
 
 /// Tails files under a group's name until it is stopped. One that is not there, or not any more, says nothing.
 pub async fn tail(
     name: &str,
     files: Vec<PathBuf>,
     stop: &CancellationToken,
-    mut told: impl FnMut(Told) + Send,
+    told: impl FnMut(Told) + Send,
 ) -> Result<Ending, LogsError> {
-    let group: Arc<str> = name.into();
-    let mut readers: Vec<Reader> = files.into_iter().map(Reader::new).collect();
-    let mut caught_up = false;
-    loop {
-        for reader in &mut readers {
-            let events = reader.next(&group).await?;
-            if !events.is_empty() {
-                told(Told::Events(events));
+    let mut files = Files { group: name.into(), readers: files.into_iter().map(Reader::new).collect() };
+    tell(&mut files, true, stop, told).await
+}
+
+struct Files {
+    group: Arc<str>,
+    readers: Vec<Reader>,
+}
+
+impl Growing for Files {
+    async fn next(&mut self) -> Result<Option<Vec<LogEvent>>, LogsError> {
+        let mut all = None;
+        for reader in &mut self.readers {
+            if let Some(events) = reader.next(&self.group).await? {
+                all.get_or_insert_with(Vec::new).extend(events);
             }
         }
-        if !std::mem::replace(&mut caught_up, true) {
-            told(Told::Note(Note::CaughtUp));
-        }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stop.cancelled() => return Ok(Ending::Stopped),
-        }
+        Ok(all)
     }
 }
 
 struct Reader {
     file: PathBuf,
     stream: Arc<str>,
-    /// How far it was read; `None` before the first look.
+    /// How far it was read; `None` before the first look, which shows a piece of its end.
     at: Option<u64>,
-    /// A line whose end is not written yet.
-    rest: Vec<u8>,
+    rest: Rest,
 }
 
 impl Reader {
     fn new(file: PathBuf) -> Self {
         let stream = file.file_name().map(|name| name.to_string_lossy().as_ref().into()).unwrap_or_default();
-        Self { file, stream, at: None, rest: Vec::new() }
+        Self { file, stream, at: None, rest: Rest::default() }
     }
 
-    async fn next(&mut self, group: &Arc<str>) -> Result<Vec<LogEvent>, LogsError> {
+    async fn next(&mut self, group: &Arc<str>) -> Result<Option<Vec<LogEvent>>, LogsError> {
         let cannot = |source| LogsError::File { path: self.file.clone(), source };
         let mut open = match tokio::fs::File::open(&self.file).await {
             Ok(open) => open,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot(error)),
         };
         let length = open.metadata().await.map_err(cannot)?.len();
         // A file that is shorter than what was read of it was begun anew.
         let at = self.at.filter(|at| *at <= length).unwrap_or(length.saturating_sub(PIECE));
         open.seek(std::io::SeekFrom::Start(at)).await.map_err(cannot)?;
-        let read = open.take(PIECE).read_to_end(&mut self.rest).await.map_err(cannot)?;
+        let mut piece = Vec::new();
+        let read = open.take(PIECE).read_to_end(&mut piece).await.map_err(cannot)?;
         self.at = Some(at + read as u64);
-        let end = memchr::memrchr(b'\n', &self.rest).map_or(0, |end| end + 1);
-        let after = self.rest.split_off(end);
-        let whole = std::mem::replace(&mut self.rest, after);
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        let lines = self.rest.lines(&piece);
         let now = Timestamp::now();
         let event = |line: &str| LogEvent {
             group: Arc::clone(group),
@@ -83,7 +80,8 @@ impl Reader {
             message: line.to_owned(),
             is_late: false,
         };
-        Ok(String::from_utf8_lossy(&whole).lines().filter(|line| !line.is_empty()).map(event).collect())
+        let text = String::from_utf8_lossy(&lines);
+        Ok(Some(text.lines().filter(|line| !line.is_empty()).map(event).collect()))
     }
 }
 
@@ -91,6 +89,7 @@ impl Reader {
 mod tests {
     use std::io::Write;
     use std::sync::{Mutex, PoisonError};
+    use std::time::Duration;
 
     use super::*;
 

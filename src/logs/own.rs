@@ -3,23 +3,16 @@
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, LogEvent, LogsError, Note, Told};
+use super::growing::{Growing, PIECE, Rest, tell};
+use super::{Ending, LogEvent, LogsError, Told};
 
 /// The name under which hydrant's own log is a group; no group at CloudWatch can have a colon in its name.
 pub const NAME: &str = "local:hydrant";
-
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_millis(500);
-/// So much is read at a time.
-const PIECE: usize = 1 << 20;
-/// A line that has no end in so many bytes is shown in pieces.
-const LONGEST_LINE: usize = 1 << 20;
 
 /// Tails the log files in a folder.
 pub async fn tail(
@@ -27,31 +20,11 @@ pub async fn tail(
     since: Timestamp,
     follow: bool,
     stop: &CancellationToken,
-    mut told: impl FnMut(Told) + Send,
+    told: impl FnMut(Told) + Send,
 ) -> Result<Ending, LogsError> {
     let mut reader =
-        Reader { folder: folder.to_owned(), file: None, at: 0, rest: Vec::new(), since, last: since };
-    let mut caught_up = false;
-    loop {
-        while let Some(events) = reader.next().await? {
-            if !events.is_empty() {
-                told(Told::Events(events));
-            }
-            if stop.is_cancelled() {
-                return Ok(Ending::Stopped);
-            }
-        }
-        if !follow {
-            return Ok(Ending::Whole);
-        }
-        if !std::mem::replace(&mut caught_up, true) {
-            told(Told::Note(Note::CaughtUp));
-        }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stop.cancelled() => return Ok(Ending::Stopped),
-        }
-    }
+        Reader { folder: folder.to_owned(), file: None, at: 0, rest: Rest::default(), since, last: since };
+    tell(&mut reader, follow, stop, told).await
 }
 
 struct Reader {
@@ -59,14 +32,13 @@ struct Reader {
     /// The file that is read, and how far.
     file: Option<PathBuf>,
     at: u64,
-    /// A line whose end is not written yet.
-    rest: Vec<u8>,
+    rest: Rest,
     since: Timestamp,
     /// The time of the line before: a line without one belongs to it.
     last: Timestamp,
 }
 
-impl Reader {
+impl Growing for Reader {
     /// The next piece; `None` at the end of the newest file.
     async fn next(&mut self) -> Result<Option<Vec<LogEvent>>, LogsError> {
         let files =
@@ -85,7 +57,7 @@ impl Reader {
         match tokio::fs::File::open(&file).await {
             Ok(mut open) => {
                 open.seek(SeekFrom::Start(self.at)).await.map_err(cannot)?;
-                open.take(PIECE as u64).read_to_end(&mut piece).await.map_err(cannot)?;
+                open.take(PIECE).read_to_end(&mut piece).await.map_err(cannot)?;
             }
             // Seven days later it is cleared away.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -98,20 +70,15 @@ impl Reader {
             return Ok(Some(Vec::new()));
         }
         self.at += piece.len() as u64;
-        self.rest.extend(piece);
-        Ok(Some(self.lines(&file)))
+        let lines = self.rest.lines(&piece);
+        Ok(Some(self.events(&file, &lines)))
     }
+}
 
-    fn lines(&mut self, file: &Path) -> Vec<LogEvent> {
-        let end = match memchr::memrchr(b'\n', &self.rest) {
-            Some(end) => end + 1,
-            None if self.rest.len() > LONGEST_LINE => self.rest.len(),
-            None => return Vec::new(),
-        };
-        let after = self.rest.split_off(end);
-        let whole = std::mem::replace(&mut self.rest, after);
+impl Reader {
+    fn events(&mut self, file: &Path, lines: &[u8]) -> Vec<LogEvent> {
         let (group, stream): (Arc<str>, Arc<str>) = (NAME.into(), name(file).into());
-        let text = String::from_utf8_lossy(&whole);
+        let text = String::from_utf8_lossy(lines);
         text.lines()
             .filter_map(|line| {
                 let (first, message) = line.split_once(' ').unwrap_or((line, ""));

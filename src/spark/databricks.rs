@@ -15,6 +15,7 @@ use backon::BackoffBuilder;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -218,7 +219,11 @@ impl Client {
     async fn list(&self, path: &str) -> Result<Vec<String>, SparkError> {
         let (mut names, mut token) = (Vec::new(), String::new());
         loop {
-            let page = if token.is_empty() { String::new() } else { format!("?page_token={token}") };
+            let page = if token.is_empty() {
+                String::new()
+            } else {
+                format!("?page_token={}", utf8_percent_encode(&token, NON_ALPHANUMERIC))
+            };
             let call = format!("/api/2.0/fs/directories{path}{page}");
             let listed = self.json(Method::GET, &call, Sent::Nothing, &format!("list {path}")).await?;
             let files = listed["contents"].as_array().into_iter().flatten();

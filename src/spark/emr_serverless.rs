@@ -14,14 +14,13 @@ use aws_sdk_emrserverless::types::{
     S3MonitoringConfiguration, SparkSubmit,
 };
 
-use super::job::{bring, tokens_to, told};
+use super::job::{bring, folder, tokens_to, told};
 use super::prices::prices;
 use super::{ELSEWHERE, Engine, Job, Log, Run, Seen, SparkError, Stage, State};
 use crate::cloud::{Cloud, Operation};
-use crate::lake::{Address, Place};
+use crate::lake::Place;
 use crate::settings::{Dollars, EngineName, Settings};
 use crate::stack::Names;
-use crate::stack::graph::Kind;
 
 /// EMR Serverless, as the settings want its runs.
 #[derive(Debug)]
@@ -40,10 +39,8 @@ impl EmrServerless {
     pub async fn open(cloud: Cloud, settings: &Settings) -> Result<Self, SparkError> {
         let identity = cloud.identity().await?;
         let names = Names::new(settings, &identity, cloud.region());
-        let bucket = names.of(Kind::Bucket).to_owned();
-        let jobs = Address::Bucket { bucket, prefix: format!("{}models/jobs/", names.lake()) };
         Ok(Self {
-            jobs: Place::at(jobs, Some(&cloud))?,
+            jobs: folder(&names, &cloud)?,
             cloud,
             names,
             application: (*settings.emr_application).clone(),

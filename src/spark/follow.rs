@@ -158,13 +158,31 @@ fn note(entry: &mut Entry, seen: Seen, progress: &Progress, run: &dyn Run) -> Re
     }
 }
 
-fn pauses((first, longest): (Duration, Duration)) -> ExponentialBuilder {
+/// Pauses that grow from the first to the longest.
+pub(super) fn pauses((first, longest): (Duration, Duration)) -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(first)
         .with_max_delay(longest)
         .with_factor(1.5)
         .with_jitter()
         .without_max_times()
+}
+
+/// Looks at a job that was handed over, and writes down what it shows. Results are not brought.
+pub async fn glance(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Result<(), SparkError> {
+    let Some(handle) = entry.handle.clone() else { return Ok(()) };
+    let mut run = engine.attach(&entry.job, &handle).await?;
+    let seen = run.look().await?;
+    let end = |how| Some(End { at: Timestamp::now(), how });
+    match note(entry, seen, &Progress::silent(), run.as_ref()) {
+        Ok(false) => {}
+        // Whoever follows it brings its results.
+        Ok(true) => "it is done; `hydrant jobs follow` brings its results".clone_into(&mut entry.words),
+        Err(SparkError::Cancelled(_)) => entry.end = end(How::Cancelled),
+        Err(SparkError::Failed { why, .. }) => entry.end = end(How::Failed(why)),
+        Err(error) => return Err(error),
+    }
+    book.write(entry)
 }
 
 /// Ends a job that was begun, and waits until it is gone.

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{SparkError, Stage, combine, topics};
-use crate::lake::Place;
+use crate::cloud::Cloud;
 use crate::lake::combine::elsewhere::Answer;
+use crate::lake::{Address, Place};
 use crate::settings::EngineName;
+use crate::stack::Names;
+use crate::stack::graph::Kind;
 use crate::topics::{Description, TextSteps};
 
 /// The file that a script writes last: without it there is no result.
@@ -89,6 +92,12 @@ impl Job {
     pub(super) fn tokens(&self) -> Option<&str> {
         self.settings.get("tokens").and_then(serde_json::Value::as_str)
     }
+}
+
+/// Where jobs elsewhere lie: beside the models of the stack's lake.
+pub(super) fn folder(names: &Names, cloud: &Cloud) -> Result<Place, SparkError> {
+    let bucket = names.of(Kind::Bucket).to_owned();
+    Ok(Place::at(Address::Bucket { bucket, prefix: format!("{}models/jobs/", names.lake()) }, Some(cloud))?)
 }
 
 /// Sends a job's file of tokens, if it is of those and of this machine, to where a Spark elsewhere finds it.

@@ -19,14 +19,16 @@ use aws_sdk_sagemaker::types::{
     ProcessingOutput, ProcessingOutputConfig, ProcessingResources, ProcessingS3DataType, ProcessingS3Input,
     ProcessingS3InputMode, ProcessingS3Output, ProcessingS3UploadMode, ProcessingStoppingCondition, Tag,
 };
+use backon::BackoffBuilder;
 use jiff::Timestamp;
 
-use super::job::{bring, tokens_to};
+use super::follow::pauses;
+use super::job::{bring, folder, tokens_to};
 use super::local::why;
 use super::prices::{cost, prices};
 use super::{Engine, Job, Log, Run, Seen, SparkError, Stage, State};
 use crate::cloud::{Cloud, CloudError, Failure, Operation};
-use crate::lake::{Address, Place};
+use crate::lake::Place;
 use crate::settings::{Dollars, EngineName, Settings};
 use crate::stack::graph::{Kind, Part};
 use crate::stack::{Names, SPARK_LOGS};
@@ -34,10 +36,10 @@ use crate::stack::{Names, SPARK_LOGS};
 /// Where the script and its settings are in a job's container, and where it leaves its results.
 const CODE: &str = "/opt/ml/processing/input/code";
 const OUT: &str = "/opt/ml/processing/output";
-/// A role that was just made is not known everywhere at once: so long it is waited for, and so long at first between two
-/// tries.
+/// A role that was just made is not known everywhere at once: so long it is waited for, with pauses from the first to
+/// the longest.
 const ROLE_LIMIT: Duration = Duration::from_mins(2);
-const ROLE_PAUSE: Duration = Duration::from_millis(500);
+const ROLE_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 /// A look reads so many pages of a log at most; the next goes on.
 const PAGES: usize = 20;
 
@@ -83,8 +85,6 @@ impl SageMaker {
     pub async fn open(cloud: Cloud, settings: &Settings) -> Result<Self, SparkError> {
         let identity = cloud.identity().await?;
         let names = Names::new(settings, &identity, cloud.region()).of_part(Part::Notebook);
-        let bucket = names.of(Kind::Bucket).to_owned();
-        let jobs = Address::Bucket { bucket, prefix: format!("{}models/jobs/", names.lake()) };
         let order = Machines {
             instance_type: settings.sagemaker_instance_type.to_string(),
             count: settings.spark_instances.as_i32(),
@@ -93,7 +93,7 @@ impl SageMaker {
             image: (*settings.sagemaker_image).clone(),
             role: (*settings.spark_role).clone(),
         };
-        Ok(Self { jobs: Place::at(jobs, Some(&cloud))?, cloud, names, order })
+        Ok(Self { jobs: folder(&names, &cloud)?, cloud, names, order })
     }
 
     /// The role's ARN: as it is, for one that was adopted lies elsewhere than hydrant's own.
@@ -195,14 +195,13 @@ impl Engine for SageMaker {
                 ProcessingStoppingCondition::builder().max_runtime_in_seconds(self.order.limit_s).build(),
             )
             .set_tags(Some(self.names.tags().into_iter().map(tag).collect()));
-        let (asked, mut pause) = (Instant::now(), ROLE_PAUSE);
+        let (asked, mut pace) = (Instant::now(), pauses(ROLE_PAUSES).build());
         loop {
             match self.cloud.call(Operation::CreateProcessingJob, &name, request.clone().send()).await {
                 // It was handed over before, and the answer was not heard.
                 Err(error) if error.code() == Some("ResourceInUse") => return Ok(name),
                 Err(error) if error.failure() == Failure::NotYetUsable && asked.elapsed() < ROLE_LIMIT => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(8 * ROLE_PAUSE);
+                    tokio::time::sleep(pace.next().unwrap_or(ROLE_PAUSES.1)).await;
                 }
                 Err(error) => return Err(error.into()),
                 Ok(_) => return Ok(name),

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use crate::cli::style::{safe, talk};
-use crate::cli::{CliError, Context, style};
+use crate::cli::jobs::progress;
+use crate::cli::{CliError, Context};
 use crate::lake::combine::{Outcome, Plan, Wish, elsewhere};
 use crate::lake::{Lake, Place};
-use crate::progress::{Progress, Report};
 use crate::settings::EngineName;
 use crate::spark::combine::Order;
 use crate::spark::local::Local;
@@ -34,12 +33,7 @@ pub(super) async fn run(
     let order = Order { lake, results, plan, wish, reader };
     let job = context.unless_stopped(order.job(out.path(), &context.stop)).await??;
     let engine = Local::new(context.settings.spark_submit.to_string(), threads);
-    let json = context.global.json;
-    let progress = Progress::to(move |report: Report| {
-        if !json {
-            talk!("  {} {}", style::faint("·"), safe(&report.text));
-        }
-    });
+    let progress = progress(context);
     // Its hours are complete by their manifests, whoever is there to hear of it: the plan of the next run finds them, and
     // nobody has to find the job.
     let book = Book::at(out.path().join("jobs"));

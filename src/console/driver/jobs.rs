@@ -70,11 +70,11 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::console::driver::{Connections, Driver, LastShelf};
+    use crate::console::driver::Driver;
+    use crate::console::driver::tests::rooms_with;
     use crate::console::effect::Outcome as AnyOutcome;
     use crate::console::effect::topics::{Job, Slot};
     use crate::console::event::Event;
-    use crate::settings::{Folders, Settings, Sources};
     use crate::spark::topics::{Documents, Optimizer, Order, Weights};
 
     /// A Spark that waits for a file, and then leaves a model of two topics.
@@ -92,18 +92,9 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
         let program = folder.join("spark-submit");
         std::fs::write(&program, WAITS.replace("FOLDER", &folder.to_string_lossy())).expect("written");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("a program");
-        let flags = [("spark_submit", program), ("models", folder.join("models"))];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_string_lossy().into_owned())).into();
-        let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
-        let folders =
-            Folders { data: folder.to_owned(), state: folder.to_owned(), config: folder.to_owned() };
-        Rooms {
-            settings,
-            folders,
-            readonly: false,
-            connections: Connections::default(),
-            shelf: LastShelf::default(),
-        }
+        let models = folder.join("models");
+        let [program, models] = [&program, &models].map(|path| path.to_string_lossy());
+        rooms_with(folder, &[("spark_submit", &*program), ("models", &*models)])
     }
 
     async fn until(driver: &mut Driver, wanted: impl Fn(&Event) -> bool) -> Event {

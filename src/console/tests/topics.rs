@@ -759,6 +759,19 @@ fn where_unicode_cannot_be_drawn_only_ascii_is() {
     }
 }
 
+fn with_models(width: u16, height: u16) -> Given {
+    listed(width, height, models())
+}
+
+/// What keys make of a beginning.
+fn after(beginning: fn(u16, u16) -> Given, keys: &'static str) -> impl Fn(u16, u16) -> Given {
+    move |width, height| {
+        let mut given = beginning(width, height);
+        given.press(keys);
+        given
+    }
+}
+
 #[test]
 fn pictures() {
     take("topics_loading", |width, height| {
@@ -776,17 +789,9 @@ fn pictures() {
         given.press("e esc");
         given
     });
-    take("topics_models", |width, height| listed(width, height, models()));
-    take("topics_words", |width, height| {
-        let mut given = opened(width, height);
-        given.press("j");
-        given
-    });
-    take("topics_map", |width, height| {
-        let mut given = opened(width, height);
-        given.press("j m");
-        given
-    });
+    take("topics_models", with_models);
+    take("topics_words", after(opened, "j"));
+    take("topics_map", after(opened, "j m"));
     take("topics_naming", |width, height| {
         let mut given = opened(width, height);
         given.press("n");
@@ -794,31 +799,11 @@ fn pictures() {
         given
     });
     take("topics_posts", with_posts);
-    take("topics_hours", |width, height| {
-        let mut given = opened(width, height);
-        given.press("v j");
-        given
-    });
-    take("topics_answers", |width, height| {
-        let mut given = answered(width, height);
-        given.press("j");
-        given
-    });
-    take("topics_answers_map", |width, height| {
-        let mut given = answered(width, height);
-        given.press("G enter l l");
-        given
-    });
-    take("topics_asking", |width, height| {
-        let mut given = opened(width, height);
-        given.press("a");
-        given
-    });
-    take("topics_form", |width, height| {
-        let mut given = listed(width, height, models());
-        given.press("f");
-        given
-    });
+    take("topics_hours", after(opened, "v j"));
+    take("topics_answers", after(answered, "j"));
+    take("topics_answers_map", after(answered, "G enter l l"));
+    take("topics_asking", after(opened, "a"));
+    take("topics_form", after(with_models, "f"));
     take("topics_fitting", fitting);
     take("topics_failed", |width, height| {
         let mut given = fitting(width, height);
@@ -826,11 +811,7 @@ fn pictures() {
         given
     });
     take("topics_sweep", swept);
-    take("topics_flow", |width, height| {
-        let mut given = listed(width, height, models());
-        given.press("1");
-        given
-    });
+    take("topics_flow", after(with_models, "1"));
 }
 
 /// A console with a model open, for whatever may happen to it.

@@ -6,13 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Due, Outcome, Plan, Wish, stamp, tidy};
+use super::{Due, HourDone, Outcome, Plan, Wish, stamp};
 use crate::lake::lines::LONGEST;
-use crate::lake::manifest::Counts;
 use crate::lake::outputs::{Fingerprint, Kind, Stamp};
 use crate::lake::place::Entry;
 use crate::lake::unwanted::word_characters;
-use crate::lake::{Lake, LakeError, Place, columns, listing};
+use crate::lake::{Hour, Lake, LakeError, Place, columns, listing};
 use crate::stream::record::{COLUMNS, COUNT, Column};
 
 /// The work of a plan as `assets/spark/combine.py` documents it, but for where it runs and what may lie there.
@@ -126,43 +125,26 @@ pub struct Answer {
 /// What came of one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Answered {
-    hour: String,
+    hour: Hour,
     /// Why it was not combined.
     failed: Option<String>,
-    #[serde(default)]
-    counts: Counts,
-    #[serde(default)]
-    outputs: Vec<String>,
-    #[serde(default)]
-    beside: Vec<String>,
-    #[serde(default)]
-    vanished: u64,
-    #[serde(default)]
-    damaged: Vec<String>,
+    #[serde(flatten)]
+    done: HourDone,
 }
 
 /// Removes what the new results replace, and says what was done.
 pub async fn take_over(results: &Place, plan: &Plan, answer: Answer, seconds: f64) -> Outcome {
     let mut outcome = Outcome { seconds, ..Outcome::default() };
     for answered in answer.hours {
-        let Ok(hour) = answered.hour.parse() else { continue };
-        if let Some(why) = answered.failed {
-            outcome.failures.push((hour, LakeError::Elsewhere(why)));
-            continue;
+        match answered.failed {
+            Some(why) => outcome.failures.push((answered.hour, LakeError::Elsewhere(why))),
+            None => outcome.add(answered.hour, answered.done),
         }
-        outcome.hours.push(hour);
-        outcome.counts.add(&answered.counts);
-        outcome.outputs.extend(answered.outputs);
-        outcome.beside.extend(answered.beside);
-        outcome.vanished += answered.vanished;
-        outcome.damaged.extend(answered.damaged);
     }
     if let Err(error) = results.delete(&plan.replaced).await {
         tracing::warn!(%error, "what was replaced is still there");
     }
-    tidy(results, &mut outcome).await;
-    outcome.outputs.sort();
-    outcome.beside.sort();
+    outcome.settle(results).await;
     outcome
 }
 
@@ -178,10 +160,12 @@ mod tests {
             { "hour": "2021-12-30T18", "failed": "it holds lines of JSON" },
         ] });
         let answer: Answer = serde_json::from_value(answer).expect("an answer");
-        assert_eq!(answer.hours.first().map(|hour| hour.counts.rows_out), Some(1));
+        assert_eq!(answer.hours.first().map(|hour| hour.done.counts.rows_out), Some(1));
         assert_eq!(
             answer.hours.last().and_then(|hour| hour.failed.as_deref()),
             Some("it holds lines of JSON")
         );
+        let odd = json!({ "hours": [{ "hour": "yesterday", "counts": {} }] });
+        assert!(serde_json::from_value::<Answer>(odd).is_err(), "an hour that is none is not passed over");
     }
 }

@@ -1,8 +1,9 @@
 //! Bluesky's Jetstream: every post of the network, free and without an account.
 //!
 //! A websocket of JSON messages, version 1's wire or version 2's, compressed where that is wanted: `packed`. Where it
-//! goes on after each message is handed over with the lines, and kept with their posts: a restart goes on there, and what comes twice around that place is known
-//! by its address. Version 1 forgets what is too old without a word; version 2 says so, and then it goes on from now.
+//! goes on after each message is handed over with the lines, and kept with their posts: a restart goes on there, and what
+//! comes twice around that place is known by its address. Version 1 forgets what is too old without a word; version 2
+//! says so, and then it goes on from now.
 
 mod packed;
 
