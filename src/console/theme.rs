@@ -322,6 +322,20 @@ mod tests {
     }
 
     #[test]
+    fn the_strongest_cell_of_a_heat_map_is_not_the_emptiest() {
+        for (name, text) in SHIPPED {
+            let theme = Theme::parse(text, Depth::True).expect("it is shipped");
+            for heat in 0..HEATS {
+                let style = theme.style(Role::Heat(heat));
+                assert!(
+                    !style.add_modifier.contains(Modifier::REVERSED),
+                    "{name}: a full cell reversed is empty"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn what_a_theme_file_says_wrong_is_said_back() {
         for (text, part) in [
             ("glow = \"red\"", "no role glow"),

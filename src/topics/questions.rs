@@ -85,6 +85,16 @@ pub enum Body {
     },
 }
 
+impl Body {
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Table(table) => table.rows.is_empty(),
+            Self::HeatMap { heat_map } => heat_map.rows.is_empty(),
+        }
+    }
+}
+
 /// A question without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unanswered {

@@ -744,6 +744,24 @@ fn a_thousand_topics_are_scrolled_as_ten_are() {
 }
 
 #[test]
+fn an_answer_of_nobody_says_so() {
+    let mut given = answered(80, 24);
+    let mut none = answers();
+    for answer in &mut none.answers {
+        match &mut answer.body {
+            Body::Table(table) => table.rows.clear(),
+            Body::HeatMap { heat_map } => heat_map.rows.clear(),
+        }
+    }
+    let folder = folder("2026-11-20-1200");
+    given.came(Slot::Answers, Outcome::Answered { folder, answers: Arc::new(none) });
+    for keys in ["j", "j enter l", "G enter"] {
+        given.press(keys);
+        assert!(given.shows("Nothing: none of these posts has what it asks for."), "{keys}");
+    }
+}
+
+#[test]
 fn where_unicode_cannot_be_drawn_only_ascii_is() {
     for make in [opened, with_posts, answered, fitting, swept] {
         let mut given = make(120, 36);

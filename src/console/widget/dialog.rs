@@ -95,14 +95,31 @@ struct Place {
 /// What stands before an option, chosen or not, and behind it.
 const OPTION: (&str, &str, &str) = ("(*) ", "( ) ", "  ");
 
-/// The option in a column of its row.
-fn option_at(options: &[String], from: u16, column: u16) -> Option<usize> {
+/// Cells that an option takes in its row.
+fn option_width(option: &str) -> usize {
+    text::width(OPTION.0) + text::width(&text::sanitise(option)) + text::width(OPTION.2)
+}
+
+/// The first option that is shown: where there is no room for all, the row begins so that the chosen one is seen whole.
+fn first_option(options: &[String], chosen: usize, room: usize) -> usize {
+    let mut wide = 0;
+    let upto = options.iter().enumerate().take(chosen + 1).rev();
+    let fitting = upto.take_while(|(_, option)| {
+        wide += option_width(option);
+        wide <= room
+    });
+    fitting.last().map_or(chosen, |(first, _)| first)
+}
+
+/// The option in a column of its row, of those that are shown.
+fn option_at(options: &[String], first: usize, from: u16, column: u16) -> Option<usize> {
     let mut end = usize::from(from);
     (column >= from).then_some(())?;
-    options.iter().position(|option| {
-        end += text::width(OPTION.0) + text::width(&text::sanitise(option)) + text::width(OPTION.2);
+    let shown = options.iter().skip(first).position(|option| {
+        end += option_width(option);
         usize::from(column) < end
-    })
+    });
+    shown.map(|shown| first + shown)
 }
 
 /// What a key did to a dialog.
@@ -262,8 +279,15 @@ impl Dialog {
     fn wish(&self) -> (usize, usize) {
         let fields =
             if self.fields.iter().all(|field| matches!(field, Field::Toggle { .. })) { 44 } else { 64 };
-        let widths =
-            self.body.iter().map(|(line, _)| text::width(line)).chain([text::width(&self.title) + 4, fields]);
+        let options = self.fields.iter().filter_map(|field| match field {
+            Field::Choice { options, .. } => {
+                let wide: usize = options.iter().map(|option| option_width(option)).sum();
+                Some(usize::from(self.labels()) + 2 + wide)
+            }
+            Field::Text { .. } | Field::Toggle { .. } => None,
+        });
+        let body = self.body.iter().map(|(line, _)| text::width(line));
+        let widths = body.chain(options).chain([text::width(&self.title) + 4, fields]);
         (widths.max().unwrap_or_default() + 6, self.body.len() + self.below() + 4)
     }
 
@@ -319,7 +343,8 @@ impl Dialog {
         match self.fields.get_mut(row) {
             Some(Field::Toggle { on, .. }) => *on = !*on,
             Some(Field::Choice { options, chosen, .. }) => {
-                let Some(option) = option_at(options, values, column) else {
+                let first = first_option(options, *chosen, usize::from(inside.saturating_sub(values)));
+                let Some(option) = option_at(options, first, values, column) else {
                     self.focus = row;
                     return Answer::Open;
                 };
@@ -381,8 +406,9 @@ impl Dialog {
             }
             Field::Choice { label, options, chosen } => {
                 canvas.part(0, row, values - 2, 1).put(0, 0, label, role);
-                let mut x = values;
-                for (option, name) in options.iter().enumerate() {
+                let room = usize::from(canvas.width().saturating_sub(values));
+                let (first, mut x) = (first_option(options, *chosen, room), values);
+                for (option, name) in options.iter().enumerate().skip(first) {
                     let (sign, role) =
                         if option == *chosen { (OPTION.0, Role::Strong) } else { (OPTION.1, Role::Faint) };
                     x = canvas.line(x, row, &[(sign, role), (name, role), (OPTION.2, role)]);
@@ -492,6 +518,32 @@ mod tests {
 
     fn plain() -> Look {
         Look { theme: Theme::shipped("dark", Depth::None).expect("it is shipped"), signs: Signs::UNICODE }
+    }
+
+    #[test]
+    fn options_are_all_seen_where_there_is_room_and_the_chosen_one_everywhere() {
+        let options: Vec<String> =
+            ["by length", "lda", "gsdmm", "nmf", "lda-tfidf"].map(str::to_owned).into();
+        let drawn = |width: u16, chosen: usize| {
+            let field =
+                Field::Choice { label: "words from (letters)".into(), options: options.clone(), chosen };
+            let mut form = Dialog::new("Form", Vec::new(), Confirm::Enter { does: "go" }).with(vec![field]);
+            let (look, mut buffer) = (plain(), Buffer::empty(Rect::new(0, 0, width, 22)));
+            form.draw(&mut Canvas::new(&mut buffer, &look));
+            let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+            let (y, row) =
+                (0..22).map(|y| (y, row(y))).find(|(_, row)| row.contains("words")).expect("drawn");
+            let x = row.find("(*)").map(|at| row[..at].chars().count()).expect("the chosen one is seen");
+            form.click(u16::try_from(x).expect("small"), y, (width, 22));
+            assert_eq!(form.text(0), options[chosen], "a click means what is seen at {width}");
+            row
+        };
+        for chosen in 0..options.len() {
+            assert!(options.iter().all(|option| drawn(120, chosen).contains(option.as_str())));
+            for width in [80, 60, 44] {
+                assert!(drawn(width, chosen).contains(&format!("(*) {}", options[chosen])), "{width}");
+            }
+        }
     }
 
     #[test]

@@ -69,6 +69,10 @@ pub(super) fn answer(open: &Open, asked: &Asked, desk: &Desk, canvas: &mut Canva
         Some(Chosen::Answer { question, body }) => {
             canvas.put(0, 0, question, Role::Strong);
             canvas.put(0, 1, &about(answers), Role::Faint);
+            if body.is_empty() {
+                canvas.put(0, OVER, "Nothing: none of these posts has what it asks for.", Role::Faint);
+                return;
+            }
             let high = canvas.height().saturating_sub(OVER);
             let mut below = canvas.part(0, OVER, width, high);
             match body {
