@@ -47,8 +47,7 @@ pub(super) struct Part {
     /// Tokens whose topic has changed in this pass, packed, and how many those are.
     pub(super) moved: Vec<u64>,
     pub(super) moves: usize,
-    /// The same by ranges of terms, and where each range's begin.
-    pub(super) sorted: Vec<u64>,
+    /// Where those of each range of terms begin, and the last one's end.
     pub(super) starts: Vec<usize>,
 }
 
