@@ -15,6 +15,7 @@
 //! dedup       which posts were seen already
 //! record      the 53 columns, to and from bytes
 //! intake      what becomes of a line
+//! group       what was taken and is not safe yet: flushed together
 //! spool       what is not delivered yet, on disk
 //! quarantine  what could not be used, kept to be looked at
 //! sink        where records go: firehose, csv
@@ -30,6 +31,7 @@ pub mod dedup;
 pub mod deliver;
 pub mod filter;
 pub mod gaps;
+pub mod group;
 pub mod intake;
 pub mod lines;
 pub mod live;

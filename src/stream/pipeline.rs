@@ -1,8 +1,8 @@
 //! The way in, and the whole: source → filter → duplicates → record → spool → sinks.
 //!
 //! A source hands over lines; here they are taken in, kept, and counted: in this order, so that what is counted is safe.
-//! Lines that come together are synced together, at most `COMMIT` after the first of them. When the spool is full the
-//! way in waits, and with it the source: nothing is dropped.
+//! Lines that come together are flushed together, as [`super::group`] has it. When the spool is full, or its disk fails,
+//! the way in waits, and with it the source: nothing is dropped.
 //!
 //! Without a spool (`check`, and `--to none`) records go to the files at once.
 
@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::StreamError;
-use super::counters::Tally;
 use super::deliver::{Deleted, Delivery, Shared};
+use super::group::Group;
 use super::intake::{Aside, Intake};
 use super::live::{Live, Settled, State};
 use super::money::Book;
@@ -29,12 +29,8 @@ use super::quarantine::Quarantine;
 use super::sink::csv::CsvFile;
 use super::sink::firehose::{Firehose, Packing};
 use super::source::{ARRIVALS, Arrival, Source};
-use super::spool::{Batch, Spool, SpoolError};
+use super::spool::{Spool, SpoolError};
 
-/// Posts are synced at most so long after they came.
-const COMMIT: Duration = Duration::from_millis(40);
-/// Posts of so many bytes are synced without waiting for more.
-const COMMIT_BYTES: usize = 512 << 10;
 /// A source that was told to stop is waited for this long.
 const SOURCE_LIMIT: Duration = Duration::from_secs(3);
 /// How often a full spool or disk is tried again.
@@ -101,10 +97,7 @@ pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), 
         book,
         most_kept,
         store,
-        batch: Batch::default(),
-        tally: Tally::default(),
-        since: None,
-        mark: None,
+        group: Group::default(),
         kept: 0,
         live: live.clone(),
         quarantine,
@@ -145,12 +138,8 @@ struct WayIn {
     book: Book,
     most_kept: Option<u64>,
     store: Store,
-    batch: Batch,
-    tally: Tally,
-    /// When the first of what is not kept yet came.
-    since: Option<(Instant, Timestamp)>,
-    mark: Option<String>,
-    /// Posts that were kept, those in the batch included.
+    group: Group,
+    /// Posts that were kept, those in the group included.
     kept: u64,
     live: Live,
     quarantine: Arc<Mutex<Quarantine>>,
@@ -165,7 +154,7 @@ impl WayIn {
         stop: &CancellationToken,
     ) -> Result<(), StreamError> {
         loop {
-            let due = self.since.map(|(since, _)| since + COMMIT);
+            let due = self.group.due();
             let arrival = tokio::select! {
                 arrival = arrivals.recv() => arrival,
                 () = stop.cancelled() => None,
@@ -176,7 +165,8 @@ impl WayIn {
             };
             let Some(arrival) = arrival else { break };
             let goes_on = tokio::task::block_in_place(|| self.take(arrival));
-            if self.batch.bytes() >= COMMIT_BYTES || !goes_on {
+            // Asked here too: a source that always has something ready must not put the flush off.
+            if self.group.is_due(Instant::now()) || !goes_on {
                 self.commit(stop).await?;
             }
             if !goes_on {
@@ -193,29 +183,30 @@ impl WayIn {
         let now = Timestamp::now();
         let (lines, received) = match arrival {
             Arrival::Broken { line, why } => {
-                self.since.get_or_insert((Instant::now(), now));
-                self.tally.malformed += 1;
+                self.group.came(Instant::now(), now);
+                self.group.tally.malformed += 1;
                 self.set_aside(&line, Aside::Malformed(why.to_owned()));
                 return true;
             }
             Arrival::Lines { lines, received, mark } => {
                 if mark.is_some() {
-                    self.mark = mark;
+                    self.group.mark = mark;
                 }
                 (lines, received)
             }
         };
-        self.since.get_or_insert((Instant::now(), received));
+        self.group.came(Instant::now(), received);
         let room = match self.book.room(now) {
             Ok(room) => room,
             Err(reached) => return self.reached(&reached.to_string()),
         };
-        let before = self.taken();
+        let before = self.group.taken();
         let mut goes_on = true;
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let kept_before = self.batch.posts();
-            let aside = self.intake.line(line, received, &mut self.batch, &mut self.tally);
-            self.kept += self.batch.posts() - kept_before;
+            let Group { batch, tally, .. } = &mut self.group;
+            let kept_before = batch.posts();
+            let aside = self.intake.line(line, received, batch, tally);
+            self.kept += batch.posts() - kept_before;
             if let Some(aside) = aside {
                 self.set_aside(line, aside);
             }
@@ -223,11 +214,11 @@ impl WayIn {
                 goes_on = false;
                 break;
             }
-            if self.taken() - before >= room {
+            if self.group.taken() - before >= room {
                 break;
             }
         }
-        self.book.spend(self.taken() - before, now);
+        self.book.spend(self.group.taken() - before, now);
         let spent = self.book.spent();
         if spent.is_some() {
             self.live.change(|status| status.spent = spent);
@@ -236,11 +227,6 @@ impl WayIn {
             Ok(_) => goes_on,
             Err(reached) => self.reached(&reached.to_string()),
         }
-    }
-
-    /// How many posts came that are not counted yet, whatever became of them.
-    fn taken(&self) -> u64 {
-        self.batch.posts() + self.tally.total()
     }
 
     fn reached(&self, why: &str) -> bool {
@@ -275,58 +261,26 @@ impl WayIn {
 
     /// Keeps what was taken, and counts it.
     async fn commit(&mut self, stop: &CancellationToken) -> Result<(), StreamError> {
-        let Some((_, received)) = self.since.take() else { return Ok(()) };
-        let posts = self.batch.posts();
+        if self.group.is_empty() {
+            return Ok(());
+        }
         match &mut self.store {
             Store::Direct { csv } => {
+                let posts = self.group.batch.posts();
                 if !csv.is_empty() {
                     let lines: Vec<u8> =
-                        self.batch.iter().flat_map(|entry| entry.line.iter().copied()).collect();
+                        self.group.batch.iter().flat_map(|entry| entry.line.iter().copied()).collect();
                     for (path, file) in csv {
                         let what = || format!("write {}", path.display());
                         file.append(&lines).map_err(|source| StreamError::Disk { what: what(), source })?;
                     }
                 }
-                self.live.took(posts, self.tally, received);
+                self.group.count(&self.live);
                 let delivered = Settled { delivered: posts, ..Settled::default() };
                 self.live.settled(delivered, None);
             }
             Store::Spool { shared, kept } => {
-                let mut was_full = false;
-                let next = loop {
-                    let (batch, mark) = (&mut self.batch, self.mark.as_deref());
-                    let kept_now = shared.with_spool(|spool| {
-                        spool.append(batch, mark).map(|()| (spool.next(), spool.bytes()))
-                    });
-                    match kept_now {
-                        Ok((next, bytes)) => {
-                            self.live.took(posts, self.tally, received);
-                            self.live.change(|status| status.spool_bytes = bytes);
-                            if was_full {
-                                self.live.hold(None);
-                            }
-                            break next;
-                        }
-                        Err(error) => {
-                            was_full = true;
-                            let why = match error {
-                                SpoolError::Full => {
-                                    "the spool or its disk is full: no more posts are read until some are delivered".to_owned()
-                                }
-                                other => other.to_string(),
-                            };
-                            self.live.hold(Some(why));
-                        }
-                    }
-                    if stop.is_cancelled() {
-                        let why = "the spool is full, and what was read last is not kept".to_owned();
-                        return Err(StreamError::NotKept { posts, why });
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(TRIES) => {}
-                        () = stop.cancelled() => {}
-                    }
-                };
+                let next = flushed(&mut self.group, shared, stop).await?;
                 // Only now: a key that is known without its post would make it lost.
                 if let Err(error) = tokio::task::block_in_place(|| self.intake.window.keep(Timestamp::now()))
                 {
@@ -336,10 +290,40 @@ impl WayIn {
                 kept.send_replace(next);
             }
         }
-        self.tally = Tally::default();
-        let batch = std::mem::take(&mut self.batch);
-        self.batch = self.live.show(batch);
+        let batch = self.group.begin_anew();
+        self.group.batch = self.live.show(batch);
         Ok(())
+    }
+}
+
+/// Flushes a group to the spool, however long there is no room or the disk fails; gives the number of the next post.
+/// Asked to stop meanwhile, it says what is not kept, and why.
+async fn flushed(group: &mut Group, shared: &Shared, stop: &CancellationToken) -> Result<u64, StreamError> {
+    let mut was_held = false;
+    loop {
+        let error = match shared.with_spool(|spool| group.flush(spool, &shared.live)) {
+            Ok(next) => {
+                if was_held {
+                    shared.live.hold(None);
+                }
+                return Ok(next);
+            }
+            Err(error) => error,
+        };
+        was_held = true;
+        shared.live.hold(Some(match &error {
+            SpoolError::Full => {
+                "the spool or its disk is full: no more posts are read until some are delivered".to_owned()
+            }
+            other => format!("{other}: no more posts are read until it can be written"),
+        }));
+        if stop.is_cancelled() {
+            return Err(StreamError::NotKept { posts: group.batch.posts(), why: error.to_string() });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TRIES) => {}
+            () = stop.cancelled() => {}
+        }
     }
 }
 
@@ -349,3 +333,6 @@ async fn sleep_until(moment: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

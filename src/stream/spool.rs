@@ -230,6 +230,7 @@ pub struct Spool {
     position: u64,
     mark: Option<String>,
     limit: u64,
+    flushes: u64,
 }
 
 impl Spool {
@@ -257,6 +258,7 @@ impl Spool {
             position,
             mark: None,
             limit,
+            flushes: 0,
         };
         let mut found = Found::default();
         for (place, first) in firsts.iter().copied().enumerate() {
@@ -337,6 +339,11 @@ impl Spool {
         self.next
     }
 
+    /// How often posts were flushed to disk since it was opened.
+    pub fn flushes(&self) -> u64 {
+        self.flushes
+    }
+
     /// How many bytes it takes on disk.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|(_, bytes)| bytes).sum()
@@ -387,6 +394,7 @@ impl Spool {
         };
         let written = file.write_all_at(entries, *bytes).and_then(|()| file.sync_data());
         if written.is_ok() {
+            self.flushes += 1;
             *bytes += entries.len() as u64;
         } else {
             // What a failed sync left is unknown: cut it off, and never write to this file again.
@@ -489,6 +497,15 @@ impl Spool {
 
     fn path(&self, first: u64) -> PathBuf {
         path_of(&self.folder, first)
+    }
+
+    /// The next batch is written, and its flush fails: nothing can be flushed to this device.
+    #[cfg(test)]
+    pub(super) fn fail_next_flush(&mut self) {
+        if self.open.is_none() {
+            self.begin_segment().expect("a segment");
+        }
+        self.open = Some(OpenOptions::new().write(true).open("/dev/null").expect("it is everywhere"));
     }
 }
 

@@ -1,0 +1,158 @@
+//! The way in with a real spool: what is flushed when, and what a disk that fails does to it.
+
+use super::*;
+use crate::settings::Dollars;
+use crate::stream::dedup::Window;
+use crate::stream::filter::{Filter, Wanted};
+use crate::stream::money::Limits;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A way in, and what can be seen of it.
+struct Given {
+    folder: tempfile::TempDir,
+    to: mpsc::Sender<Arrival>,
+    live: Live,
+    spool: Arc<Mutex<Spool>>,
+    kept: watch::Receiver<u64>,
+    stop: CancellationToken,
+    running: JoinHandle<Result<(), StreamError>>,
+}
+
+/// Where the first segment will be.
+const FIRST: &str = "spool/00000000000000000000.spool";
+
+impl Given {
+    /// A way in whose disk fails from the beginning, if it is to: a folder stands where its segment belongs.
+    fn new(fails: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let (spool, _) = Spool::open(&path("spool"), 16 << 20).expect("a spool");
+        if fails {
+            std::fs::create_dir(path(FIRST)).expect("made");
+        }
+        let spool = Arc::new(Mutex::new(spool));
+        let live = Live::new("x".into(), vec![]);
+        let quarantine = Arc::new(Mutex::new(Quarantine::new(path("quarantine.jsonl"))));
+        let deleted = Deleted::default();
+        let shared = Shared {
+            spool: Arc::clone(&spool),
+            live: live.clone(),
+            deleted: deleted.clone(),
+            quarantine: Arc::clone(&quarantine),
+        };
+        let (kept_to, kept) = watch::channel(0);
+        let window = Window::in_memory(Duration::from_hours(1), Timestamp::UNIX_EPOCH);
+        let way_in = WayIn {
+            intake: Intake::new(Filter::new(Wanted::default()).expect("no words"), window),
+            book: Book::open(None, Dollars::default(), Limits::default()).expect("a book"),
+            most_kept: None,
+            store: Store::Spool { shared, kept: kept_to },
+            group: Group::default(),
+            kept: 0,
+            live: live.clone(),
+            quarantine,
+            deleted,
+            deletes: None,
+        };
+        let (to, arrivals) = mpsc::channel(ARRIVALS);
+        let stop = CancellationToken::new();
+        let asked = stop.clone();
+        let running = tokio::spawn(async move { way_in.run(arrivals, &asked).await });
+        Self { folder, to, live, spool, kept, stop, running }
+    }
+
+    async fn post(&self, number: u64) {
+        let line = format!("{{\"data\":{{\"id\":\"{number}\",\"text\":\"{number}\"}}}}\n");
+        let arrival = Arrival::Lines { lines: line.into_bytes(), received: Timestamp::now(), mark: None };
+        self.to.send(arrival).await.expect("it takes posts");
+    }
+
+    async fn until_held(&self) -> String {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Some(why) = self.live.status().held {
+                    return why;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.expect("it says why it waits")
+    }
+
+    /// Ends the source, and gives what the way in says at its end.
+    async fn end(self) -> (Result<(), StreamError>, Live, Vec<u64>, u64) {
+        drop(self.to);
+        let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends").expect("no panic");
+        let spool = self.spool.lock().expect("no panic");
+        let mut numbers = Vec::new();
+        let read = spool.reader().read(spool.next(), |_, entry| {
+            numbers.push(entry.key.0);
+            true
+        });
+        assert_eq!(read.expect("read"), 0);
+        (ended, self.live, numbers, spool.flushes())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_flushes_do_for_many_posts_and_what_is_kept_was_counted() {
+    let mut given = Given::new(false);
+    let begun = Instant::now();
+    for number in 1..=2000 {
+        given.post(number).await;
+        let kept = *given.kept.borrow_and_update();
+        let counted = given.live.status().counters;
+        assert!(counted.received >= kept && counted.balance(), "{kept} {counted:?}");
+    }
+    let (ended, live, numbers, flushes) = given.end().await;
+    ended.expect("the source ended");
+    assert_eq!(numbers.len(), 2000);
+    assert_eq!((live.status().counters.received, live.status().counters.pending), (2000, 2000));
+    // However slow this machine is: one for each interval, and one at the end.
+    let most = begun.elapsed().as_millis() / crate::stream::group::LONGEST.as_millis() + 1;
+    assert!((1..=most).contains(&u128::from(flushes)), "{flushes} flushes, {most} at most");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_that_wait_are_flushed_although_nothing_else_comes() {
+    let mut given = Given::new(false);
+    given.post(1).await;
+    tokio::time::timeout(PATIENCE, given.kept.changed()).await.expect("flushed").expect("it goes on");
+    assert_eq!((*given.kept.borrow(), given.live.status().counters.received), (1, 1));
+    assert_eq!(given.spool.lock().expect("no panic").flushes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_disk_fails_nothing_counts_and_then_everything_does_once() {
+    let mut given = Given::new(true);
+    given.post(1).await;
+    let why = given.until_held().await;
+    assert!(why.contains("spool") && why.contains("no more posts are read until it can be written"), "{why}");
+    // What fits on the way to it is taken by the channel; nobody reads it.
+    for number in 2..=1 + ARRIVALS as u64 {
+        given.post(number).await;
+    }
+    assert!(given.to.try_send(Arrival::Broken { line: vec![], why: "more" }).is_err(), "its source waits");
+    assert_eq!((given.live.status().counters.received, *given.kept.borrow()), (0, 0));
+    std::fs::remove_dir(given.folder.path().join(FIRST)).expect("there");
+    tokio::time::timeout(PATIENCE, given.kept.changed()).await.expect("flushed").expect("it goes on");
+    let (ended, live, numbers, _) = given.end().await;
+    ended.expect("the source ended");
+    let status = live.status();
+    assert_eq!((status.held, status.counters.received), (None, 1 + ARRIVALS as u64));
+    assert!(status.last_error.is_some(), "it was told");
+    assert_eq!(numbers, (1..=1 + ARRIVALS as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_disk_fails_says_what_is_not_kept_and_why() {
+    let given = Given::new(true);
+    given.post(1).await;
+    given.until_held().await;
+    given.stop.cancel();
+    let (ended, live, numbers, flushes) = given.end().await;
+    let said = ended.expect_err("a post is not kept").to_string();
+    assert!(said.starts_with("1 posts that were read are not kept: the spool in "), "{said}");
+    assert_eq!((live.status().counters.received, numbers, flushes), (0, vec![], 0));
+}
