@@ -149,7 +149,7 @@ impl Station {
 /// anything at all.
 pub fn station(app: &App, place: Place) -> Station {
     let said = Pane::ALL.into_iter().rev().find_map(|pane| app.panes.get(pane).station(place, &app.desk));
-    said.unwrap_or_else(|| Station::unknown("not read yet"))
+    said.unwrap_or_else(|| Station::unknown("not read"))
 }
 
 /// Something that needs the operator, and the action that mends it.

@@ -512,8 +512,9 @@ impl PaneState for LakePane {
                 let now = self.hours.get(&Hour::of(desk.now)).map_or(0, |totals| totals.files);
                 let state = if self.hours.is_empty() { StationState::Absent } else { StationState::Ready };
                 let files = |hour: Hour| self.hours.get(&hour).map(|totals| as_f64(totals.files));
-                let number = format!("{} this hour", words::count(now));
-                Some(Station { state, number, trend: day(&files), ..Station::default() })
+                let number = format!("{} files", words::count(now));
+                let more = "this hour".to_owned();
+                Some(Station { state, number, more, trend: day(&files), ..Station::default() })
             }
             Place::Combined => {
                 let behind = self.behind();

@@ -367,7 +367,7 @@ impl PaneState for StackPane {
             Place::Lake => Kind::Bucket,
             _ => return None,
         };
-        let Some(resource) = self.resource(kind) else { return Some(Station::unknown("not read yet")) };
+        let Some(resource) = self.resource(kind) else { return Some(Station::unknown("not read")) };
         let (state, words) = match resource.state {
             ResourceState::Absent => (StationState::Absent, "absent"),
             ResourceState::Creating => (StationState::Working, "being made"),

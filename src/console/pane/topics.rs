@@ -733,7 +733,7 @@ impl PaneState for TopicsPane {
                 }
             }
             (None, None) if self.folder.is_some() => (StationState::Absent, "no model".to_owned()),
-            (None, None) => return Some(Station::unknown("not read yet")),
+            (None, None) => return Some(Station::unknown("not read")),
         };
         Some(Station { state, number, more, trend, ..Station::default() })
     }

@@ -246,7 +246,8 @@ fn a_million_files_scroll_as_ten_do() {
 #[test]
 fn its_stations_say_how_full_and_how_far_behind() {
     let given = with_lake(120, 36, 30);
-    assert_eq!(flow::station(&given.app, Place::Lake).number, "48 this hour");
+    let station = flow::station(&given.app, Place::Lake);
+    assert_eq!((station.number.as_str(), station.more.as_str()), ("48 files", "this hour"));
     assert_eq!(flow::station(&given.app, Place::Combined).number, "2 h behind");
 }
 
