@@ -40,6 +40,9 @@ use crate::stream::StreamError;
 use crate::topics::TopicsError;
 use style::talk;
 
+/// So many cells of an argument are repeated at most.
+const LONGEST_SHOWN: usize = 200;
+
 /// How a command ended, as its exit code says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -318,14 +321,10 @@ impl Global {
 
 /// Runs the command that the arguments say, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; clap prints them where they belong.
-            let answered = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            drop(error.print());
-            return if answered { Exit::Done } else { Exit::Usage }.into();
-        }
+        Err(error) => return refused(&error, &arguments).into(),
     };
     style::choose(cli.global.color == Color::Always, cli.global.color == Color::Never);
     let verbose = cli.global.verbose;
@@ -334,9 +333,35 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(source) => return complain(&CliError::Io { what: "start".into(), source }, verbose).into(),
     };
     let exit = runtime.block_on(dispatch(cli)).unwrap_or_else(|error| complain(&error, verbose));
+    let exit = match style::unwritten() {
+        Some(source) if matches!(exit, Exit::Done | Exit::Partly) => complain(&unwritten(source), verbose),
+        _ => exit,
+    };
     // A task that is still in a system call must not hold up the answer.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// What the parser says of arguments that it does not take, or of help that was asked for.
+fn refused(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    // Help and version are answers; clap prints them where they belong.
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return match error.print() {
+            Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => complain(&unwritten(source), 0),
+            _ => Exit::Done,
+        };
+    }
+    // It repeats what it does not take: the same is said of what is safe to show.
+    let shown = arguments.iter().map(|argument| {
+        let text = style::safe(argument.to_string_lossy());
+        crate::text::fit(&text, LONGEST_SHOWN, "…").into_owned()
+    });
+    drop(Cli::try_parse_from(shown).err().as_ref().unwrap_or(error).print());
+    Exit::Usage
+}
+
+fn unwritten(source: std::io::Error) -> CliError {
+    CliError::Io { what: "write the answer".to_owned(), source }
 }
 
 async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
@@ -404,17 +429,79 @@ fn stop_on_signals() -> CancellationToken {
 
 /// One sentence on standard error, and with `-v` the causes under it.
 fn complain(error: &CliError, verbose: u8) -> Exit {
-    talk!("{} {}", style::bad("hydrant:"), style::safe(error));
-    let mut said = style::safe(error);
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let text = style::safe(error);
-        // The system's own reason belongs to the sentence; the way to it is for those who ask.
-        if text != said && (verbose > 0 || error.is::<std::io::Error>()) {
-            talk!("  because: {text}");
-        }
-        said = text;
-        cause = error.source();
+    let (sentence, causes) = told(error, verbose > 0);
+    talk!("{} {sentence}", style::bad("hydrant:"));
+    for cause in causes {
+        talk!("  because: {cause}");
     }
     error.exit()
+}
+
+/// A failure in one sentence, and the way to it for those who ask.
+fn told(error: &dyn std::error::Error, verbose: bool) -> (String, Vec<String>) {
+    let causes = || std::iter::successors(error.source(), |cause| cause.source());
+    let mut sentence = style::safe(error);
+    // The system's own reason belongs to the sentence.
+    for reason in causes().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(system_words) {
+        if !sentence.contains(&reason) {
+            sentence = format!("{sentence} ({reason})");
+        }
+    }
+    if !verbose {
+        return (without_numbers(&sentence), Vec::new());
+    }
+    let mut said = Vec::new();
+    for text in causes().map(style::safe) {
+        if said.last() != Some(&text) && text != sentence {
+            said.push(text);
+        }
+    }
+    (sentence, said)
+}
+
+/// Why the system refused, as people say it.
+fn system_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData if error.to_string().ends_with("valid UTF-8") => {
+            "it is not UTF-8: save it as text in UTF-8".to_owned()
+        }
+        _ => style::safe(error),
+    }
+}
+
+/// The sentence without the numbers of the system's errors: their words are there too.
+fn without_numbers(sentence: &str) -> String {
+    const BEGINS: &str = " (os error ";
+    let mut parts = sentence.split(BEGINS);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| match part.split_once(')') {
+        Some((number, rest)) if number.bytes().all(|digit| digit.is_ascii_digit()) => text + rest,
+        _ => text + BEGINS + part,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_sentence_with_the_systems_reason_in_it_once() {
+        let error = || std::io::Error::from_raw_os_error(2);
+        let bare = CliError::Io { what: "open x.csv".into(), source: error() };
+        assert_eq!(told(&bare, false).0, "cannot open x.csv (No such file or directory)");
+        let with_reason = CliError::Lake(LakeError::io("read", std::path::Path::new("x.csv"), error()));
+        assert_eq!(told(&with_reason, false).0, "cannot read x.csv: No such file or directory");
+        assert_eq!(told(&with_reason, false).1, Vec::<String>::new());
+        let (sentence, causes) = told(&bare, true);
+        assert!(sentence.contains("(os error 2)"), "{sentence}");
+        assert_eq!(causes, ["No such file or directory (os error 2)"]);
+        let binary =
+            std::fs::read_to_string(std::env::current_exe().expect("this program")).expect_err("not text");
+        let binary = CliError::Io { what: "read hydrant.toml".into(), source: binary };
+        assert_eq!(
+            told(&binary, false).0,
+            "cannot read hydrant.toml (it is not UTF-8: save it as text in UTF-8)"
+        );
+        assert_eq!(without_numbers("a (os error x) b (os error 7)"), "a (os error x) b");
+    }
 }

@@ -53,6 +53,7 @@ impl Lake {
     /// The lake at an address that somebody gave: its hours begin right there, or where the layout says that they do
     /// in the lake of the settings.
     pub async fn find(place: Place, layout: &Layout) -> Result<Self, LakeError> {
+        place.must_be_there()?;
         let here = layout.without_root();
         let mut pages = place.list("", place::Depth::Folder);
         while let Some(page) = pages.next().await? {
@@ -147,6 +148,9 @@ pub enum LakeError {
     /// A file that is not there.
     #[error("there is no file {0}")]
     Missing(String),
+    /// A folder that is not there.
+    #[error("there is no folder {0}")]
+    NoFolder(String),
     /// A result that could not be written.
     #[error("{file} could not be written: {why}")]
     NotWritten {
@@ -181,7 +185,7 @@ impl LakeError {
         match self {
             Self::Cloud(error) => error.is_missing(),
             Self::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
-            Self::Missing(_) => true,
+            Self::Missing(_) | Self::NoFolder(_) => true,
             _ => false,
         }
     }

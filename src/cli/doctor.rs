@@ -79,7 +79,7 @@ impl Doctor {
                 Verdict::Warning => style::warn("◌ warning"),
                 Verdict::Failed => style::bad("✗ failed "),
             };
-            answer!("  {sign} {:<12} {}", row.check, style::safe(&row.found));
+            answer!("  {sign} {:<14} {}", row.check, style::safe(&row.found));
         }
         if context.global.json {
             answer!("{}", serde_json::to_string(&rows).expect("rows of text are JSON"));

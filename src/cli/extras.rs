@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 
-use super::{CliError, Exit};
+use super::{CliError, Exit, style};
 
 /// Print shell completions
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ impl Completions {
     pub(super) fn run(&self, command: &mut clap::Command) -> Exit {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, command, "hydrant", &mut script);
-        drop(std::io::stdout().write_all(&script));
+        drop(style::answer_piece(&script));
         Exit::Done
     }
 }
@@ -33,7 +33,7 @@ pub(super) struct Man {}
 pub(super) fn man(command: &clap::Command) -> Result<Exit, CliError> {
     let page =
         page(command).map_err(|source| CliError::Io { what: "write the manual page".to_owned(), source });
-    drop(std::io::stdout().write_all(&page?));
+    drop(style::answer_piece(&page?));
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,5 @@
 //! `hydrant lake`: hours, listings, contents, downloads.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -61,7 +60,7 @@ struct Hours {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: hydrant lake ls datasets/twitter/kinesis-demo/2026/11/")]
 struct Ls {
-    /// What keys begin with; without it, the top
+    /// What keys begin with, an s3:// address, or a path that begins with `/` or `.`; without it, the top
     #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
     /// All the way down, not to the next slash
@@ -227,12 +226,17 @@ pub(super) fn bytes(count: u64) -> String {
 
 impl Ls {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let place = match &self.from {
-            Some(written) => place(context, written).await?,
-            None => own_bucket(context).await?,
+        let (place, prefix) = match &self.from {
+            Some(written) => (place(context, written).await?, self.prefix.as_str()),
+            // As `cat` has it: a whole address, or a path, is a place of its own.
+            None if self.prefix.starts_with("s3://") || self.prefix.starts_with(['/', '.']) => {
+                (place(context, &self.prefix).await?, "")
+            }
+            None => (own_bucket(context).await?, self.prefix.as_str()),
         };
+        place.must_be_there()?;
         let depth = if self.recursive { Depth::All } else { Depth::Folder };
-        let mut pages = place.list(&self.prefix, depth);
+        let mut pages = place.list(prefix, depth);
         let json = context.global.json;
         let mut count = 0_u64;
         let separate = |count: u64| if count == 0 { "[" } else { "," };
@@ -261,7 +265,7 @@ impl Ls {
         match (json, count) {
             (true, 0) => answer!("[]"),
             (true, _) => answer!("]"),
-            (false, 0) => talk!("nothing lies under {}", style::safe(place.url(&self.prefix))),
+            (false, 0) => talk!("nothing lies under {}", style::safe(place.url(prefix))),
             (false, _) => {}
         }
         Ok(Exit::Done)
@@ -274,8 +278,7 @@ impl Cat {
         let opened = context.unless_stopped(place.read(&key, 0)).await?;
         let mut body = opened.map_err(|error| missing(error, &place, &key))?;
         let mut decoder = Decoder::default();
-        let mut out = std::io::stdout().lock();
-        let mut write = |piece: &[u8]| out.write_all(piece);
+        let mut write = style::answer_piece;
         let url = place.url(&key);
         let broken = |decoder: &Decoder, fault: std::io::Error| LakeError::Unreadable {
             file: url.clone(),
@@ -294,7 +297,6 @@ impl Cat {
         if let Ok(Err(fault)) = decoder.finish(&mut write) {
             return Err(broken(&decoder, fault).into());
         }
-        drop(out.flush());
         Ok(Exit::Done)
     }
 }

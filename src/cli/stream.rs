@@ -4,7 +4,7 @@ mod assemble;
 mod rules;
 mod shown;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -193,9 +193,10 @@ impl Check {
         context.refuse_if_readonly(1)?;
         let live = assemble::live(&context)?;
         let plan = assemble::check(&context, self.max)?;
+        let aside = plan.quarantine.path().to_owned();
         let ended = follow(pipeline::run(plan, live.clone(), context.stop.clone()), &live, &context).await;
         live.change(|status| status.state = State::Stopped);
-        finish(&context, &live.status(), ended)
+        finish(&context, &live.status(), Some(&aside), ended)
     }
 }
 
@@ -209,8 +210,10 @@ impl Run {
         // A client's stop ends it as well as a signal's, but it is no interruption.
         let stop = context.stop.child_token();
         let server = Server::begin(place, live.clone(), stop.clone()).map_err(StreamError::from)?;
+        let mut aside = None;
         let ended = match assemble::run(&context).await {
             Ok(plan) => {
+                aside = Some(plan.quarantine.path().to_owned());
                 let log = assemble::cloud_log(&context, &live).await;
                 let ended = follow(pipeline::run(plan, live.clone(), stop), &live, &context).await;
                 if let Some(log) = log {
@@ -225,7 +228,7 @@ impl Run {
             Err(error) => (State::Failed, Some(error.to_string())),
         };
         server.end(state, why).await;
-        finish(&context, &live.status(), ended)
+        finish(&context, &live.status(), aside.as_deref(), ended)
     }
 }
 
@@ -247,16 +250,20 @@ async fn follow<T>(run: impl Future<Output = T>, live: &Live, context: &Context)
     }
 }
 
-/// The last word of a run.
+/// The last word of a run, which kept aside what it could not use.
 fn finish(
     context: &Context,
     status: &Status,
+    aside: Option<&Path>,
     ended: Result<(), impl Into<CliError>>,
 ) -> Result<Exit, CliError> {
     if context.global.json {
         answer!("{}", shown::json(status));
     } else {
         answer!("{}", shown::summary(status));
+        if let Some(file) = aside.filter(|_| status.counters.malformed > 0) {
+            talk!("what could not be used is kept in {}, each with the reason", style::safe(file.display()));
+        }
     }
     ended.map_err(|error| -> CliError { error.into() })?;
     Ok(if context.stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
@@ -385,6 +392,5 @@ async fn tail(context: &Context) -> Result<Exit, CliError> {
 
 /// Writes a line; `false` when nobody reads any more.
 fn writes(line: &str) -> bool {
-    use std::io::Write;
-    writeln!(std::io::stdout(), "{line}").is_ok()
+    style::answer_piece(format!("{line}\n").as_bytes()).is_ok()
 }

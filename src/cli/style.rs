@@ -2,10 +2,12 @@
 //! Nothing is told by colour alone. A reader that went away has had enough; the work goes on.
 
 use std::fmt::{Arguments, Display};
-use std::io::{IsTerminal, Write};
-use std::sync::OnceLock;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 static COLOUR: OnceLock<bool> = OnceLock::new();
+/// Why some of the answer could not be written.
+static UNWRITTEN: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Decides once: always, never, or when standard error is a terminal and `NO_COLOR` is not set.
 pub(super) fn choose(always: bool, never: bool) {
@@ -47,18 +49,43 @@ pub(super) fn strong(text: impl Display) -> String {
 
 /// A line of the answer, on standard output.
 macro_rules! answer {
-    ($($text:tt)*) => { $crate::cli::style::write_line(std::io::stdout(), format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::cli::style::answer_line(format_args!($($text)*)) };
 }
 
 /// A line of talk, on standard error.
 macro_rules! talk {
-    ($($text:tt)*) => { $crate::cli::style::write_line(std::io::stderr(), format_args!($($text)*)) };
+    ($($text:tt)*) => { $crate::cli::style::talk_line(format_args!($($text)*)) };
 }
 
 pub(super) use {answer, talk};
 
-pub(super) fn write_line(mut to: impl Write, text: Arguments<'_>) {
-    drop(writeln!(to, "{text}"));
+pub(super) fn talk_line(text: Arguments<'_>) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+pub(super) fn answer_line(text: Arguments<'_>) {
+    drop(answer_piece(format!("{text}\n").as_bytes()));
+}
+
+/// Writes a piece of the answer as it is. Most have nothing to do about a failure: the run ends with it by itself, unless
+/// it is only a reader that went away.
+pub(super) fn answer_piece(piece: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout();
+    // What would wait in a buffer until the end would fail there unseen.
+    let written = out.write_all(piece).and_then(|()| out.flush());
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        // Of an error there is one; its kind and its words are all that is told of it.
+        let again = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(again);
+    }
+    written
+}
+
+/// Why some of the answer could not be written, if so: a disk that is full, say.
+pub(super) fn unwritten() -> Option<io::Error> {
+    UNWRITTEN.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Whether somebody watches standard error.

@@ -317,8 +317,15 @@ fn failure_before_sending(error: &(dyn std::error::Error + 'static)) -> Option<F
         CredentialsError::CredentialsNotLoaded(_) => Failure::NoCredentials,
         CredentialsError::ProviderTimedOut(_) => Failure::TimedOut,
         // A profile whose SSO session or process has lapsed reports so only in words.
+        // A machine that is no instance, or one that may not ask: it gives none.
+        _ if is_about_instances(error) => Failure::NoCredentials,
         _ => Failure::Expired,
     })
+}
+
+/// Whether credentials were asked of an instance's metadata, which is what is left when nobody gave any.
+fn is_about_instances(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.to_string().contains("IMDS"))
 }
 
 impl CallError {
@@ -336,6 +343,9 @@ impl CallError {
             None => "sign in with `aws sso login --profile …`, or set AWS_PROFILE".to_owned(),
         };
         match self.failure {
+            Failure::Missing if self.code.as_deref() == Some("NoSuchBucket") => format!(
+                "there is no such bucket ({call} on {target}): `hydrant up` makes the stack's own; `hydrant status` shows its name"
+            ),
             Failure::NoCredentials => {
                 format!(
                     "there are no AWS credentials: {login}, or give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -189,6 +189,14 @@ impl Place {
         }
     }
 
+    /// A folder that somebody named to read from must be one. (A prefix of a bucket is never there or not.)
+    pub fn must_be_there(&self) -> Result<(), LakeError> {
+        match self {
+            Self::Folder(path) if !path.is_dir() => Err(LakeError::NoFolder(path.display().to_string())),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it is on this machine.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Folder(_))

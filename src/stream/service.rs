@@ -289,12 +289,7 @@ impl Place {
         let begun = std::time::Instant::now();
         loop {
             if let Ok(Some(_)) = child.try_wait() {
-                let words = self.last_words(3).join(" / ");
-                return Err(ServiceError::NotStarted(if words.is_empty() {
-                    "it ended at once".to_owned()
-                } else {
-                    words
-                }));
+                return Err(ServiceError::NotStarted(why_ended(&self.last_words(3))));
             }
             if self.is_running()
                 && let Ok(mut client) = Client::connect(self).await
@@ -310,6 +305,17 @@ impl Place {
             }
             tokio::time::sleep(LOOKS).await;
         }
+    }
+}
+
+/// Why a run ended at once, by the last lines of its log: a run that ends by itself says why in one sentence, behind
+/// the program's name.
+fn why_ended(words: &[String]) -> String {
+    let sentence = words.iter().rev().find_map(|line| line.strip_prefix("hydrant: "));
+    match sentence {
+        Some(sentence) => sentence.to_owned(),
+        None if words.is_empty() => "it ended at once".to_owned(),
+        None => words.join(" / "),
     }
 }
 
@@ -606,6 +612,17 @@ mod tests {
         tokio::time::sleep(LOOK_AGAIN * 2).await;
         drop(lock);
         assert_eq!(asking.await.expect("no panic").expect("a status").state, State::Stopped);
+    }
+
+    #[test]
+    fn one_that_ends_at_once_says_why_in_its_own_sentence() {
+        let lines = |lines: &[&str]| why_ended(&lines.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(
+            lines(&["0 posts received, 0 delivered", "hydrant: no region is set"]),
+            "no region is set"
+        );
+        assert_eq!(lines(&["one", "two"]), "one / two");
+        assert_eq!(lines(&[]), "it ended at once");
     }
 
     #[tokio::test]

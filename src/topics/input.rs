@@ -5,7 +5,7 @@ use polars::prelude::{Column, DataFrame, DataType, PolarsError};
 use super::TopicsError;
 use super::text::Post;
 use crate::cloud::Cloud;
-use crate::lake::{Address, Place, combined};
+use crate::lake::{Address, LakeError, Place, combined};
 
 /// What a post is read from; a file that has the text alone will do.
 const COLUMNS: [&str; 4] = ["id", "created_at", "retweeted_tweet", "text"];
@@ -36,10 +36,18 @@ pub async fn find_rows(inputs: &[String], cloud: Option<&Cloud>) -> Result<Vec<R
     for input in inputs {
         if is_file(input) {
             let (address, key) = Address::parse_file(input)?;
-            files.push(RowFile { place: Place::at(address, cloud)?, key });
+            let file = RowFile { place: Place::at(address, cloud)?, key };
+            if file.place.stat(&file.key).await?.is_none() {
+                return Err(LakeError::Missing(file.url()).into());
+            }
+            files.push(file);
             continue;
         }
         let place = Place::at(Address::parse(input)?, cloud)?;
+        if std::path::Path::new(input).is_file() {
+            return Err(TopicsError::NoInput(input.clone()));
+        }
+        place.must_be_there()?;
         let mut keys = combined::all_rows(&place).await?;
         if keys.is_empty() {
             let entries = place.list_all("").await?;

@@ -171,12 +171,14 @@ pub fn read_text(folder: &Path) -> Result<Text, TopicsError> {
 /// Reads what a model is, without its words' weights.
 pub fn describe(folder: &Path) -> Result<Description, TopicsError> {
     let path = folder.join("model.json");
-    let text = std::fs::read(&path).map_err(|source| TopicsError::File {
-        action: "read",
-        path: path.clone(),
-        source,
-    })?;
-    described(&text, path)
+    match std::fs::read(&path) {
+        Ok(text) => described(&text, path),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(TopicsError::NotAModel {
+            path: folder.to_owned(),
+            why: "there is no model.json; `hydrant topics list` lists the models of a folder".to_owned(),
+        }),
+        Err(source) => Err(TopicsError::File { action: "read", path, source }),
+    }
 }
 
 /// What a model is, from the content of its `model.json`.

@@ -3,6 +3,7 @@
 // Test code fails by panicking; that is what it is for.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::pedantic, unreachable_pub)]
 
+mod bad_input;
 mod cli;
 #[cfg(feature = "sandbox")]
 mod console;

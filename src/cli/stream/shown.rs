@@ -58,8 +58,9 @@ pub(super) fn all(status: &Status) -> Vec<String> {
         State::Stopped => style::faint("○ stopped"),
         State::Failed => style::bad("✗ failed"),
     };
-    let mut lines =
-        vec![format!("{sign}  {} → {}", style::safe(&status.source), style::safe(status.sinks.join(", ")))];
+    let way = format!("{} → {}", style::safe(&status.source), style::safe(status.sinks.join(", ")));
+    // One that never ran knows of no way.
+    let mut lines = vec![if status.source.is_empty() { sign } else { format!("{sign}  {way}") }];
     let mut row = |name: &str, value: String| lines.push(format!("  {name:<12} {value}"));
     if let Some(since) = status.since {
         row("since", since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());

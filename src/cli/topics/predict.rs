@@ -72,7 +72,7 @@ impl Predict {
         if context.global.json {
             answer!("{}", serde_json::json!({ "posts": all, "predicted": told, "output": out }));
         } else {
-            answer!("{told} of {all} posts have their topics in {}", safe(out));
+            answer!("{told} of {all} posts have their topics in {}{}", safe(out), left_out(all, told));
         }
         Ok(Exit::Done)
     }
@@ -98,13 +98,22 @@ impl Predict {
             answer!("{document}");
         } else {
             answer!(
-                "{} of {} posts have their topics in {}; {} files of rows had theirs already",
+                "{} of {} posts have their topics in {}{}; {} files of rows had theirs already",
                 told.predicted,
                 told.posts,
                 safe(into.url("")),
+                left_out(told.posts, told.predicted),
                 told.skipped
             );
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Why not all posts have topics.
+fn left_out(posts: usize, told: usize) -> String {
+    match posts.saturating_sub(told) {
+        0 => String::new(),
+        left => format!(" ({left} are retweets or too short, as the model's own text steps have it)"),
     }
 }

@@ -58,8 +58,13 @@ impl Holding {
 impl std::fmt::Display for Holding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let more = if self.more { "+" } else { "" };
-        write!(f, "{}{more} object versions, {} bytes{more}", self.versions, self.bytes)?;
-        if self.uploads > 0 { write!(f, ", {} unfinished uploads", self.uploads) } else { Ok(()) }
+        let s = |number: usize| if number == 1 { "" } else { "s" };
+        let versions = self.versions;
+        write!(f, "{versions}{more} object version{}, {} bytes{more}", s(versions), self.bytes)?;
+        if self.uploads > 0 {
+            write!(f, ", {} unfinished upload{}", self.uploads, s(self.uploads))?;
+        }
+        Ok(())
     }
 }
 
