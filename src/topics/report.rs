@@ -14,7 +14,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::TopicsError;
-use super::browse;
+use super::browse::{self, Relevance};
 use super::kept::{Asked, TypicalPost, typical_posts};
 use super::model::{Method, Model};
 use super::questions::{self, Answer, Answers, Body, Predicted, SharesPerHour};
@@ -30,6 +30,9 @@ const STYLE: &str = include_str!("../../assets/report.css");
 const LAMBDAS: [u8; 3] = [100, 60, 30];
 /// Words of a topic.
 const WORDS: usize = 12;
+/// Words that stand for the name of a topic that has none, and how they are ranked.
+const LEADING: usize = 2;
+const LEADING_LAMBDA: f32 = 0.6;
 /// Posts of a topic, and how much of a long one is shown.
 const POSTS: usize = 3;
 const LONGEST: usize = 280;
@@ -105,7 +108,7 @@ async fn aside<T: Send + 'static>(
 
 /// The whole page.
 pub fn html(report: &Report) -> String {
-    let titles = questions::titles(&report.model);
+    let titles = titles(&report.model);
     let mut page = Page::default();
     let lambdas = report.lambdas();
     page.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
@@ -132,6 +135,21 @@ pub fn html(report: &Report) -> String {
         report.made.strftime("%Y-%m-%d %H:%M")
     ));
     page.finish()
+}
+
+/// What topics are called: by their names, or else by their leading words, which say more than a number.
+fn titles(model: &Model) -> Vec<String> {
+    let named = questions::titles(model).into_iter().enumerate();
+    let relevance = Relevance::of(model);
+    let title = |(topic, title): (usize, String)| {
+        if model.names.get(topic).is_some_and(|name| !name.is_empty()) {
+            return title;
+        }
+        let leading = relevance.terms(topic, LEADING_LAMBDA, LEADING).into_iter();
+        let words: Vec<&str> = leading.map(|(term, _)| model.terms[term].as_str()).collect();
+        if words.is_empty() { title } else { words.join(" ") }
+    };
+    named.map(title).collect()
 }
 
 /// The rules that show the words of the λ that is chosen.
@@ -233,7 +251,7 @@ impl Report {
                     .map(|(term, _)| escape(&self.model.terms[term]))
                     .collect();
                 page.raw(format!(
-                    "<tr><td>{}</td><td class=\"n\">{:.2} %</td><td>{}</td></tr>",
+                    "<tr><td>{topic} {}</td><td class=\"n\">{:.2} %</td><td>{}</td></tr>",
                     escape(title),
                     self.model.shares[topic] * 100.0,
                     words.join(" ")
@@ -248,9 +266,10 @@ impl Report {
         let model = &self.model;
         let npmi = model.quality.npmi.get(topic).copied().unwrap_or_default();
         page.raw(format!(
-            "<article class=\"card\"><header><b style=\"background:{}\">{topic}</b><h3>{}</h3>\
+            "<article class=\"card\"><header><b style=\"background:{};color:{}\">{topic}</b><h3>{}</h3>\
              <span title=\"share of all text, coherence\">{:.1} % · {npmi:.2}</span></header>",
             css(charts::colour(topic)),
+            css(charts::ink_on(charts::colour(topic))),
             escape(title),
             model.shares[topic] * 100.0,
         ));
@@ -383,13 +402,16 @@ fn shares(page: &mut Page, hours: &SharesPerHour, titles: &[String]) {
             .expect("a String takes every text");
     };
     for (topic, title) in titles.iter().enumerate().take(shown) {
-        entry(&mut legend, charts::colour(topic), title);
+        entry(&mut legend, charts::colour(topic), &format!("{topic} {title}"));
     }
     if titles.len() > shown {
         entry(&mut legend, charts::REST, &format!("{} smaller topics", titles.len() - shown));
     }
     page.raw(format!("{legend}</ul></section>"));
 }
+
+/// The answer where nothing answers, and the end of its section.
+const NOBODY: &str = "<p class=\"faint\">Nothing: none of these posts has what it asks for.</p></section>";
 
 /// The questions' answers: heat maps first, then tables.
 fn asked(page: &mut Page, answers: &Answers) {
@@ -404,6 +426,10 @@ fn asked(page: &mut Page, answers: &Answers) {
     for answer in maps {
         if let Body::HeatMap { heat_map } = &answer.body {
             page.raw(format!("<section class=\"answer\"><h3>{}</h3>", escape(&answer.question)));
+            if heat_map.cells.iter().flatten().all(|count| *count == 0) {
+                page.raw(NOBODY);
+                continue;
+            }
             let by_row = heat_map.columns_are == "topic";
             let shade = if by_row { Shade::Row } else { Shade::All };
             let mut caption = String::from("Posts. ");
@@ -428,7 +454,12 @@ fn asked(page: &mut Page, answers: &Answers) {
     page.raw("<div class=\"tables\">");
     for answer in tables {
         page.raw(format!("<section class=\"answer\"><h3>{}</h3>", escape(&answer.question)));
-        page.table(&answer.table(), ROWS);
+        let table = answer.table();
+        if table.rows.is_empty() {
+            page.raw(NOBODY);
+            continue;
+        }
+        page.table(&table, ROWS);
         page.raw("</section>");
     }
     page.raw("</div>");

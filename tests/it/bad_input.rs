@@ -147,7 +147,7 @@ async fn an_answer_that_cannot_be_written_is_a_failure() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = command(home.path());
         command.args(arguments).stdout(full).stderr(Stdio::piped());
-        let ran = command.output().await.unwrap();
+        let ran = command.spawn().unwrap().wait_with_output().await.unwrap();
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         assert_eq!(ran.status.code(), Some(1), "{arguments:?}: {said}");
         assert_eq!(said, "hydrant: cannot write the answer (No space left on device)\n", "{arguments:?}");

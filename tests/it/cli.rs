@@ -203,7 +203,7 @@ async fn the_policy_is_for_this_stack_and_can_be_had_without_credentials() {
 async fn the_doctor_names_the_permissions_that_are_missing() {
     let world = World::new().await;
     let unchecked = world.hydrant(&["doctor"]).await.expect(0);
-    assert!(unchecked.out.contains("warning permissions  not checked"), "{}", unchecked.out);
+    assert!(unchecked.out.contains("warning permissions    not checked"), "{}", unchecked.out);
     world.proxy.rule(|call| {
         if !call.is("SimulatePrincipalPolicy") {
             return Verdict::Forward;

@@ -44,6 +44,17 @@ pub(super) fn colour(topic: usize) -> RGBColor {
     COLOURS.get(topic).copied().unwrap_or(REST)
 }
 
+/// What is read best on a colour: black or white.
+pub(super) fn ink_on(colour: RGBColor) -> RGBColor {
+    if luminance(colour) > 0.2 { INK } else { RGBColor(255, 255, 255) }
+}
+
+/// How bright a colour is, from 0 to 1: relative luminance, as WCAG reckons contrast with it (its curve taken as a power).
+fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
+    let linear = |part: u8| (f64::from(part) / 255.0).powf(2.2);
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+}
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Point = (i32, i32);
 
@@ -133,9 +144,9 @@ pub(super) fn map(places: &[(f64, f64)], shares: &[f32], titles: &[String]) -> S
             let (x, y) = pixel(place);
             let number = Letters { size: 13, across: HPos::Center, bold: true, ..LABEL };
             pen.text(&topic.to_string(), (x, y), number);
-            if titles.get(topic).is_some_and(|title| *title != format!("topic {topic}")) {
+            if let Some(title) = titles.get(topic) {
                 let name = Letters { size: 11, across: HPos::Center, ..LABEL };
-                pen.text(&cut(&titles[topic], 11, 150), (x, y + 15), name);
+                pen.text(&cut(title, 11, 150), (x, y + 15), name);
             }
         }
     })
@@ -362,6 +373,14 @@ mod tests {
                 "{svg}"
             );
             assert!(svg.starts_with("<svg role=\"img\" aria-label="), "{svg}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_on_every_topics_colour() {
+        for colour in COLOURS.into_iter().chain([REST]) {
+            let (one, other) = (luminance(colour) + 0.05, luminance(ink_on(colour)) + 0.05);
+            assert!(one.max(other) / one.min(other) >= 4.0, "{colour:?}");
         }
     }
 

@@ -62,11 +62,10 @@ impl Page {
 
     /// A table with at most so many rows, and how many it has in all.
     pub(super) fn table(&mut self, table: &Table, most: usize) {
+        // Where there is no number, a column of numbers has a dash, and is one all the same.
         let is_number = |column: usize| {
-            table
-                .rows
-                .iter()
-                .all(|row| !matches!(row.get(column), Some(Cell::Text(_) | Cell::Nothing) | None))
+            let mut cells = table.rows.iter().map(|row| row.get(column));
+            cells.all(|cell| !matches!(cell, Some(Cell::Text(_)) | None))
         };
         let classes: Vec<&str> = (0..table.columns.len())
             .map(|column| if is_number(column) { " class=\"n\"" } else { "" })
@@ -115,6 +114,21 @@ mod tests {
             (grouped(7), grouped(1_234), grouped(1_234_567)),
             ("7".into(), "1,234".into(), "1,234,567".into())
         );
+    }
+
+    #[test]
+    fn numbers_stand_under_one_another_also_where_one_is_missing() {
+        let mut table = Table::new(&["topic", "mean"]);
+        table.rows.push(vec!["mars".into(), Cell::Nothing]);
+        table.rows.push(vec!["moon".into(), 7_u64.into()]);
+        let mut page = Page::default();
+        page.table(&table, 2);
+        let html = page.finish();
+        assert!(
+            html.contains("<th class=\"n\">mean</th>") && html.contains("<td class=\"n\">–</td>"),
+            "{html}"
+        );
+        assert!(html.contains("<th>topic</th>"), "{html}");
     }
 
     #[test]

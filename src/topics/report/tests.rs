@@ -166,3 +166,40 @@ fn a_model_of_tokens_alone_has_its_report_too() {
             && !html.contains("id=\"questions\"")
     );
 }
+
+#[test]
+fn a_question_that_no_post_answers_says_so_and_draws_nothing() {
+    let mut nothing = answers("nasa");
+    for answer in &mut nothing.answers {
+        match &mut answer.body {
+            Body::Table(table) => table.rows.clear(),
+            Body::HeatMap { heat_map } => heat_map.cells.iter_mut().flatten().for_each(|count| *count = 0),
+        }
+    }
+    let html = page(&model(2, ""), &nothing, &Text::default());
+    assert_eq!(html.matches("none of these posts has what it asks for").count(), 2);
+    // The map, the hours, the likelihood.
+    assert_eq!(tags(&html).iter().filter(|tag| *tag == "svg").count(), 3);
+}
+
+#[test]
+fn a_topic_is_told_by_its_name_or_by_its_leading_words() {
+    let mut model = model(3, "");
+    model.names[1] = "rockets".to_owned();
+    let titles = titles(&model);
+    assert_eq!(titles[1], "rockets");
+    for topic in [0, 2] {
+        let words: Vec<&str> = titles[topic].split(' ').collect();
+        assert_eq!(words.len(), LEADING);
+        assert!(words.iter().all(|word| model.terms.iter().any(|term| term == word)), "{words:?}");
+    }
+    let html = page(&model, &answers("nasa"), &Text::default());
+    assert!(html.contains(&format!("<h3>{}</h3>", titles[0])) && html.contains("<h3>rockets</h3>"));
+}
+
+#[test]
+fn on_paper_the_choice_of_ranking_is_what_was_chosen() {
+    let print = STYLE.split("@media print").nth(1).expect("there are rules for paper");
+    assert!(print.contains("label.lambda.choose { display: none; }") && print.contains("--ink: #000"));
+    assert!(print.contains("input.lambda:checked + label.lambda.choose { display: inline-block;"));
+}
