@@ -259,6 +259,8 @@ settings! {
     host_key_file: Option<String>;
     /// The known-hosts file for the remote host; unset, the stack's own.
     host_known_hosts: Option<String>;
+    /// The hydrant program for the host, where this one does not run there; unset, this one.
+    host_binary: Option<String>;
     /// Packages that the host gets beside hydrant, which needs none: names with spaces between them.
     host_packages: Option<String>;
     /// Python packages that the host gets by pip: names with spaces between them.

@@ -58,12 +58,13 @@ pub struct Recipe {
 const FIRST_BOOT: Duration = Duration::from_mins(10);
 
 impl Recipe {
-    /// What the settings want of a host, with this very program if no other is given.
+    /// What the settings want of a host, with this very program if neither they nor the caller give another.
     pub fn wanted(settings: &Settings, region: &str, binary: Option<PathBuf>) -> Result<Self, HostError> {
         let list = |key: &'static str, written: &Setting<Option<String>>| {
             let bad = |why| SettingsError::BadValue { key, origin: written.origin.clone(), why };
             names(written.as_deref()).map_err(bad)
         };
+        let binary = binary.or_else(|| settings.host_binary.as_deref().map(PathBuf::from));
         let this = || std::env::current_exe().map_err(HostError::file("find", "hydrant's own program"));
         Ok(Self {
             binary: binary.map_or_else(this, Ok)?,

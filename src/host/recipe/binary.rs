@@ -60,7 +60,7 @@ impl Task for Binary {
             mode: "755",
             // A program for another machine, or for a newer C library, is found out before it takes the old one's place.
             proof: Some(
-                "said=$(\"$1\" --version 2>&1) || { echo \"this program does not run there ($said): give one that does with --host-binary\" >&2; exit 1; }",
+                "said=$(\"$1\" --version 2>&1) || { echo \"this program does not run there ($said): give one that does with --host-binary, or as host_binary in hydrant.toml\" >&2; exit 1; }",
             ),
             limit: LIMIT,
         };

@@ -47,7 +47,7 @@ impl Sshd {
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
              StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv {}\n\
-             AllowStreamLocalForwarding yes\nForceCommand cd \"$HOME\" && exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n",
+             AllowStreamLocalForwarding yes\nForceCommand cd \"$HOME\" && exec /bin/sh -c \"${{SSH_ORIGINAL_COMMAND:-exec /bin/sh -i}}\"\n",
             path("host_key").display(),
             path("authorized_keys").display(),
             given.collect::<Vec<_>>().join(" "),
@@ -174,6 +174,15 @@ impl Wire {
 
     pub fn cut_after(&self, bytes: i64) {
         self.state.cut_after.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Cuts every connection that has anything more to send, once.
+    pub fn cut(&self) {
+        self.cut_after(0);
+    }
+
+    pub fn was_cut(&self) -> bool {
+        self.state.cut_after.load(Ordering::Relaxed) < 0
     }
 
     pub fn dead(&self, dead: bool) {

@@ -107,6 +107,13 @@ impl Terminal {
         rustix::process::kill_process(id, signal).expect("it is ours");
     }
 
+    /// As `kill -9` does it.
+    pub fn kill(mut self) {
+        // What portable-pty calls a kill hangs up first, which is something to be heard.
+        self.signal(rustix::process::Signal::KILL);
+        self.child.wait().expect("it is ours");
+    }
+
     /// Waits for the program to end.
     #[track_caller]
     pub fn end(mut self) -> (ExitStatus, String) {

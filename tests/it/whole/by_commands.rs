@@ -1,91 +1,32 @@
 //! The day by commands alone, wherever the account is.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::account::Account;
 use super::given::{assert_one_subject_each, id, lines, posts};
-use crate::support::World;
-use crate::support::aws::Aws;
-use crate::support::run::{Ran, SECRET, run};
-use crate::support::sandbox::Sandbox;
-use crate::support::sshd::Sshd;
 
 /// Whatever is waited for comes within this time, however busy the machine is.
 const LIMIT: Duration = Duration::from_mins(3);
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Where the day takes place.
-enum Account {
-    /// The sandbox: its instance is a host that answers.
-    Sandbox(Sandbox),
-    /// moto, whose instances are entries in a table and answer nothing: the settings say that the host is a real sshd on
-    /// the loopback, which knows the account's keys and endpoint as an instance knows those of its role.
-    Moto { world: World, sshd: Sshd },
-}
-
-impl Account {
-    async fn sandbox() -> Self {
-        Self::Sandbox(Sandbox::new(&[]).await)
-    }
-
-    async fn moto() -> Self {
-        let world = World::new().await;
-        let endpoint = world.proxy.endpoint();
-        let variables = [
-            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
-            ("AWS_SECRET_ACCESS_KEY", SECRET),
-            ("AWS_REGION", world.region.as_str()),
-            ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ];
-        let sshd = Sshd::start(None, &variables).await;
-        Self::Moto { world, sshd }
-    }
-
-    fn home(&self) -> &Path {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.home.path(),
-            Self::Moto { world, .. } => world.home.path(),
-        }
-    }
-
-    fn aws(&self) -> Aws {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.aws(),
-            Self::Moto { world, .. } => world.aws(),
-        }
-    }
-
-    async fn hydrant(&self, arguments: &[&str]) -> Ran {
-        match self {
-            Self::Sandbox(sandbox) => sandbox.hydrant(arguments).await,
-            Self::Moto { world, sshd } => {
-                let mut command = world.command(world.home.path(), arguments);
-                for (key, value) in sshd.settings(sshd.port) {
-                    command.env(format!("HYDRANT_{}", key.to_uppercase()), value);
-                }
-                run(command).await
-            }
-        }
-    }
-}
-
-struct Day {
-    account: Account,
+pub(super) struct Day {
+    pub(super) account: Account,
     posts: PathBuf,
     count: usize,
 }
 
 impl Day {
-    fn begin(account: Account, count: usize) -> Self {
+    pub(super) fn begin(account: Account, count: usize) -> Self {
         let file = account.home().join("posts.jsonl");
         std::fs::write(&file, lines(&posts(count))).unwrap();
         Self { posts: file, account, count }
     }
 
-    async fn done(&self, arguments: &[&str]) -> Value {
+    pub(super) async fn done(&self, arguments: &[&str]) -> Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         self.account.hydrant(&arguments).await.expect(0).json()
     }
@@ -99,7 +40,7 @@ impl Day {
     }
 
     /// Waits until the host's stream says something of itself.
-    async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let waiting = async {
             loop {
@@ -120,7 +61,7 @@ impl Day {
     }
 
     /// Waits until Firehose has put everything into the bucket, and combines it; gives the ids of the posts.
-    async fn combined(&self) -> BTreeSet<String> {
+    pub(super) async fn combined(&self) -> BTreeSet<String> {
         let waiting = async {
             loop {
                 let combined = self.done(&["combine", "--format", "csv,parquet"]).await;
@@ -150,7 +91,7 @@ impl Day {
         ids
     }
 
-    fn expected(&self) -> BTreeSet<String> {
+    pub(super) fn expected(&self) -> BTreeSet<String> {
         (0..self.count).map(id).collect()
     }
 
@@ -203,7 +144,7 @@ impl Day {
         assert!(page.contains("telescope") && page.contains("Which countries write about which topic?"));
     }
 
-    async fn end(&self) {
+    pub(super) async fn end(&self) {
         self.done(&["down", "--yes", "--delete-data"]).await;
         assert_eq!(self.account.aws().everything().await, Vec::<String>::new());
     }
