@@ -319,6 +319,10 @@ impl Global {
     }
 }
 
+/// What the console hands to other threads has as much room there as a command has on the main one: unoptimised, a call
+/// of AWS deep within a change of the stack takes more than the usual 2 MiB. What is not used costs nothing.
+const STACK: usize = 8 << 20;
+
 /// Runs the command that the arguments say, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -328,7 +332,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     style::choose(cli.global.color == Color::Always, cli.global.color == Color::Never);
     let verbose = cli.global.verbose;
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(source) => return complain(&CliError::Io { what: "start".into(), source }, verbose).into(),
     };
