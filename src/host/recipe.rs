@@ -102,6 +102,12 @@ impl Recipe {
     }
 }
 
+/// What a path in hydrant's folder is called where it is told of: whose home it lies in is known.
+fn short(path: &str) -> String {
+    path.rsplit_once(&format!("/{FOLDER}/"))
+        .map_or_else(|| path.to_owned(), |(_, name)| format!("~/{FOLDER}/{name}"))
+}
+
 /// A host that answers may still be at its first boot. What cloud-init could not do may not matter: the tasks find out.
 async fn wait_for_first_boot(host: &Host) -> Result<(), HostError> {
     let what = "waiting for cloud-init";

@@ -135,12 +135,13 @@ pub fn said(out: &str) -> Option<serde_json::Value> {
     Some(status)
 }
 
-/// The last lines that the service wrote, the oldest first: of systemd's journal, or else of hydrant's own log.
+/// The last lines that the service wrote, the oldest first: of systemd's journal, or else of hydrant's own
+/// log, in which every command says when it starts and ends: whoever looks at the service would fill it.
 pub async fn journal(host: &Host) -> Result<Vec<String>, HostError> {
     let what = "reading the journal";
     let script = format!(
         "if [ -d /run/systemd/system ]; then journalctl -q -n 100 -o cat -u {UNIT} 2>/dev/null; fi | grep . || \
-         ls -t \"${{XDG_STATE_HOME:-$HOME/.local/state}}\"/hydrant/hydrant.*.log 2>/dev/null | head -n 1 | xargs -r tail -n 100; true"
+         ls -t \"${{XDG_STATE_HOME:-$HOME/.local/state}}\"/hydrant/hydrant.*.log 2>/dev/null | head -n 1 | xargs -r grep -v ' INFO hydrant::cli: ' | tail -n 100; true"
     );
     let text = host.run(&Order::new(what, script)).await?.good(what)?;
     Ok(text.lines().map(crate::text::sanitise).collect())

@@ -46,17 +46,33 @@ pub(super) async fn checksum_there(host: &Host, path: &str) -> Result<Option<Str
     Ok(output.split_whitespace().next().map(str::to_owned))
 }
 
-/// Compresses a file of this machine, fast: the link is slower than both ends, but not by much.
+/// The checksum of a file of this machine.
+pub(super) async fn checksum_here(path: &Path) -> Result<String, HostError> {
+    let path = path.to_owned();
+    blocking(move || {
+        std::fs::read(&path).map(|content| checksum(&content)).map_err(HostError::file("read", &path))
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, HostError> + Send + 'static,
+) -> Result<T, HostError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(HostError::Interrupted))
+}
+
+/// Compresses a file of this machine, fast: the link is slower than both ends, but not by much. The checksum is that of
+/// what was compressed.
 pub(super) async fn compress(path: &Path) -> Result<(Arc<[u8]>, String), HostError> {
     let path = path.to_owned();
-    let work = tokio::task::spawn_blocking(move || -> Result<(Arc<[u8]>, String), HostError> {
+    let work = blocking(move || {
         let content = std::fs::read(&path).map_err(HostError::file("read", &path))?;
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         let packed = encoder.write_all(&content).and_then(|()| encoder.finish());
         let packed = packed.map_err(HostError::file("compress", &path))?;
         Ok((Arc::from(packed), checksum(&content)))
     });
-    work.await.unwrap_or(Err(HostError::Interrupted))
+    work.await
 }
 
 /// Puts a file there; `content` is compressed if `packed` says so.

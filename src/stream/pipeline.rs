@@ -90,7 +90,10 @@ pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), 
     };
     let source_stop = stop.child_token();
     let (to, arrivals) = mpsc::channel(ARRIVALS);
-    live.change(|status| status.state = State::Running);
+    live.change(|status| {
+        status.state = State::Running;
+        tracing::info!(source = status.source, sinks = status.sinks.join(", "), "the stream runs");
+    });
     let reading = tokio::spawn(source.run(to, live.clone(), source_stop.clone()));
     let way_in = WayIn {
         intake,

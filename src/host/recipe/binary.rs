@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use super::short;
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload};
 use crate::host::{Host, HostError};
@@ -41,14 +42,17 @@ impl Task for Binary {
     }
 
     async fn check(&self, host: &Host) -> Result<Checked, HostError> {
-        let (packed, checksum) = self.packed().await?;
+        let there = short(&self.there);
+        let old = upload::checksum_there(host, &self.there).await?;
+        if old.is_some() && old == Some(upload::checksum_here(&self.here).await?) {
+            return Ok(Checked::Good(format!("{there} is the one that is here")));
+        }
+        // That takes seconds, and only what is sent must be compressed.
+        let (packed, _) = self.packed().await?;
         let size = packed.len() / 1_000_000;
-        Ok(match upload::checksum_there(host, &self.there).await? {
-            Some(there) if there == *checksum => {
-                Checked::Good(format!("{} is the one that is here", self.there))
-            }
-            Some(_) => Checked::Needed(format!("replace {} ({size} MB to send)", self.there)),
-            None => Checked::Needed(format!("put {} there ({size} MB to send)", self.there)),
+        Ok(match old {
+            Some(_) => Checked::Needed(format!("replace {there} ({size} MB to send)")),
+            None => Checked::Needed(format!("put {there} there ({size} MB to send)")),
         })
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::short;
 use crate::host::output::{Order, word};
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload, checksum};
@@ -56,17 +57,22 @@ impl Task for Credentials {
         };
         let here = checksum(content.expose_secret().as_bytes());
         match upload::checksum_there(host, &self.path).await? {
-            None => Ok(Checked::Needed(format!("write X's keys to {} for its owner only", self.path))),
+            None => {
+                Ok(Checked::Needed(format!("write X's keys to {} for its owner only", short(&self.path))))
+            }
             Some(there) if there != here => {
-                Ok(Checked::Needed(format!("replace {}, which holds other keys", self.path)))
+                Ok(Checked::Needed(format!("replace {}, which holds other keys", short(&self.path))))
             }
             Some(_) => {
                 let what = "looking at the permissions of X's keys";
                 let script = format!("stat -c %a {}", word(&self.path));
                 let mode = host.run(&Order::new(what, script)).await?.good(what)?;
                 Ok(match mode.trim() {
-                    "600" => Checked::Good(format!("{}, for its owner only", self.path)),
-                    mode => Checked::Needed(format!("close {}, which others can read ({mode})", self.path)),
+                    "600" => Checked::Good(format!("{}, for its owner only", short(&self.path))),
+                    mode => Checked::Needed(format!(
+                        "close {}, which others can read ({mode})",
+                        short(&self.path)
+                    )),
                 })
             }
         }
@@ -84,6 +90,6 @@ impl Task for Credentials {
         let bytes: Arc<[u8]> = content.expose_secret().as_bytes().into();
         let checksum = checksum(&bytes);
         upload::put(host, &upload, bytes, false, &checksum).await?;
-        Ok(format!("{} for its owner only", self.path))
+        Ok(format!("{} for its owner only", short(&self.path)))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::short;
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload, checksum};
 use crate::host::{Host, HostError};
@@ -63,9 +64,9 @@ impl Task for TheSettings {
     async fn check(&self, host: &Host) -> Result<Checked, HostError> {
         let here = checksum(self.content.as_bytes());
         Ok(match upload::checksum_there(host, &self.path).await? {
-            Some(there) if there == here => Checked::Good(self.path.clone()),
-            Some(_) => Checked::Needed(format!("replace {}, which differs", self.path)),
-            None => Checked::Needed(format!("write {}", self.path)),
+            Some(there) if there == here => Checked::Good(short(&self.path)),
+            Some(_) => Checked::Needed(format!("replace {}, which differs", short(&self.path))),
+            None => Checked::Needed(format!("write {}", short(&self.path))),
         })
     }
 

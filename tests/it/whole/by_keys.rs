@@ -106,10 +106,8 @@ fn lake(terminal: &mut Terminal) {
     terminal.until("twitter_delivery_stream-1-");
     terminal.press("\r");
     terminal.until("number ");
-    terminal.press("\u{1b}");
-    terminal.until("opens the chosen file");
-    terminal.escape("opens the chosen file");
-    terminal.press("gc");
+    // To the calendar and back, which is to the tree; there, to the top of it.
+    terminal.press("mmgc");
     terminal.until("Each becomes one Parquet file");
     terminal.press("\r");
     terminal.until("all combined");
