@@ -148,6 +148,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_program_is_the_callers_or_the_settings_or_this_one() {
+        let flags = [("host_binary".to_owned(), "theirs".to_owned())].into();
+        let sources = crate::settings::Sources { flags, ..crate::settings::Sources::default() };
+        let settings = Settings::load(&sources).expect("good settings");
+        let wanted = |binary| Recipe::wanted(&settings, "us-east-1", binary).expect("wanted").binary;
+        assert_eq!(wanted(None), PathBuf::from("theirs"));
+        assert_eq!(wanted(Some("given".into())), PathBuf::from("given"));
+        let settings = Settings::load(&crate::settings::Sources::default()).expect("good settings");
+        let this = Recipe::wanted(&settings, "us-east-1", None).expect("wanted").binary;
+        assert_eq!(this, std::env::current_exe().expect("this program"));
+    }
+
+    #[test]
+    fn what_lies_in_hydrants_folder_is_told_without_its_home() {
+        assert_eq!(short("/home/ec2-user/hydrant/bin/hydrant"), "~/hydrant/bin/hydrant");
+        assert_eq!(short("/home/hydrant/hydrant/.env"), "~/hydrant/.env");
+        assert_eq!(short("/etc/logrotate.d/hydrant"), "/etc/logrotate.d/hydrant");
+    }
+
+    #[test]
     fn a_list_holds_names_and_no_options() {
         let names_of = |list: &str| names(Some(list));
         assert_eq!(names_of(" htop  boto3>=1.34 "), Ok(vec!["htop".to_owned(), "boto3>=1.34".to_owned()]));

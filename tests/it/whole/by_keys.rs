@@ -168,6 +168,10 @@ async fn from_an_empty_account_to_words_and_back_by_keys_alone(account: Account)
     feed.give(morning);
     terminal.until("delivered 300");
     terminal.until("number 299");
+    // What the service wrote, and nothing of those who look at it.
+    terminal.press("7");
+    terminal.until("the stream runs");
+    assert!(!terminal.screen().contains("hydrant::cli"), "{}", terminal.screen());
 
     // The stream on the host goes on without a console.
     terminal.kill();
