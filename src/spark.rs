@@ -6,6 +6,7 @@
 //! topics     what a fit is asked for, and what comes of it: the files of any other model
 //! book       the jobs that were begun, on disk: a closed console or command finds them again
 //! follow     a job to its end: handed over once, gone along with, its results brought
+//! log        what a job says, where that lies in files
 //! local      spark-submit on this machine
 //! sagemaker  a processing job of Amazon SageMaker
 //! emr        a job run of Amazon EMR Serverless
@@ -26,6 +27,7 @@ mod error;
 pub mod follow;
 mod job;
 pub mod local;
+mod log;
 pub mod plan;
 pub mod prices;
 pub mod sagemaker;
@@ -41,6 +43,7 @@ pub use book::{Book, End, Entry, How};
 pub use error::SparkError;
 pub use follow::{OnStop, see_through};
 pub use job::{Job, LAST, Results, Work};
+pub use log::{LogFiles, LogLine};
 
 use crate::cloud::Cloud;
 use crate::settings::{Dollars, EngineName, Settings};
@@ -101,8 +104,10 @@ pub struct Seen {
 /// Where the log of a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Log {
-    /// In files of this machine.
-    Files(Vec<PathBuf>),
+    /// In a file of this machine, and in those beside it.
+    File(PathBuf),
+    /// In packed files of a bucket's folder, whose address this is.
+    Objects(String),
     /// In a log group at CloudWatch, in the streams that begin so.
     Group {
         /// The group.
@@ -117,10 +122,8 @@ pub enum Log {
 impl fmt::Display for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Files(files) => {
-                let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-                f.write_str(&files.join(" and "))
-            }
+            Self::File(file) => file.display().fmt(f),
+            Self::Objects(folder) => write!(f, "in the files of {folder}"),
             Self::Group { group, streams } => write!(f, "in the log group {group}, streams {streams}…"),
             Self::Address(address) => f.write_str(address),
         }
@@ -152,6 +155,11 @@ pub trait Run: Send {
 
     /// Brings its results to the folder of the job; the script's last file comes last.
     async fn bring(&mut self) -> Result<(), SparkError>;
+
+    /// Whether it is over, well or badly.
+    async fn is_over(&mut self) -> Result<bool, SparkError> {
+        Ok(!matches!(self.look().await?.state, State::Waiting(_) | State::Running))
+    }
 
     /// Where its log is.
     fn log(&self) -> Log;

@@ -399,14 +399,10 @@ def session():
     return spark
 
 
-def hadoop(address):
-    return re.sub(r"^s3://", "s3a://", address) if os.environ.get("HYDRANT_S3A") else address
-
-
 class Combine:
     def __init__(self, spark, settings):
         self.spark, self.settings, self.hours = spark, settings, settings["hours"]
-        self.store = Store(spark, hadoop(settings["results"]))
+        self.store = Store(spark, settings["results"])
         self.moved = []
         spark_types = {
             "text": T.StringType(), "optional": T.StringType(), "whole": T.LongType(), "decimal": T.DoubleType(),
@@ -429,9 +425,9 @@ class Combine:
                 if file["bytes"] == 0:
                     # Spark passes over files without content.
                     notes[hour, number] = {"encoding": "plain", "damage": None}
-                elif self.store.exists(hadoop(file["url"])):
+                elif self.store.exists(file["url"]):
                     where[plain(file["url"])] = (hour, number)
-                    urls.append(hadoop(file["url"]))
+                    urls.append(file["url"])
                 else:
                     gone.add((hour, number))
         if urls:
@@ -451,7 +447,7 @@ class Combine:
         """Writes rows with one file for each hour, in their order, to be placed later."""
         ordered = frame.repartition(max(len(self.hours), 1), "hour").sortWithinPartitions("hour", "file", "row")
         writer = ordered.select(F.col("hour").alias("at"), *columns).write.partitionBy("at").mode("overwrite")
-        folder = "%s/%s" % (hadoop(self.settings["passing"]), name)
+        folder = "%s/%s" % (self.settings["passing"], name)
         writer.option("lineSep", "\n").text(folder) if text else writer.parquet(folder)
 
     def headed(self, frame, header):
@@ -462,7 +458,7 @@ class Combine:
 
     def empty(self, name, columns):
         """A Parquet file without rows, for hours that have none."""
-        folder = "%s/%s" % (hadoop(self.settings["passing"]), name)
+        folder = "%s/%s" % (self.settings["passing"], name)
         # As many as are needed, each a file of its own.
         nothing_at_all = self.spark.createDataFrame([], columns)
         for hour in range(len(self.hours)):
@@ -471,7 +467,7 @@ class Combine:
                 nothing_at_all.coalesce(1).write.mode("overwrite").parquet(target)
 
     def place(self, hour, name, kind, done, keys):
-        files = self.store.files("%s/%s/at=%d" % (hadoop(self.settings["passing"]), name, hour))
+        files = self.store.files("%s/%s/at=%d" % (self.settings["passing"], name, hour))
         if not files:
             return
         if len(files) != 1:
@@ -482,7 +478,7 @@ class Combine:
         done.append((kind, keys[kind]))
 
     def target(self, key):
-        return "%s/%s" % (hadoop(self.settings["results"]).rstrip("/"), key)
+        return "%s/%s" % (self.settings["results"].rstrip("/"), key)
 
     def source(self, file, note, of, number):
         """A source file, as manifests name it."""
@@ -504,7 +500,7 @@ class Combine:
             "counts": counts, "columns": [column["name"] for column in self.settings["columns"]],
             "unwanted": said["unwanted"], "appended": said["appended"], "not_typed": not_typed, "outputs": outputs,
         }
-        passing = "%s/manifest" % hadoop(self.settings["passing"])
+        passing = "%s/manifest" % self.settings["passing"]
         self.store.write(passing, json.dumps(whole, indent=2, ensure_ascii=False))
         target = self.target(key)
         self.moved.append(target)
@@ -644,7 +640,7 @@ def main(path):
     try:
         combine.run()
     finally:
-        combine.store.remove(hadoop(settings["passing"]))
+        combine.store.remove(settings["passing"])
         spark.stop()
 
 

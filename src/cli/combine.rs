@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+use self::on_spark::OnSpark;
+use super::jobs::show_job;
 use super::lake::{bytes, lake, place};
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
@@ -17,7 +19,7 @@ use crate::lake::hours::{Span, is_open};
 use crate::lake::unwanted::Unwanted;
 use crate::lake::{Lake, LakeError, Place};
 use crate::progress::{Phase, Progress, Report};
-use crate::settings::WordMatch;
+use crate::settings::{EngineName, WordMatch};
 
 /// Combine hourly folders into one file each
 ///
@@ -66,10 +68,16 @@ pub(super) struct Combine {
     /// Keep combining as hours close, looking every so many seconds (60)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
     watch: Option<u64>,
-    /// What does the work: hydrant itself, or Spark on this machine (`spark_submit`)
+    /// What does the work: hydrant itself, or Spark
     #[arg(long, value_enum, default_value = "local")]
     engine: Engine,
-    /// How many of Spark's threads; all cores if not given (spark)
+    /// Where Spark runs: local, sagemaker, emr-serverless or databricks [default: as `spark_on` says, local]
+    #[arg(long, value_name = "PLACE")]
+    on: Option<EngineName>,
+    /// Show what the job would read, take and cost, and change nothing (spark)
+    #[arg(long)]
+    plan: bool,
+    /// How many threads of Spark on this machine; all cores if not given (spark)
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
@@ -135,6 +143,11 @@ impl Combine {
                 "Spark has its own memory and ends: leave --watch and --memory out with --engine spark";
             return Err(CliError::Usage(said.to_owned()));
         }
+        if self.engine == Engine::Local && (self.plan || self.on.is_some()) {
+            let said =
+                "--plan and --on are of a job on Spark: add --engine spark, or see what is due by --dry-run";
+            return Err(CliError::Usage(said.to_owned()));
+        }
         let span = Span::parse(self.since.as_deref(), self.until.as_deref())?;
         let wish = self.wish(&context)?;
         let lake = lake(&context, self.from.as_deref()).await?;
@@ -149,6 +162,21 @@ impl Combine {
         if self.dry_run {
             return Ok(show_plan(&context, &plan));
         }
+        let spark = OnSpark {
+            context: &context,
+            lake: &lake,
+            results: &results,
+            plan: &plan,
+            wish: &wish,
+            threads: self.threads,
+            engine: self.on.unwrap_or(*context.settings.spark_on),
+        };
+        if self.engine == Engine::Spark && (self.plan || !plan.due.is_empty()) {
+            show_job(&context, &spark.plan()?, self.plan);
+            if self.plan {
+                return Ok(Exit::Done);
+            }
+        }
         // Whoever may not write to this machine's own folder may not either.
         context.refuse_if_readonly(plan.due.len())?;
         if plan.due.is_empty() && plan.skipped == 0 {
@@ -159,7 +187,7 @@ impl Combine {
             Engine::Local => {
                 combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await
             }
-            Engine::Spark => on_spark::run(&context, &lake, &results, &plan, &wish, self.threads).await?,
+            Engine::Spark => spark.run().await?,
         };
         Ok(end(&context, &outcome, skipped))
     }
@@ -251,7 +279,7 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
 }
 
 /// Says what was done, and gives the exit code.
-fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
+pub(super) fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
     let counts = &outcome.counts;
     if context.global.json {
         let failed: Vec<_> = outcome

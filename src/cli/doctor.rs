@@ -23,9 +23,10 @@ use crate::stack::permissions::{self, Checked};
 #[derive(Debug, Args)]
 #[command(after_help = "Example: hydrant doctor --policy > operator-policy.json")]
 pub(super) struct Doctor {
-    /// Print the permissions policy that an operator's user needs, and check nothing
-    #[arg(long)]
-    policy: bool,
+    /// Print the permissions policy that an operator's user needs, and check nothing; if its names are so long that
+    /// IAM takes it in several documents alone, the one of that number
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    policy: Option<usize>,
 }
 
 /// Free space under which a stream could fill the disk within a day.
@@ -57,8 +58,8 @@ impl Row {
 
 impl Doctor {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        if self.policy {
-            return policy(&context).await;
+        if let Some(number) = self.policy {
+            return policy(&context, number).await;
         }
         let mut rows = vec![settings(&context)];
         rows.extend(context.unless_stopped(account(&context)).await?);
@@ -89,7 +90,7 @@ impl Doctor {
     }
 }
 
-async fn policy(context: &Context) -> Result<Exit, CliError> {
+async fn policy(context: &Context, number: usize) -> Result<Exit, CliError> {
     let cloud = context.cloud().await?;
     // Whoever needs the policy may not be able to sign in yet: then it is written for any account.
     let identity = cloud.identity().await.unwrap_or_else(|error| {
@@ -97,7 +98,16 @@ async fn policy(context: &Context) -> Result<Exit, CliError> {
         Identity { account: "*".to_owned(), arn: String::new(), partition: "aws".to_owned() }
     });
     let names = Names::new(&context.settings, &identity, cloud.region());
-    let policy = permissions::policy(&names);
+    let documents = permissions::policies(&names);
+    let (count, largest) = (documents.len(), permissions::LARGEST_POLICY);
+    if number == 0 && count > 1 {
+        return Err(CliError::Usage(format!(
+            "with names of this length the policy is longer than the {largest} characters that IAM takes in one document: attach all of `hydrant doctor --policy=1` to `--policy={count}`"
+        )));
+    }
+    let policy = documents.get(number.saturating_sub(1)).ok_or_else(|| {
+        CliError::Usage(format!("the policy has {count} documents, so that there is none of number {number}"))
+    })?;
     answer!("{}", serde_json::to_string_pretty(&policy).expect("a policy is JSON"));
     Ok(Exit::Done)
 }

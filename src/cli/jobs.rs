@@ -3,11 +3,17 @@
 use super::style::{answer, safe, strong, talk};
 use super::topics::show_model;
 use super::{CliError, Context, Exit, style};
+use crate::lake::{Address, Place};
 use crate::logs::{Ending, Follow, LogsError, Request, Told, tail};
 use crate::progress::{Progress, Report};
 use crate::settings::EngineName;
-use crate::spark::{self, Book, Desk, End, Engine, Entry, How, Job, Log, OnStop, Results, SparkError};
+use crate::spark::plan::Plan;
+use crate::spark::{
+    self, Book, Desk, End, Engine, Entry, How, Job, Log, LogFiles, LogLine, OnStop, Results, Run, SparkError,
+    Work,
+};
 use clap::{Args, Subcommand};
+use std::path::Path;
 
 /// Jobs on Spark: what runs and what has ended, wherever it was begun from this machine
 #[derive(Debug, Args)]
@@ -83,15 +89,16 @@ pub(super) async fn see_through(
 ) -> Result<Results, CliError> {
     let book = Book::of(&context.folders);
     let mut entry = book.begin(engine.name(), job)?;
-    go_along(context, &book, engine, &mut entry).await
+    Ok(go_along(context, &book, engine, &mut entry).await?)
 }
 
-async fn go_along(
+/// The same with a job that is in the book.
+pub(super) async fn go_along(
     context: &Context,
     book: &Book,
     engine: &dyn Engine,
     entry: &mut Entry,
-) -> Result<Results, CliError> {
+) -> Result<Results, SparkError> {
     let progress = progress(context);
     // One on this machine has it to itself; one elsewhere is found again.
     let on_stop = if engine.name() == EngineName::Local { OnStop::Cancel } else { OnStop::Leave };
@@ -102,6 +109,25 @@ async fn go_along(
     Ok(results)
 }
 
+/// Shows the plan of a job: it is the answer when nothing else is asked for, and talk before a job.
+pub(super) fn show_job(context: &Context, plan: &Plan, alone: bool) {
+    let lines =
+        || plan.to_string().lines().map(|line| format!("  {}", safe(line))).collect::<Vec<_>>().join("\n");
+    match (alone, context.global.json) {
+        (true, true) => {
+            let mut shown = serde_json::to_value(plan).expect("a plan is plain data");
+            let (by_time, at_most) = plan.dollars();
+            shown["usd"] = serde_json::json!(by_time);
+            shown["usd_at_most"] = serde_json::json!(at_most);
+            shown["advice"] = serde_json::json!(plan.advice());
+            answer!("{shown}");
+        }
+        (true, false) => answer!("{}", lines()),
+        (false, false) => talk!("{}", lines()),
+        (false, true) => {}
+    }
+}
+
 /// What a job came to.
 pub(super) fn show_results(context: &Context, results: &Results) {
     match results {
@@ -109,7 +135,7 @@ pub(super) fn show_results(context: &Context, results: &Results) {
             answer!("{}", serde_json::to_string(described).expect("numbers and text are JSON"));
         }
         Results::Topics(described) => show_model(described),
-        // Not of the book: whoever has it combined shows it.
+        // Whoever has it combined shows it.
         Results::Combined(_) => {}
     }
 }
@@ -185,8 +211,17 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
     match &entry.end {
         None => {
             let engine = engine(context, entry.engine).await?;
-            let results = go_along(context, &book, engine.as_ref(), &mut entry).await?;
-            show_results(context, &results);
+            let came = go_along(context, &book, engine.as_ref(), &mut entry).await;
+            if entry.job.work == Work::Combine {
+                let results = combined_by(context, &entry.job).await?;
+                let came = came.and_then(|results| match results {
+                    Results::Combined(answer) => Ok(answer),
+                    Results::Topics(_) => Err(SparkError::NoJob(entry.id.clone())),
+                });
+                let outcome = spark::combine::wind_up(&entry, came, &results).await?;
+                return Ok(super::combine::end(context, &outcome, 0));
+            }
+            show_results(context, &came?);
             Ok(Exit::Done)
         }
         Some(End { how: How::Done, .. }) => {
@@ -203,6 +238,12 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
     }
 }
 
+/// Where a job that combines puts its results.
+async fn combined_by(context: &Context, job: &Job) -> Result<Place, CliError> {
+    let address = job.settings["results"].as_str().unwrap_or_default();
+    super::lake::place(context, address).await
+}
+
 async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
     context.refuse_if_readonly(1)?;
     let book = Book::of(&context.folders);
@@ -213,6 +254,9 @@ async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
     }
     let engine = engine(context, entry.engine).await?;
     context.unless_stopped(spark::follow::cancel(&book, engine.as_ref(), &mut entry)).await??;
+    if entry.job.work == Work::Combine {
+        spark::combine::clear(&entry.job, &combined_by(context, &entry.job).await?).await?;
+    }
     if context.global.json {
         answer!("{}", row(&entry));
     } else {
@@ -223,35 +267,60 @@ async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
 
 impl Logs {
     async fn show(self, context: &Context) -> Result<Exit, CliError> {
-        let entry = Book::of(&context.folders).find(&self.one.id)?;
+        let book = Book::of(&context.folders);
+        let entry = book.find(&self.one.id)?;
         let handle = entry.handle.clone().ok_or_else(|| SparkError::NoLog(entry.id.clone()))?;
         let engine = engine(context, entry.engine).await?;
-        let (group, streams) = match engine.attach(&entry.job, &handle).await?.log() {
-            Log::Group { group, streams } => (group, streams),
-            Log::Files(files) => {
-                // What a pager or `tail -f` shows better than hydrant would.
-                for file in files.iter().filter(|file| file.exists()) {
-                    let read = tokio::fs::read(file).await;
-                    let text = read.map_err(|source| CliError::Io {
-                        what: format!("read {}", file.display()),
-                        source,
-                    })?;
-                    String::from_utf8_lossy(&text).lines().for_each(|line| answer!("{}", safe(line)));
-                }
-                return Ok(Exit::Done);
-            }
+        let mut run = engine.attach(&entry.job, &handle).await?;
+        let place = match run.log() {
+            Log::Group { group, streams } => return self.of_group(context, &entry, group, &streams).await,
             Log::Address(address) => {
                 answer!("{}", safe(address));
                 return Ok(Exit::Done);
             }
+            Log::File(file) => Place::Folder(file.parent().map(Path::to_owned).unwrap_or_default()),
+            Log::Objects(address) => Place::at(Address::parse(&address)?, Some(&context.cloud().await?))?,
         };
+        let mut files = LogFiles::of(place);
+        let mut pace = run.pace();
+        loop {
+            // In this order: what is said before the end is there by then. A job that has ended is asked nothing.
+            let over = !self.follow || is_over(&book, &entry, run.as_mut()).await?;
+            for line in files.news(over).await? {
+                self.show_line(context, &line);
+            }
+            if over {
+                return Ok(Exit::Done);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pace.0) => pace.0 = (pace.0 * 2).min(pace.1),
+                () = context.stop.cancelled() => return Ok(Exit::Interrupted),
+            }
+        }
+    }
+
+    fn show_line(&self, context: &Context, line: &LogLine) {
+        if context.global.json {
+            answer!("{}", serde_json::json!({ "stream": line.file, "message": line.text }));
+        } else {
+            answer!("{}", safe(&line.text));
+        }
+    }
+
+    async fn of_group(
+        &self,
+        context: &Context,
+        entry: &Entry,
+        group: String,
+        streams: &str,
+    ) -> Result<Exit, CliError> {
         let cloud = context.cloud().await?;
         let follow = if self.follow { Follow::Poll } else { Follow::No };
         let request = Request { groups: vec![group.clone()], since: entry.begun, pattern: None, follow };
         let json = context.global.json;
         let told = |told| {
             let Told::Events(events) = told else { return };
-            for event in events.iter().filter(|event| event.stream.starts_with(&streams)) {
+            for event in events.iter().filter(|event| event.stream.starts_with(streams)) {
                 if json {
                     let line = serde_json::json!({ "at": event.at, "stream": &*event.stream, "message": event.message });
                     answer!("{line}");
@@ -265,5 +334,16 @@ impl Logs {
             Ending::Stopped => Ok(Exit::Interrupted),
             Ending::Gone => Err(LogsError::NoGroup(group).into()),
         }
+    }
+}
+
+/// Whether a job has ended, by the book or by a look. A look that fails in passing says nothing.
+async fn is_over(book: &Book, entry: &Entry, run: &mut dyn Run) -> Result<bool, CliError> {
+    if book.find(&entry.id)?.end.is_some() {
+        return Ok(true);
+    }
+    match run.is_over().await {
+        Err(error) if error.passes() => Ok(false),
+        over => Ok(over?),
     }
 }

@@ -21,6 +21,7 @@
 //!
 //! [`Manner`]: super::effect::Manner
 
+mod engine;
 pub mod flow;
 pub mod host;
 pub mod lake;

@@ -258,7 +258,7 @@ impl Run for Running {
     }
 
     fn log(&self) -> Log {
-        Log::Address(self.logs.url("stderr.gz"))
+        Log::Objects(self.logs.url(""))
     }
 
     fn cost(&self) -> Option<Dollars> {

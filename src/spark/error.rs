@@ -63,7 +63,7 @@ pub enum SparkError {
     },
     /// The local Spark reads no buckets.
     #[error(
-        "Spark on this machine reads files, and {0} is none: bring it here with `hydrant lake get`, run it elsewhere with `--on`, or fit without `--engine spark`"
+        "Spark on this machine reads files, and {0} is none: bring it here with `hydrant lake get`, run the job elsewhere with `--on`, or leave `--engine spark` out"
     )]
     NotAFile(String),
     /// A Spark elsewhere reads no files of this machine.

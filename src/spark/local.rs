@@ -288,8 +288,14 @@ impl Run for Running {
         Ok(())
     }
 
+    /// Without what a look does with what was said: whoever follows the job does that.
+    async fn is_over(&mut self) -> Result<bool, SparkError> {
+        let log = self.log_file();
+        Ok(self.process.ended(&log)?.is_some())
+    }
+
     fn log(&self) -> Log {
-        Log::Files(vec![self.log_file()])
+        Log::File(self.log_file())
     }
 
     fn cost(&self) -> Option<Dollars> {

@@ -55,19 +55,19 @@ async fn sizes(place: &Place, wanted: &[&str]) -> Result<Size, LakeError> {
     Ok(found.fold(Size::default(), |size, bytes| Size { files: size.files + 1, bytes: size.bytes + bytes }))
 }
 
-/// A measurement.
+/// A measurement: what both took for the same data, in CPU seconds of all cores together.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
 struct Point {
     bytes: f64,
-    here_s: f64,
-    spark_s: f64,
+    here_cpu_s: f64,
+    here_mb: f64,
+    spark_cpu_s: f64,
 }
 
 #[derive(Debug, serde::Deserialize)]
 struct Measured {
     dated: String,
     machine: String,
-    cores: u32,
     start_s: f64,
     #[serde(default)]
     fit: Vec<Point>,
@@ -92,27 +92,90 @@ pub enum Kind {
     Combine,
 }
 
-/// What a size takes, between the measurements on a line, beyond them in the last one's proportion.
-fn taken(points: &[Point], bytes: f64, of: impl Fn(&Point) -> f64) -> Option<f64> {
-    let above = points.iter().position(|point| point.bytes >= bytes);
-    match above {
-        Some(0) => points.first().map(&of),
-        Some(at) => {
-            let (low, high) = (points.get(at - 1)?, points.get(at)?);
-            let share = (bytes - low.bytes) / (high.bytes - low.bytes);
-            Some(of(low) + share * (of(high) - of(low)))
+impl Kind {
+    fn points(self) -> &'static [Point] {
+        match self {
+            Self::Fit => &measured().fit,
+            Self::Combine => &measured().combine,
         }
-        None => points.last().map(|last| of(last) * bytes / last.bytes),
     }
 }
 
-/// How long a job takes, by what was measured.
+/// The machine that hydrant runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Machine {
+    /// Its cores.
+    pub cores: u32,
+    /// Its memory, in bytes.
+    pub memory: u64,
+}
+
+impl Machine {
+    /// This one.
+    pub fn this() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { cores: u32::try_from(cores).unwrap_or(u32::MAX), memory: rustix::system::sysinfo().totalram }
+    }
+}
+
+/// What a size takes: between the measurements on the line between them, beyond them on that of the last two.
+fn taken(points: &[Point], bytes: f64, of: impl Fn(&Point) -> f64) -> Option<f64> {
+    let (first, last) = (points.first()?, points.last()?);
+    if bytes <= first.bytes {
+        return Some(of(first));
+    }
+    let above = points.iter().position(|point| point.bytes >= bytes).unwrap_or(points.len() - 1);
+    let Some(low) = above.checked_sub(1).and_then(|below| points.get(below)) else {
+        return Some(of(last) * bytes / last.bytes);
+    };
+    let high = points.get(above)?;
+    let share = (bytes - low.bytes) / (high.bytes - low.bytes);
+    Some(of(low) + share * (of(high) - of(low)))
+}
+
+/// How long a job takes, by what was measured, when the cores have nothing else to do and all of them work.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Times {
-    /// hydrant itself, on a machine like the one that was measured.
+    /// hydrant itself, on this machine.
     pub here_s: f64,
+    /// How much memory it takes for it, in bytes.
+    pub here_bytes: f64,
     /// The job where it would run, start and all.
     pub there_s: f64,
+    /// What it takes until Spark there is sooner, if anything does.
+    pub pays: Option<Pays>,
+}
+
+/// When Spark is sooner than hydrant itself.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pays {
+    /// From so many bytes on.
+    FromBytes(f64),
+    /// Not with so few cores, however much there is: with more than so many.
+    FromCores(u32),
+}
+
+/// Where the lines of both through the first and the last measurement cross, on so many cores here and there.
+fn pays(points: &[Point], start_s: f64, here: u32, there: u32) -> Option<Pays> {
+    let (first, last) = (points.first()?, points.last()?);
+    let over = last.bytes - first.bytes;
+    if over <= 0.0 {
+        return None;
+    }
+    let line = |of: fn(&Point) -> f64, cores: u32| {
+        let each = (of(last) - of(first)) / over;
+        ((of(first) - each * first.bytes) / f64::from(cores), each / f64::from(cores))
+    };
+    let (here_start, here_each) = line(|point| point.here_cpu_s, here);
+    let (there_start, there_each) = line(|point| point.spark_cpu_s, there);
+    if there_each < here_each {
+        let crossing = (start_s + there_start - here_start) / (here_each - there_each);
+        return Some(Pays::FromBytes(crossing.max(0.0)));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count for an estimate")]
+    let cores = (f64::from(there) * there_each / here_each).ceil() as u32;
+    (here_each > 0.0).then_some(Pays::FromCores(cores))
 }
 
 /// A plan.
@@ -130,23 +193,19 @@ pub struct Plan {
     pub limit_minutes: Option<u32>,
     /// How long it takes; `None` where nothing was measured.
     pub times: Option<Times>,
+    #[serde(skip)]
+    here: Machine,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for an estimate")]
-fn times(kind: Kind, bytes: u64, cores: Option<u32>) -> Option<Times> {
-    let measured = measured();
-    let points = match kind {
-        Kind::Fit => &measured.fit,
-        Kind::Combine => &measured.combine,
-    };
+fn times(points: &[Point], bytes: u64, there: Option<u32>, here: Machine) -> Option<Times> {
     let bytes = bytes as f64;
-    let here_s = taken(points, bytes, |point| point.here_s)?;
-    let spark_s = taken(points, bytes, |point| point.spark_s)?;
-    // On more cores it is faster by as much at best; an estimate says the best.
-    let there_s = cores.map_or(spark_s, |cores| {
-        measured.start_s + spark_s * f64::from(measured.cores) / f64::from(cores.max(1))
-    });
-    Some(Times { here_s, there_s })
+    let here_s = taken(points, bytes, |point| point.here_cpu_s)? / f64::from(here.cores.max(1));
+    let here_bytes = taken(points, bytes, |point| point.here_mb)? * 1e6;
+    // Machines elsewhere have to be found and started first.
+    let (start_s, there) = there.map_or((0.0, here.cores), |there| (measured().start_s, there));
+    let there_s = start_s + taken(points, bytes, |point| point.spark_cpu_s)? / f64::from(there.max(1));
+    Some(Times { here_s, here_bytes, there_s, pays: pays(points, start_s, here.cores.max(1), there.max(1)) })
 }
 
 /// The cores of a machine by the size in its type's name: `xlarge` has 4.
@@ -162,8 +221,8 @@ fn cores(machine: &str) -> u32 {
 }
 
 impl Plan {
-    /// The plan of a job that reads so much, as the settings would have it run.
-    pub fn of(kind: Kind, engine: EngineName, size: Size, settings: &Settings) -> Self {
+    /// The plan of a job that reads so much, as the settings would have it run, asked for on this machine.
+    pub fn of(kind: Kind, engine: EngineName, size: Size, settings: &Settings, here: Machine) -> Self {
         let count = settings.spark_instances.get();
         let limit = Some(settings.spark_limit_minutes.get());
         let (machines, hourly_usd, limit_minutes, there) = match engine {
@@ -185,8 +244,8 @@ impl Plan {
                 (format!("{count} × {machine} and a driver"), hourly, limit, Some(count * cores(machine)))
             }
         };
-        let times = times(kind, size.bytes, there);
-        Self { engine, machines, size, hourly_usd, limit_minutes, times }
+        let times = times(kind.points(), size.bytes, there, here);
+        Self { engine, machines, size, hourly_usd, limit_minutes, times, here }
     }
 
     /// What it would cost by the time it takes, and at most; in dollars.
@@ -199,16 +258,40 @@ impl Plan {
         (by_time, at_most)
     }
 
-    /// Whether hydrant itself would do it sooner, if anything is known.
+    /// Which of the two the work is for, if anything is known and it is not what is planned.
+    #[expect(clippy::cast_precision_loss, reason = "a size to be read")]
     pub fn advice(&self) -> Option<String> {
-        let Times { here_s, there_s } = self.times?;
-        let measured = measured();
-        (here_s <= there_s).then(|| {
-            format!(
-                "hydrant itself does this in about {} and for nothing: leave `--engine spark` out (measured {} on {})",
-                time(here_s), measured.dated, measured.machine
-            )
-        })
+        let Times { here_s, here_bytes, there_s, pays } = self.times?;
+        if here_bytes > self.here.memory as f64 {
+            return Some(format!(
+                "hydrant itself would take about {} of memory for this, and this machine has {}: it is work for Spark",
+                bytes(here_bytes),
+                bytes(self.here.memory as f64)
+            ));
+        }
+        if here_s > there_s {
+            return None;
+        }
+        let pays = match pays {
+            Some(Pays::FromBytes(crossing)) => {
+                format!("; Spark {} is sooner from about {} on", self.engine.at(), bytes(crossing))
+            }
+            Some(Pays::FromCores(cores)) => {
+                format!("; however much there is, Spark is sooner only with more than {cores} cores")
+            }
+            None => String::new(),
+        };
+        Some(format!(
+            "hydrant itself does this in about {} and for nothing: leave `--engine spark` out{pays}",
+            time(here_s)
+        ))
+    }
+
+    /// What the times are from.
+    fn source(&self) -> String {
+        let (measured, cores) = (measured(), self.here.cores);
+        let cores = if cores == 1 { "its one core".to_owned() } else { format!("its {cores} cores") };
+        format!("measured {} on {}; for this machine, with {cores} at it", measured.dated, measured.machine)
     }
 }
 
@@ -220,21 +303,22 @@ fn time(seconds: f64) -> String {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a size to be read")]
-fn bytes(bytes: u64) -> String {
-    match bytes as f64 {
+fn bytes(bytes: f64) -> String {
+    match bytes {
         b if b < 1e3 => format!("{b:.0} B"),
         b if b < 1e6 => format!("{:.1} kB", b / 1e3),
         b if b < 1e9 => format!("{:.1} MB", b / 1e6),
-        b => format!("{:.1} GB", b / 1e9),
+        b if b < 1e12 => format!("{:.1} GB", b / 1e9),
+        b => format!("{:.1} TB", b / 1e12),
     }
 }
 
 impl fmt::Display for Plan {
+    #[expect(clippy::cast_precision_loss, reason = "a size to be read")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { engine, machines, size, .. } = self;
         let files = if size.files == 1 { "file" } else { "files" };
-        write!(f, "{} {files}, {}, {}: {machines}", size.files, bytes(size.bytes), engine.at())?;
+        write!(f, "{} {files}, {}, {}: {machines}", size.files, bytes(size.bytes as f64), engine.at())?;
         if *engine != EngineName::Local {
             match self.hourly_usd {
                 Some(hourly) => write!(f, "\nabout ${hourly:.2} an hour")?,
@@ -254,7 +338,10 @@ impl fmt::Display for Plan {
             write!(f, " ({} list prices of {})", prices.region, prices.dated)?;
         }
         match self.times {
-            Some(Times { there_s, .. }) => write!(f, "\nit takes about {}", time(there_s))?,
+            Some(Times { here_s, there_s, .. }) => {
+                let (there, here) = (time(there_s), time(here_s));
+                write!(f, "\nit takes about {there}, hydrant itself about {here} ({})", self.source())?;
+            }
             None => write!(f, "\nhow long it takes is not known: nothing like it was measured yet")?,
         }
         self.advice().map_or(Ok(()), |advice| write!(f, "\n{advice}"))
@@ -266,10 +353,26 @@ mod tests {
     use super::*;
     use crate::settings::Sources;
 
+    const HERE: Machine = Machine { cores: 4, memory: 16_000_000_000 };
+
     fn plan(engine: EngineName, flags: &[(&str, &str)]) -> Plan {
+        plan_of(Kind::Fit, engine, 1_200_000_000, flags)
+    }
+
+    fn plan_of(kind: Kind, engine: EngineName, bytes: u64, flags: &[(&str, &str)]) -> Plan {
         let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
-        Plan::of(Kind::Fit, engine, Size { files: 3, bytes: 1_200_000_000 }, &settings)
+        Plan::of(kind, engine, Size { files: 3, bytes }, &settings, HERE)
+    }
+
+    /// hydrant: 2 CPU seconds and 10 a gigabyte; Spark: 20 and 100.
+    fn points() -> [Point; 3] {
+        [1.0, 4.0, 16.0].map(|gigabytes| Point {
+            bytes: gigabytes * 1e9,
+            here_cpu_s: 2.0 + 10.0 * gigabytes,
+            here_mb: 500.0 * gigabytes,
+            spark_cpu_s: 20.0 + 100.0 * gigabytes,
+        })
     }
 
     #[test]
@@ -291,22 +394,85 @@ mod tests {
 
     #[test]
     fn times_lie_between_the_measurements_and_go_on_beyond_them() {
-        let point = |bytes, here_s| Point { bytes, here_s, spark_s: here_s * 3.0 };
+        let point = |bytes, here_cpu_s| Point { bytes, here_cpu_s, here_mb: 1.0, spark_cpu_s: 3.0 };
         let points = [point(100.0, 1.0), point(400.0, 4.0), point(1600.0, 20.0)];
-        for (bytes, seconds) in [(1.0, 1.0), (100.0, 1.0), (250.0, 2.5), (1000.0, 12.0), (3200.0, 40.0)] {
-            let taken = taken(&points, bytes, |point| point.here_s).expect("measured");
+        let taken = |points: &[Point], bytes| taken(points, bytes, |point| point.here_cpu_s);
+        for (bytes, seconds) in
+            [(1.0, 1.0), (100.0, 1.0), (250.0, 2.5), (1000.0, 12.0), (1600.0, 20.0), (2800.0, 36.0)]
+        {
+            let taken = taken(&points, bytes).expect("measured");
             assert!((taken - seconds).abs() < 1e-9, "{bytes}: {taken}");
         }
-        assert_eq!(taken(&[], 1.0, |point| point.here_s), None);
+        assert_eq!(taken(&points[..1], 300.0), Some(3.0), "one measurement goes on in proportion");
+        assert_eq!(taken(&[], 1.0), None);
+    }
+
+    #[test]
+    fn cores_share_the_work_and_machines_elsewhere_start_first() {
+        let close = |one: f64, other: f64| assert!((one - other).abs() < 1e-6, "{one} and {other}");
+        let here = times(&points(), 8_000_000_000, None, HERE).expect("measured");
+        close(here.here_s, 82.0 / 4.0);
+        close(here.here_bytes, 4e9);
+        close(here.there_s, 820.0 / 4.0);
+        let there = times(&points(), 8_000_000_000, Some(8), HERE).expect("measured");
+        close(there.there_s, measured().start_s + 820.0 / 8.0);
+    }
+
+    #[test]
+    fn spark_pays_where_the_lines_cross_or_with_more_cores() {
+        let points = points();
+        // 10 s a gigabyte here on one core; 100/20 = 5 there: (300 + 20/20 − 2) / (10 − 5).
+        let Some(Pays::FromBytes(bytes)) = pays(&points, 300.0, 1, 20) else { panic!("it pays") };
+        assert!((bytes - 299.0 / 5.0 * 1e9).abs() < 1.0, "{bytes}");
+        assert_eq!(pays(&points, 300.0, 4, 8), Some(Pays::FromCores(40)));
+        assert_eq!(pays(&points[..1], 300.0, 4, 8), None, "one measurement is no line");
     }
 
     #[test]
     fn advice_names_what_hydrant_itself_takes() {
         let mut plan = plan(EngineName::Sagemaker, &[]);
-        plan.times = Some(Times { here_s: 120.0, there_s: 600.0 });
-        assert!(plan.advice().is_some_and(|advice| advice.contains("2 min")), "{plan}");
-        plan.times = Some(Times { here_s: 7200.0, there_s: 600.0 });
+        let times = Times {
+            here_s: 120.0,
+            here_bytes: 1e9,
+            there_s: 600.0,
+            pays: Some(Pays::FromBytes(80_000_000_000.0)),
+        };
+        let advice = |plan: &Plan| plan.advice().unwrap_or_default();
+        plan.times = Some(times);
+        let said = advice(&plan);
+        assert!(
+            said.contains("2 min") && said.contains("at SageMaker is sooner from about 80.0 GB"),
+            "{said}"
+        );
+        plan.times = Some(Times { pays: Some(Pays::FromCores(50)), ..times });
+        assert!(advice(&plan).contains("only with more than 50 cores"), "{plan}");
+        plan.times = Some(Times { here_s: 7200.0, ..times });
         assert_eq!(plan.advice(), None);
+        assert!(plan.to_string().contains("it takes about 10 min, hydrant itself about 2.0 h"), "{plan}");
+        plan.times = Some(Times { here_bytes: 60e9, ..times });
+        let said = advice(&plan);
+        assert!(said.contains("about 60.0 GB of memory") && said.contains("work for Spark"), "{said}");
+    }
+
+    #[test]
+    fn what_was_measured_is_whole_and_gives_an_estimate() {
+        assert!(!measured().dated.is_empty() && !measured().machine.is_empty());
+        for kind in [Kind::Fit, Kind::Combine] {
+            let points = kind.points();
+            assert!(
+                points.len() > 1 && points.is_sorted_by(|one, other| one.bytes < other.bytes),
+                "{kind:?}"
+            );
+            for engine in EngineName::ALL {
+                let plan = plan_of(kind, engine, 700_000_000, &[]);
+                let times = plan.times.expect("it was measured");
+                assert!(times.here_s > 0.0 && times.there_s > 0.0 && times.here_bytes > 0.0, "{plan}");
+                assert!(times.pays.is_some() && plan.to_string().contains("measured 20"), "{plan}");
+            }
+        }
+        // What hydrant does in seconds is not worth a cluster's start.
+        let plan = plan_of(Kind::Combine, EngineName::Sagemaker, 500_000_000, &[]);
+        assert!(plan.advice().is_some_and(|advice| advice.contains("leave `--engine spark` out")), "{plan}");
     }
 
     #[tokio::test]

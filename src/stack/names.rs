@@ -273,6 +273,11 @@ mod tests {
         pub(in crate::stack) fn example() -> Self {
             names(&[])
         }
+
+        /// Those that these settings give there.
+        pub(in crate::stack) fn of_settings(flags: &[(&str, &str)]) -> Self {
+            names(flags)
+        }
     }
 
     #[test]

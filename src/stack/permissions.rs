@@ -17,10 +17,30 @@ pub const LARGEST_POLICY: usize = 6144;
 /// The services that the stack's roles are given to.
 const PASSED_TO: [&str; 4] = ["ec2", "firehose", "sagemaker", "emr-serverless"];
 
-/// The policy for this stack with both its parts, as IAM takes it. Its statements have no names: there is no room.
-pub fn policy(names: &Names) -> Value {
-    let statements: Vec<Value> = statements(names).into_iter().map(|(_, statement)| statement).collect();
+/// The policy for this stack with both its parts, as IAM takes it: in one document, or where its names are long in as few
+/// as hold it, which give the same rights when all of them are attached. Its statements have no names: there is no room.
+pub fn policies(names: &Names) -> Vec<Value> {
+    let mut documents: Vec<Vec<Value>> = Vec::new();
+    for (_, statement) in statements(names) {
+        let fits = |document: &&mut Vec<Value>| {
+            let with = document.iter().chain([&statement]).cloned().collect();
+            weight(&document_of(with)) <= LARGEST_POLICY
+        };
+        match documents.iter_mut().find(fits) {
+            Some(document) => document.push(statement),
+            None => documents.push(vec![statement]),
+        }
+    }
+    documents.into_iter().map(document_of).collect()
+}
+
+fn document_of(statements: Vec<Value>) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// How much of IAM's limit a document takes. What hydrant writes has no white space.
+fn weight(document: &Value) -> usize {
+    document.to_string().len()
 }
 
 fn statements(names: &Names) -> Vec<(On, Value)> {
@@ -178,11 +198,22 @@ mod tests {
         assert_eq!(principal("arn:aws:iam::123456789012:user/op"), "arn:aws:iam::123456789012:user/op");
     }
 
+    /// Each action with what it is permitted on and under which condition, however documents part them.
+    fn rights(documents: &[Value]) -> BTreeSet<String> {
+        let mut rights = BTreeSet::new();
+        for statement in documents.iter().flat_map(|one| one["Statement"].as_array().into_iter().flatten()) {
+            for action in statement["Action"].as_array().into_iter().flatten() {
+                rights.insert(format!("{action} {} {}", statement["Resource"], statement["Condition"]));
+            }
+        }
+        rights
+    }
+
     #[test]
-    fn every_operation_is_permitted_and_the_policy_fits_into_iam() {
-        let policy = policy(&Names::example());
+    fn every_operation_is_permitted_and_the_usual_policy_is_one_document() {
+        let documents = policies(&Names::example());
+        let [policy] = documents.as_slice() else { panic!("{} documents", documents.len()) };
         let text = policy.to_string();
-        assert!(text.len() <= LARGEST_POLICY, "{} characters", text.len());
         for operation in Operation::ALL {
             for (permission, _) in operation.spec().permissions {
                 assert!(text.contains(&format!("\"{permission}\"")), "{permission}");
@@ -195,5 +226,19 @@ mod tests {
         };
         let actions = anything["Action"].as_array().into_iter().flatten().filter_map(Value::as_str);
         assert!(actions.into_iter().all(looks), "only looking may be permitted on anything: {anything}");
+    }
+
+    #[test]
+    fn a_policy_of_long_names_is_parted_without_a_right_more_or_less() {
+        let longest = "Space_Tweets_of_the_whole_year_2";
+        let role = format!("arn:aws:iam::123456789012:role/{}", "r".repeat(64));
+        for stack in ["space", longest] {
+            let names = Names::of_settings(&[("stack", stack), ("spark_role", &role)]);
+            let documents = policies(&names);
+            assert!((2..=3).contains(&documents.len()), "{stack}: {} documents", documents.len());
+            assert!(documents.iter().all(|one| weight(one) <= LARGEST_POLICY), "{stack}");
+            let all: Vec<Value> = statements(&names).into_iter().map(|(_, statement)| statement).collect();
+            assert_eq!(rights(&documents), rights(&[document_of(all)]), "{stack}");
+        }
     }
 }

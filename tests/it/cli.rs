@@ -196,6 +196,17 @@ async fn the_policy_is_for_this_stack_and_can_be_had_without_credentials() {
     let nobody = [("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", endpoint.as_str())];
     let general = hydrant(world.home.path(), &["doctor", "--policy"], &nobody).await.expect(0);
     assert!(general.out.contains("arn:aws:firehose:us-east-1:*:deliverystream/twitter_delivery_stream"));
+    let doctor = async |policy: &str| {
+        world.hydrant(&["doctor", policy, "--set", "stack=Space_Tweets_of_the_whole_year"]).await
+    };
+    let refused = doctor("--policy").await.expect(2);
+    assert!(refused.err.contains("--policy=1") && refused.out.is_empty(), "{}", refused.err);
+    let document = async |number: &str| -> serde_json::Value {
+        serde_json::from_str(&doctor(number).await.expect(0).out).expect("JSON")
+    };
+    let [one, two] = [document("--policy=1").await, document("--policy=2").await];
+    assert!(one["Statement"].is_array() && two["Statement"].is_array() && one != two);
+    doctor("--policy=9").await.expect(2);
 }
 
 /// moto cannot simulate policies, so the proxy answers as IAM does.

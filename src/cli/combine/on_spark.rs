@@ -1,59 +1,105 @@
 //! `hydrant combine --engine spark`.
 
-use std::time::Instant;
-
-use crate::cli::jobs::progress;
+use crate::cli::jobs;
 use crate::cli::{CliError, Context};
-use crate::lake::combine::{Outcome, Plan, Wish, elsewhere};
+use crate::lake::combine::{Outcome, Plan, Wish};
 use crate::lake::{Lake, Place};
 use crate::settings::EngineName;
-use crate::spark::combine::Order;
+use crate::spark::combine::{self, Order};
 use crate::spark::local::Local;
-use crate::spark::{Book, OnStop, Results, SparkError, see_through};
+use crate::spark::plan::{self, Kind, Machine, Size};
+use crate::spark::{Book, Desk, OnStop, Results, SparkError, see_through};
 
-/// Has Spark combine what is due.
-pub(super) async fn run(
-    context: &Context,
-    lake: &Lake,
-    results: &Place,
-    plan: &Plan,
-    wish: &Wish,
-    threads: Option<usize>,
-) -> Result<Outcome, CliError> {
-    let began = Instant::now();
-    if plan.due.is_empty() {
-        return Ok(Outcome::default());
-    }
-    if let Some(remote) = [&lake.place, results].into_iter().find(|place| !place.is_local()) {
-        return Err(SparkError::NotAFile(remote.url("")).into());
-    }
-    let out =
-        tempfile::tempdir().map_err(|source| CliError::Io { what: "make a folder".to_owned(), source })?;
-    let reader = std::env::current_exe().ok();
-    let order = Order { lake, results, plan, wish, reader };
-    let job = context.unless_stopped(order.job(out.path(), &context.stop)).await??;
-    let engine = Local::new(context.settings.spark_submit.to_string(), threads);
-    let progress = progress(context);
-    // Its hours are complete by their manifests, whoever is there to hear of it: the plan of the next run finds them, and
-    // nobody has to find the job.
-    let book = Book::at(out.path().join("jobs"));
-    let mut entry = book.begin(EngineName::Local, job)?;
-    let stop = (&context.stop, OnStop::Cancel);
-    let answer = match see_through(&book, &engine, &mut entry, &progress, stop).await {
-        Ok(Results::Combined(answer)) => answer,
-        Ok(other) => unreachable!("hours were combined, not {other:?}"),
-        Err(error) => {
-            order.clear().await?;
-            // The log is what explains it, and its folder goes with this run.
-            let kept = context.folders.state.join("spark.log");
-            return Err(match (error, std::fs::copy(out.path().join("spark.log"), &kept)) {
-                (SparkError::Failed { why, .. }, Ok(_)) => {
-                    SparkError::Failed { why, log: kept.display().to_string() }
-                }
-                (error, _) => error,
-            }
-            .into());
+/// What Spark is to combine, and where it runs.
+pub(super) struct OnSpark<'a> {
+    pub(super) context: &'a Context,
+    pub(super) lake: &'a Lake,
+    pub(super) results: &'a Place,
+    pub(super) plan: &'a Plan,
+    pub(super) wish: &'a Wish,
+    pub(super) threads: Option<usize>,
+    pub(super) engine: EngineName,
+}
+
+impl OnSpark<'_> {
+    /// The plan of the job, if that Spark can read the hours and write the results.
+    pub(super) fn plan(&self) -> Result<plan::Plan, CliError> {
+        let places = || [&self.lake.place, self.results].into_iter();
+        let here = self.engine == EngineName::Local;
+        if let Some(place) = places().find(|place| place.is_local() != here) {
+            let path = place.url("");
+            let engine = self.engine.title();
+            let refused =
+                if here { SparkError::NotAFile(path) } else { SparkError::NotInABucket { engine, path } };
+            return Err(refused.into());
         }
-    };
-    Ok(elsewhere::take_over(results, plan, answer, began.elapsed().as_secs_f64()).await)
+        let totals = || self.plan.due.iter().map(|due| &due.totals);
+        let (files, bytes) =
+            (totals().map(|totals| totals.files).sum(), totals().map(|totals| totals.bytes).sum());
+        let (size, settings) = (Size { files, bytes }, &self.context.settings);
+        Ok(plan::Plan::of(Kind::Combine, self.engine, size, settings, Machine::this()))
+    }
+
+    /// Has Spark combine what is due.
+    pub(super) async fn run(&self) -> Result<Outcome, CliError> {
+        if self.plan.due.is_empty() {
+            return Ok(Outcome::default());
+        }
+        match self.engine {
+            EngineName::Local => self.here().await,
+            _ => self.elsewhere().await,
+        }
+    }
+
+    fn order(&self, reader: Option<std::path::PathBuf>) -> Order<'_> {
+        Order { lake: self.lake, results: self.results, plan: self.plan, wish: self.wish, reader }
+    }
+
+    async fn here(&self) -> Result<Outcome, CliError> {
+        let context = self.context;
+        let out = tempfile::tempdir()
+            .map_err(|source| CliError::Io { what: "make a folder".to_owned(), source })?;
+        let order = self.order(std::env::current_exe().ok());
+        let job = context.unless_stopped(order.job(out.path(), &context.stop)).await??;
+        let engine = Local::new(context.settings.spark_submit.to_string(), self.threads);
+        let progress = jobs::progress(context);
+        // Its hours are complete by their manifests, whoever is there to hear of it: the plan of the next run finds them,
+        // and nobody has to find the job.
+        let book = Book::at(out.path().join("jobs"));
+        let mut entry = book.begin(EngineName::Local, job)?;
+        let stop = (&context.stop, OnStop::Cancel);
+        let came = see_through(&book, &engine, &mut entry, &progress, stop).await.map(answer);
+        let outcome = combine::wind_up(&entry, came, self.results).await;
+        // The log is what explains a failure, and its folder goes with this run.
+        let kept = context.folders.state.join("spark.log");
+        match outcome {
+            Err(SparkError::Failed { why, .. })
+                if std::fs::copy(out.path().join("spark.log"), &kept).is_ok() =>
+            {
+                Err(SparkError::Failed { why, log: kept.display().to_string() }.into())
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// A job elsewhere is in the book: who begins it may leave, and find it again.
+    async fn elsewhere(&self) -> Result<Outcome, CliError> {
+        let context = self.context;
+        let out = combine::out_of(&context.folders.state, self.results);
+        let order = self.order(None);
+        let job = context.unless_stopped(order.job(&out, &context.stop)).await??;
+        let desk = Desk { settings: &context.settings, threads: None };
+        let engine = desk.engine(self.engine, async || context.cloud().await).await?;
+        let book = Book::of(&context.folders);
+        let mut entry = book.begin(engine.name(), job)?;
+        let came = jobs::go_along(context, &book, engine.as_ref(), &mut entry).await;
+        Ok(combine::wind_up(&entry, came.map(answer), self.results).await?)
+    }
+}
+
+fn answer(results: Results) -> crate::lake::combine::elsewhere::Answer {
+    match results {
+        Results::Combined(answer) => answer,
+        other => unreachable!("hours were combined, not {other:?}"),
+    }
 }

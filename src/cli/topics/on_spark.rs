@@ -4,11 +4,10 @@ use clap::{Args, ValueEnum};
 
 use super::fit::{From, How, cloud_for};
 use super::text::Steps;
-use crate::cli::jobs::{see_through, show_results};
-use crate::cli::style::{answer, safe, talk};
+use crate::cli::jobs::{see_through, show_job, show_results};
 use crate::cli::{CliError, Context, Exit};
 use crate::settings::EngineName as Place;
-use crate::spark::plan::{Kind, Plan, Size};
+use crate::spark::plan::{Kind, Machine, Plan, Size};
 use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{Desk, SparkError};
 use crate::topics::{self, Method, Shelf};
@@ -63,23 +62,6 @@ impl OnSpark {
         self.engine == EngineName::Spark
     }
 
-    /// The plan is the answer when nothing else is asked for, and talk before a job.
-    fn show(&self, context: &Context, plan: &Plan) {
-        match (self.plan, context.global.json) {
-            (true, true) => {
-                let mut shown = serde_json::to_value(plan).expect("a plan is plain data");
-                let (by_time, at_most) = plan.dollars();
-                shown["usd"] = serde_json::json!(by_time);
-                shown["usd_at_most"] = serde_json::json!(at_most);
-                shown["advice"] = serde_json::json!(plan.advice());
-                answer!("{shown}");
-            }
-            (true, false) => answer!("{}", lines(plan)),
-            (false, false) => talk!("{}", lines(plan)),
-            (false, true) => {}
-        }
-    }
-
     pub(super) async fn fit(
         &self,
         context: &Context,
@@ -108,8 +90,8 @@ impl OnSpark {
             return Err(SparkError::NotAFile(remote.clone()).into());
         }
         let (documents, size) = documents(context, from, text).await?;
-        let plan = Plan::of(Kind::Fit, name, size, &context.settings);
-        self.show(context, &plan);
+        let plan = Plan::of(Kind::Fit, name, size, &context.settings, Machine::this());
+        show_job(context, &plan, self.plan);
         if self.plan {
             return Ok(Exit::Done);
         }
@@ -149,8 +131,4 @@ async fn documents(context: &Context, from: &From, text: &Steps) -> Result<(Docu
     let size = context.unless_stopped(size).await??;
     let files = files.iter().map(topics::RowFile::url).collect();
     Ok((Documents::Hours(files, Box::new(text.steps()?)), size))
-}
-
-fn lines(plan: &Plan) -> String {
-    plan.to_string().lines().map(|line| format!("  {}", safe(line))).collect::<Vec<_>>().join("\n")
 }

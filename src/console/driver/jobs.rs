@@ -1,12 +1,22 @@
-//! Jobs on Spark: found, gone along with and ended from the console. A job goes on when the console does not: the next
-//! one finds it in the book.
+//! Jobs on Spark: planned, handed over, found, gone along with and ended from the console. A job goes on when the
+//! console does not: the next one finds it in the book.
 
-use super::{Line, Rooms, remedy};
-use crate::console::effect::topics::{Outcome, key};
+use std::path::Path;
+
+use super::topics::{cloud_for, free_folder, inputs};
+use super::{Line, Rooms, lake, remedy, topics as models};
+use crate::console::effect::topics::{OnSpark, Outcome, Planned, SparkWork, Wish, key};
 use crate::console::effect::{Remedy, Trouble};
-use crate::lake::LakeError;
+use crate::lake::hours::Span;
+use crate::lake::{Address, LakeError, Place};
 use crate::settings::EngineName;
-use crate::spark::{Book, Desk, Engine, Entry, OnStop, Results, SparkError, see_through};
+use crate::spark::combine::{self, out_of, wind_up};
+use crate::spark::plan::{Kind, Machine, Plan, Size};
+use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
+use crate::spark::{
+    Book, Desk, Engine, Entry, Job, Log, LogFiles, OnStop, Results, SparkError, Work, see_through,
+};
+use crate::topics::{self, Method, RowFile};
 
 /// The jobs that may be running.
 pub(super) fn open(rooms: &Rooms) -> Result<Outcome, Trouble> {
@@ -22,17 +32,144 @@ pub(super) async fn follow(id: &str, rooms: &Rooms, line: &Line) -> Result<Outco
     go_along(entry, rooms, line).await
 }
 
+/// Says what a job would read, take and cost. What would keep it from running is found here, as far as that can be.
+pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
+    engine(job.engine, rooms).await?;
+    let (kind, size, key) = match &job.work {
+        SparkWork::Fit { wish, name } => {
+            weights(wish)?;
+            let folder = free_folder(Path::new(rooms.settings.models.as_str()), name)?;
+            let order = fit(wish, job.engine, rooms, line).await?;
+            (Kind::Fit, order.size, key(&whole(&folder)))
+        }
+        SparkWork::Combine(span) => {
+            let lake = lake::open(rooms, line).await?;
+            if job.engine == EngineName::Local && !lake.place.is_local() {
+                return Err(trouble(&SparkError::NotAFile(lake.place.url(""))));
+            }
+            let (_, plan) =
+                lake::due(&lake, *span, rooms, line).await.map_err(|error| Trouble::of_lake(&error))?;
+            let totals = || plan.due.iter().map(|due| &due.totals);
+            let size = Size {
+                files: totals().map(|totals| totals.files).sum(),
+                bytes: totals().map(|totals| totals.bytes).sum(),
+            };
+            (Kind::Combine, size, key(&out_of(&rooms.folders.state, &lake.results())))
+        }
+    };
+    let plan = Plan::of(kind, job.engine, size, &rooms.settings, Machine::this());
+    let advice = plan.advice();
+    let lines =
+        plan.to_string().lines().filter(|line| Some(*line) != advice.as_deref()).map(str::to_owned).collect();
+    Ok(Outcome::Planned(Box::new(Planned { job, key, plan: lines, advice })))
+}
+
+/// Hands a job over, and goes along with it.
+pub(super) async fn submit(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
+    let ready = match &job.work {
+        SparkWork::Fit { wish, name } => {
+            let folder = free_folder(Path::new(rooms.settings.models.as_str()), name)?;
+            let Found { documents, .. } = fit(wish, job.engine, rooms, line).await?;
+            let order = Order {
+                documents,
+                k: wish.order.k.unwrap_or(K),
+                iterations: wish.order.iterations.unwrap_or(ITERATIONS),
+                seed: wish.order.seed.unwrap_or(SEED),
+                optimizer: Optimizer::Online,
+                weights: weights(wish)?,
+            };
+            order.job(&folder).map_err(|error| trouble(&error))?
+        }
+        SparkWork::Combine(span) => hours(*span, rooms, line).await?,
+    };
+    let begun = Book::of(&rooms.folders).begin(job.engine, ready).map_err(|error| trouble(&error))?;
+    go_along(begun, rooms, line).await
+}
+
+async fn hours(span: Span, rooms: &Rooms, line: &Line) -> Result<Job, Trouble> {
+    let lake = lake::open(rooms, line).await?;
+    let results = lake.results();
+    let ready = async {
+        let (wish, plan) = lake::due(&lake, span, rooms, line).await?;
+        let order = combine::Order { lake: &lake, results: &results, plan: &plan, wish: &wish, reader: None };
+        order.job(&out_of(&rooms.folders.state, &results), line.stop()).await
+    };
+    ready.await.map_err(|error: LakeError| Trouble::of_lake(&error))
+}
+
+/// What a fit reads.
+struct Found {
+    documents: Documents,
+    size: Size,
+}
+
+async fn fit(wish: &Wish, engine: EngineName, rooms: &Rooms, line: &Line) -> Result<Found, Trouble> {
+    let inputs = inputs(&wish.from, rooms, line).await?;
+    if let Some(remote) = inputs.iter().find(|input| engine == EngineName::Local && input.contains("://")) {
+        return Err(trouble(&SparkError::NotAFile(remote.clone())));
+    }
+    let cloud = cloud_for(&inputs, rooms).await?;
+    let files = topics::find_rows(&inputs, cloud.as_ref()).await.map_err(|error| models::trouble(&error))?;
+    let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str()))).await;
+    let size = size.map_err(|error| trouble(&error))?;
+    let urls = files.iter().map(RowFile::url).collect();
+    Ok(Found { documents: Documents::Hours(urls, Box::new(wish.steps.clone())), size })
+}
+
+/// What words count for, if it is a fit that Spark can do.
+fn weights(wish: &Wish) -> Result<Weights, Trouble> {
+    match wish.order.method {
+        None | Some(Method::Lda) => Ok(Weights::Counts),
+        Some(Method::LdaTfIdf) => Ok(Weights::Tfidf),
+        Some(method) => {
+            let sentence =
+                format!("Spark fits by LDA alone, not by {}: choose lda or lda-tfidf", method.name());
+            Err(Trouble { sentence, causes: Vec::new(), remedy: Remedy::Retry })
+        }
+    }
+}
+
+/// A folder as jobs name it.
+fn whole(folder: &Path) -> std::path::PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
 async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let engine = engine(entry.engine, rooms).await?;
     let (book, progress) = (Book::of(&rooms.folders), line.progress());
     // Nobody but the operator stops the task of a job, and means the job: a console that is closed drops it.
     let stop = (line.stop(), OnStop::Cancel);
-    match see_through(&book, engine.as_ref(), &mut entry, &progress, stop).await {
+    let came = see_through(&book, engine.as_ref(), &mut entry, &progress, stop).await;
+    if entry.job.work == Work::Combine {
+        let address = entry.job.settings["results"].as_str().unwrap_or_default().to_owned();
+        let cloud = cloud_for(&[address], rooms).await?;
+        let results = combine::results_of(&entry.job, cloud.as_ref()).map_err(|error| trouble(&error))?;
+        let came = came.and_then(|results| match results {
+            Results::Combined(answer) => Ok(answer),
+            Results::Topics(_) => Err(SparkError::NoJob(entry.id.clone())),
+        });
+        let outcome = wind_up(&entry, came, &results).await.map_err(|error| trouble(&error))?;
+        let ran = lake::ran(outcome, 0, &results).await.map_err(|error| Trouble::of_lake(&error))?;
+        return Ok(Outcome::JobCombined(ran));
+    }
+    match came {
         Ok(Results::Topics(about)) => Ok(Outcome::JobDone { folder: entry.job.out, about }),
-        // Not of the book: whoever has it combined hears of it.
-        Ok(Results::Combined(_)) => Err(Trouble::cancelled()),
+        Ok(Results::Combined(_)) => Err(trouble(&SparkError::NoJob(entry.id))),
         Err(error) => Err(trouble(&error)),
     }
+}
+
+/// The files of a job's log that lie in the bucket.
+pub(super) async fn log_of(id: &str, rooms: &Rooms) -> Result<LogFiles, Trouble> {
+    let entry = Book::of(&rooms.folders).find(id).map_err(|error| trouble(&error))?;
+    let handle = entry.handle.clone().ok_or_else(|| trouble(&SparkError::NoLog(entry.id.clone())))?;
+    let run = engine(entry.engine, rooms).await?.attach(&entry.job, &handle).await;
+    let Log::Objects(address) = run.map_err(|error| trouble(&error))?.log() else {
+        return Err(trouble(&SparkError::NoLog(entry.id)));
+    };
+    let cloud = rooms.cloud().await?;
+    let place = Address::parse(&address).and_then(|address| Place::at(address, Some(&cloud)));
+    Ok(LogFiles::of(place.map_err(|error| Trouble::of_lake(&error))?))
 }
 
 async fn engine(name: EngineName, rooms: &Rooms) -> Result<Box<dyn Engine>, Trouble> {
@@ -49,7 +186,7 @@ async fn engine(name: EngineName, rooms: &Rooms) -> Result<Box<dyn Engine>, Trou
     engine.map_err(|error| missing.unwrap_or_else(|| trouble(&error)))
 }
 
-fn trouble(error: &SparkError) -> Trouble {
+pub(super) fn trouble(error: &SparkError) -> Trouble {
     match error {
         SparkError::Interrupted | SparkError::Cancelled(_) | SparkError::Lake(LakeError::Interrupted) => {
             Trouble::cancelled()
@@ -73,9 +210,9 @@ mod tests {
     use crate::console::driver::Driver;
     use crate::console::driver::tests::rooms_with;
     use crate::console::effect::Outcome as AnyOutcome;
-    use crate::console::effect::topics::{Job, Slot};
+    use crate::console::effect::topics::{From, Job, Slot};
     use crate::console::event::Event;
-    use crate::spark::topics::{Documents, Optimizer, Order, Weights};
+    use crate::topics::TextSteps;
 
     /// A Spark that waits for a file, and then leaves a model of two topics.
     const WAITS: &str = r#"#!/bin/sh
@@ -157,5 +294,61 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
             let done = done.expect("a model");
             assert!(matches!(done, AnyOutcome::Topics(Outcome::JobDone { about, .. }) if about.k == 2));
         });
+    }
+
+    fn fit(folder: &Path, name: &str, method: Option<Method>) -> OnSpark {
+        let from = From::Paths(vec![folder.join("hours.csv").to_string_lossy().into_owned()]);
+        let order = topics::Order { method, k: Some(2), ..topics::Order::default() };
+        let wish = Box::new(Wish { from, steps: TextSteps::default(), order });
+        OnSpark { engine: EngineName::Local, work: SparkWork::Fit { wish, name: name.to_owned() } }
+    }
+
+    async fn ended(driver: &mut Driver, slot: Slot) -> Result<AnyOutcome, Trouble> {
+        let ended = |event: &Event| matches!(event, Event::Ended(of, _) if *of == slot.into());
+        let Event::Ended(_, result) = until(driver, ended).await else { unreachable!("it was waited for") };
+        *result
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_fit_of_the_form_is_planned_handed_over_and_its_model_is_where_the_form_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rooms = rooms(folder.path());
+        std::fs::write(folder.path().join("hours.csv"), "id,text\n1,rocket lens\n").expect("written");
+        std::fs::write(folder.path().join("go"), "").expect("written");
+        let mut driver = Driver::new(rooms.clone());
+        driver.start(Job::Plan(fit(folder.path(), "mine", None)).into());
+        let Ok(AnyOutcome::Topics(Outcome::Planned(planned))) = ended(&mut driver, Slot::Plan).await else {
+            panic!("no plan")
+        };
+        assert!(planned.plan.iter().any(|line| line.contains("1 file")), "{planned:?}");
+        assert!(
+            planned.advice.as_deref().is_some_and(|advice| advice.contains("hydrant itself")),
+            "{planned:?}"
+        );
+        let Planned { job, key, .. } = *planned;
+        driver.start(Job::Submit { job, key }.into());
+        let done = ended(&mut driver, Slot::Job(key)).await.expect("a model");
+        let AnyOutcome::Topics(Outcome::JobDone { folder: out, about }) = done else { panic!("{done:?}") };
+        assert_eq!((out, about.k), (folder.path().join("models/mine"), 2));
+        let entries = Book::of(&rooms.folders).list().expect("a list");
+        assert_eq!(entries.iter().map(Entry::state).collect::<Vec<_>>(), ["done"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_spark_cannot_fit_is_said_with_the_plan() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("hours.csv"), "id,text\n1,rocket lens\n").expect("written");
+        std::fs::create_dir_all(folder.path().join("models/taken")).expect("made");
+        let mut driver = Driver::new(rooms(folder.path()));
+        let far = OnSpark { engine: EngineName::Databricks, ..fit(folder.path(), "mine", None) };
+        for (job, why) in [
+            (fit(folder.path(), "mine", Some(Method::Nmf)), "Spark fits by LDA alone"),
+            (fit(folder.path(), "taken", None), "is there already"),
+            (far, "databricks_host"),
+        ] {
+            driver.start(Job::Plan(job).into());
+            let trouble = ended(&mut driver, Slot::Plan).await.expect_err("no plan");
+            assert!(trouble.sentence.contains(why), "{trouble:?}");
+        }
     }
 }

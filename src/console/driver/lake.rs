@@ -6,7 +6,7 @@ use super::{Line, Rooms};
 use crate::cloud::Failure;
 use crate::console::effect::lake::{Job, Outcome, Ran};
 use crate::console::effect::{Remedy, Trouble};
-use crate::lake::combine::{self, Wish};
+use crate::lake::combine::{self, Plan, Wish};
 use crate::lake::hours::Span;
 use crate::lake::listing::{self, Listed, Totals};
 use crate::lake::place::Depth;
@@ -101,7 +101,13 @@ async fn bring(lake: &Lake, key: &str, line: &Line) -> Result<Outcome, LakeError
     Ok(Outcome::Downloaded { file, bytes: done.bytes })
 }
 
-async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Result<Ran, LakeError> {
+/// How hours are combined by the settings, and what is due of a span.
+pub(super) async fn due(
+    lake: &Lake,
+    span: Span,
+    rooms: &Rooms,
+    line: &Line,
+) -> Result<(Wish, Plan), LakeError> {
     let unwanted = match rooms.settings.unwanted_words.as_ref() {
         Some(path) => {
             let text = tokio::fs::read_to_string(path).await;
@@ -111,10 +117,20 @@ async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Re
         None => Unwanted::nothing(),
     };
     let wish = Wish { unwanted, ..Wish::default() };
+    let plan = combine::plan(lake, &lake.results(), span, &wish, |_| false, line.stop()).await?;
+    Ok((wish, plan))
+}
+
+async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Result<Ran, LakeError> {
     let results = lake.results();
-    let plan = combine::plan(lake, &results, span, &wish, |_| false, line.stop()).await?;
+    let (wish, plan) = due(lake, span, rooms, line).await?;
     let skipped = plan.skipped;
     let outcome = combine::run(lake, &results, plan, &wish, &line.progress(), line.stop()).await;
+    ran(outcome, skipped, &results).await
+}
+
+/// What the pane is told of an outcome.
+pub(super) async fn ran(outcome: combine::Outcome, skipped: u64, results: &Place) -> Result<Ran, LakeError> {
     let failures = outcome.failures.iter().map(|(hour, error)| format!("{hour}: {error}"));
     let damaged = outcome.damaged.iter().map(|file| format!("damaged: {file}"));
     Ok(Ran {
@@ -124,7 +140,7 @@ async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Re
         malformed: outcome.counts.malformed,
         failures: failures.chain(damaged).collect(),
         interrupted: outcome.interrupted,
-        combined: outputs::find(&results).await?,
+        combined: outputs::find(results).await?,
     })
 }
 

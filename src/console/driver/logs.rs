@@ -4,23 +4,29 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Line, Rooms, remedy};
 use crate::console::effect::logs::{Item, Job, Outcome};
 use crate::console::effect::{Remedy, Trouble};
-use crate::logs::{Ending, Follow, Group, LogsError, Request, Told, file, groups, own, tail};
+use crate::logs::{Ending, Follow, Group, LogEvent, LogsError, Request, Told, file, groups, own, tail};
 use crate::settings::EngineName;
-use crate::spark::Book;
+use crate::spark::{Book, LogLine};
 use crate::stack::graph::{Kind, Part};
+
+/// How often the bucket is looked at for more of a job's log, which EMR Serverless puts there every now and then.
+const FAR_EVERY: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     match job {
         Job::Groups => {
             let stack = rooms.stack(Part::Pipeline, line).await?;
             let groups = groups(stack.cloud(), None).await.map_err(|error| trouble(&error))?;
-            let jobs = job_logs(rooms).into_keys().map(|name| Group {
+            let jobs = job_logs(rooms).into_keys().chain(far_logs(rooms).into_keys());
+            let jobs = jobs.map(|name| Group {
                 name,
                 arn: String::new(),
                 bytes: 0,
@@ -35,6 +41,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             let (mut jobs, groups) = (job_logs(rooms), groups);
             let (of_jobs, groups): (Vec<String>, Vec<String>) =
                 groups.into_iter().partition(|group| jobs.contains_key(group));
+            let far = far_logs(rooms);
+            let (of_far, groups): (Vec<String>, Vec<String>) =
+                groups.into_iter().partition(|group| far.contains_key(group));
             let (ours, theirs): (Vec<String>, Vec<String>) =
                 groups.into_iter().partition(|group| group == own::NAME);
             let (folder, stop) = (&rooms.folders.state, line.stop());
@@ -60,7 +69,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
                 ending.map_err(|error| trouble(&error))
             });
             let of_jobs = futures_util::future::try_join_all(of_jobs);
-            let (_, _, ending) = tokio::try_join!(ours, of_jobs, theirs)?;
+            let of_far = of_far.iter().filter_map(|name| Some(follow_far(name, far.get(name)?, rooms, line)));
+            let of_far = futures_util::future::try_join_all(of_far);
+            let (_, _, _, ending) = tokio::try_join!(ours, of_jobs, of_far, theirs)?;
             Ok(Outcome::Ended(ending))
         }
         Job::Save { path, text } => save(&path, &text).map(|()| Outcome::Saved(path)),
@@ -76,6 +87,38 @@ fn job_logs(rooms: &Rooms) -> BTreeMap<String, Vec<PathBuf>> {
         (format!("local:{}", entry.id), files.to_vec())
     });
     logs.filter(|(_, files)| files.iter().any(|file| file.exists())).collect()
+}
+
+/// The jobs whose logs lie in the bucket, by the names under which they are groups.
+fn far_logs(rooms: &Rooms) -> BTreeMap<String, String> {
+    let entries = Book::of(&rooms.folders).list().unwrap_or_default();
+    let far = entries
+        .into_iter()
+        .filter(|entry| entry.engine == EngineName::EmrServerless && entry.handle.is_some());
+    far.map(|entry| (format!("{}:{}", entry.engine.name(), entry.id), entry.id)).collect()
+}
+
+/// Looks again and again at what EMR Serverless has put into the bucket of a job's log. Its lines bear no times of their
+/// own that could be relied on.
+async fn follow_far(name: &str, id: &str, rooms: &Rooms, line: &Line) -> Result<Ending, Trouble> {
+    let (mut log, group) = (super::jobs::log_of(id, rooms).await?, Arc::<str>::from(name));
+    loop {
+        let news = log.news(false).await.map_err(|error| super::jobs::trouble(&error))?;
+        let now = Timestamp::now();
+        let event = |LogLine { file, text }| LogEvent {
+            group: Arc::clone(&group),
+            stream: file.into(),
+            at: now,
+            ingested: None,
+            message: text,
+            is_late: false,
+        };
+        feed(line, Told::Events(news.into_iter().map(event).collect()));
+        tokio::select! {
+            () = tokio::time::sleep(FAR_EVERY) => {}
+            () = line.stop().cancelled() => return Ok(Ending::Stopped),
+        }
+    }
 }
 
 fn feed(line: &Line, told: Told) {

@@ -137,6 +137,8 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Fit { wish, name } => fit(&wish, &name, rooms, line).await,
         Job::Jobs => jobs::open(rooms),
         Job::Follow { id, .. } => jobs::follow(&id, rooms, line).await,
+        Job::Plan(job) => jobs::plan(job, rooms, line).await,
+        Job::Submit { job, .. } => jobs::submit(job, rooms, line).await,
         Job::Sweep { wish, sizes, seeds } => {
             let (documents, _) = documents(&wish, rooms, line).await?;
             let order = watched(&wish.order, line);
@@ -212,18 +214,24 @@ async fn fit_in(wish: &Wish, folder: &Path, rooms: &Rooms, line: &Line) -> Resul
     .await
 }
 
-/// A folder for a new model: what is there already is somebody's.
-fn make_folder(models: &Path, name: &str) -> Result<PathBuf, Trouble> {
+/// Where a new model would be: what is there already is somebody's.
+pub(super) fn free_folder(models: &Path, name: &str) -> Result<PathBuf, Trouble> {
     let folder = models.join(name);
+    if folder.exists() {
+        let sentence = format!("{} is there already: give the model another name", folder.display());
+        return Err(Trouble { sentence, causes: Vec::new(), remedy: Remedy::Retry });
+    }
+    Ok(folder)
+}
+
+/// A folder for a new model.
+fn make_folder(models: &Path, name: &str) -> Result<PathBuf, Trouble> {
+    let folder = free_folder(models, name)?;
     let failed = |source| {
         let error = TopicsError::File { action: "make the folder", path: folder.clone(), source };
         trouble(&error)
     };
     Folders::make_private(models).map_err(failed)?;
-    if folder.exists() {
-        let sentence = format!("{} is there already: give the model another name", folder.display());
-        return Err(Trouble { sentence, causes: Vec::new(), remedy: Remedy::Retry });
-    }
     Folders::make_private(&folder).map_err(failed)?;
     Ok(folder)
 }
@@ -273,12 +281,12 @@ async fn answer(folder: PathBuf, from: &From, rooms: &Rooms, line: &Line) -> Res
     Ok(Outcome::Answered { folder, answers })
 }
 
-async fn cloud_for(inputs: &[String], rooms: &Rooms) -> Result<Option<Cloud>, Trouble> {
+pub(super) async fn cloud_for(inputs: &[String], rooms: &Rooms) -> Result<Option<Cloud>, Trouble> {
     if inputs.iter().any(|input| is_far(input)) { rooms.cloud().await.map(Some) } else { Ok(None) }
 }
 
 /// The files of posts that are meant.
-async fn inputs(from: &From, rooms: &Rooms, line: &Line) -> Result<Vec<String>, Trouble> {
+pub(super) async fn inputs(from: &From, rooms: &Rooms, line: &Line) -> Result<Vec<String>, Trouble> {
     let progress = line.progress();
     let inputs = match from {
         From::Paths(paths) => paths.clone(),
@@ -309,7 +317,7 @@ fn nothing_combined(elsewhere: bool) -> Trouble {
     Trouble { sentence: sentence.to_owned(), causes: Vec::new(), remedy: Remedy::Retry }
 }
 
-fn trouble(error: &TopicsError) -> Trouble {
+pub(super) fn trouble(error: &TopicsError) -> Trouble {
     match error {
         TopicsError::Lake(LakeError::Interrupted) => Trouble::cancelled(),
         TopicsError::Lake(LakeError::Cloud(cloud)) => Trouble::of(error, remedy(cloud)),

@@ -38,7 +38,9 @@ pub enum Slot {
     Fit,
     /// Finding the jobs on Spark that run already.
     Jobs,
-    /// Going along with one, whose key this is.
+    /// Planning a job on Spark.
+    Plan,
+    /// Handing one over and going along with it, whose key this is.
     Job(u64),
 }
 
@@ -59,7 +61,8 @@ impl Slot {
             | Self::Map
             | Self::Hours
             | Self::Documents
-            | Self::Answers => Manner::Loads,
+            | Self::Answers
+            | Self::Plan => Manner::Loads,
             Self::Jobs => Manner::Watches,
             Self::Job(_) => {
                 Manner::Follows { on_quit: "it goes on where it runs, and the next console finds it again" }
@@ -89,6 +92,52 @@ pub struct Wish {
     pub steps: TextSteps,
     /// How they are fitted.
     pub order: Order,
+}
+
+/// What Spark is to do, and where it runs.
+#[derive(Debug, Clone)]
+pub struct OnSpark {
+    /// Where.
+    pub engine: EngineName,
+    /// What.
+    pub work: SparkWork,
+}
+
+/// What Spark can do.
+#[derive(Debug, Clone)]
+pub enum SparkWork {
+    /// Fit a model and keep it under a name.
+    Fit {
+        /// How.
+        wish: Box<Wish>,
+        /// The name of its folder.
+        name: String,
+    },
+    /// Combine what is due of a span.
+    Combine(Span),
+}
+
+impl OnSpark {
+    /// What it is, in a few words.
+    pub fn words(&self) -> String {
+        match &self.work {
+            SparkWork::Fit { name, .. } => format!("fitting {name}"),
+            SparkWork::Combine(_) => "combining hours".to_owned(),
+        }
+    }
+}
+
+/// The plan of a job on Spark.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// Of what.
+    pub job: OnSpark,
+    /// The key that the job will have.
+    pub key: u64,
+    /// What it would read, take and cost, a line each.
+    pub plan: Vec<String>,
+    /// Which of the two engines it is for.
+    pub advice: Option<String>,
 }
 
 /// Its work.
@@ -175,6 +224,15 @@ pub enum Job {
     },
     /// Find the jobs on Spark that run already.
     Jobs,
+    /// Say what a job on Spark would read, take and cost.
+    Plan(OnSpark),
+    /// Hand one over, and go along with it to its end.
+    Submit {
+        /// The job.
+        job: OnSpark,
+        /// Its key.
+        key: u64,
+    },
     /// Go along with one to its end.
     Follow {
         /// Its key.
@@ -202,7 +260,8 @@ impl Job {
             Self::Name { .. } => Slot::Name,
             Self::Fit { .. } | Self::Sweep { .. } => Slot::Fit,
             Self::Jobs => Slot::Jobs,
-            Self::Follow { key, .. } => Slot::Job(*key),
+            Self::Plan(_) => Slot::Plan,
+            Self::Submit { key, .. } | Self::Follow { key, .. } => Slot::Job(*key),
         }
     }
 
@@ -224,6 +283,8 @@ impl Job {
             Self::Fit { name, .. } => format!("fitting {name}"),
             Self::Sweep { .. } => "trying numbers of topics".to_owned(),
             Self::Jobs => "finding jobs on Spark".to_owned(),
+            Self::Plan(job) => format!("planning {} {}", job.words(), job.engine.at()),
+            Self::Submit { job, .. } => format!("{} {}", job.words(), job.engine.at()),
             Self::Follow { id, engine, .. } => format!("{id} {}", engine.at()),
         }
     }
@@ -231,7 +292,7 @@ impl Job {
     /// Whether a read-only run may do it. A new model is a folder of this machine, as a download is; a name and a
     /// report change what somebody keeps.
     pub const fn is_allowed_readonly(&self) -> bool {
-        !matches!(self, Self::Name { .. } | Self::Report { .. } | Self::Follow { .. })
+        !matches!(self, Self::Name { .. } | Self::Report { .. } | Self::Submit { .. } | Self::Follow { .. })
     }
 }
 
@@ -324,6 +385,10 @@ pub enum Outcome {
     Swept(Sweep),
     /// The jobs on Spark that may be running: their keys, their ids, and where.
     Jobs(Vec<(u64, String, EngineName)>),
+    /// What a job on Spark would read, take and cost.
+    Planned(Box<Planned>),
+    /// Hours were combined by Spark, or not.
+    JobCombined(super::lake::Ran),
     /// A fit on Spark is done, and its model is here.
     JobDone {
         /// The model's folder.

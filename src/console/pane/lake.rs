@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::flow::{Attention, Place, State as StationState, Station};
-use super::{Ask, Employs, Pane, PaneState};
+use super::{Ask, Employs, Pane, PaneState, engine};
 use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
 use crate::console::effect::Trouble;
 use crate::console::effect::lake::{Item, Job, Outcome, Ran, Slot};
+use crate::console::effect::topics as jobs;
 use crate::console::overlay::Overlay;
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Confirm, Dialog};
@@ -346,7 +347,12 @@ impl LakePane {
             Role::Faint,
         ));
         self.wanted = Some(span);
+        body.push((
+            "Spark is for more than one machine holds: its plan is shown first.".to_owned(),
+            Role::Faint,
+        ));
         let dialog = Dialog::new("Combine", body, Confirm::Enter { does: "combine" });
+        let dialog = dialog.with(vec![engine::field(true)]);
         vec![Ask::open(Overlay::question(Pane::Lake, "combine", dialog))]
     }
 
@@ -354,23 +360,27 @@ impl LakePane {
         self.running.clear();
         self.combined.clone_from(&ran.combined);
         self.rebuild();
-        if ran.failures.is_empty() && !ran.interrupted {
-            let said = format!(
-                "{} hours combined: {} posts, {} malformed rows put away",
-                ran.hours,
-                words::count(ran.rows),
-                words::count(ran.malformed)
-            );
-            return vec![Ask::Say(said)];
-        }
-        let mut body = Vec::new();
-        if ran.interrupted {
-            body.push(("It was stopped; the same action goes on from there.".to_owned(), Role::Warn));
-        }
-        body.push((format!("{} hours were combined.", ran.hours), Role::Text));
-        body.extend(ran.failures.iter().map(|failure| (failure.clone(), Role::Bad)));
-        vec![Ask::open(Overlay::told(Dialog::new("Combining", body, Confirm::Nothing)))]
+        vec![told_of(ran)]
     }
+}
+
+/// What combining came to, whoever did it.
+pub(super) fn told_of(ran: &Ran) -> Ask {
+    if ran.failures.is_empty() && !ran.interrupted {
+        return Ask::Say(format!(
+            "{} hours combined: {} posts, {} malformed rows put away",
+            ran.hours,
+            words::count(ran.rows),
+            words::count(ran.malformed)
+        ));
+    }
+    let mut body = Vec::new();
+    if ran.interrupted {
+        body.push(("It was stopped; the same action goes on from there.".to_owned(), Role::Warn));
+    }
+    body.push((format!("{} hours were combined.", ran.hours), Role::Text));
+    body.extend(ran.failures.iter().map(|failure| (failure.clone(), Role::Bad)));
+    Ask::open(Overlay::told(Dialog::new("Combining", body, Confirm::Nothing)))
 }
 
 /// `2026/11/22/18`: where an hour stands in the tree, whatever its folder is called.
@@ -473,9 +483,18 @@ impl PaneState for LakePane {
         self.list(span, desk)
     }
 
-    fn answered(&mut self, _name: &'static str, answer: Answer, _dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
-        match (answer, self.wanted.take()) {
-            (Answer::Confirmed, Some(span)) => vec![Ask::start(Job::Combine(span))],
+    fn answered(&mut self, _name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
+        if let Answer::Toggled(_) = answer {
+            return Vec::new();
+        }
+        match (answer, self.wanted.take(), engine::chosen(dialog, 0)) {
+            (Answer::Confirmed, Some(span), None) => vec![Ask::start(Job::Combine(span))],
+            (Answer::Confirmed, Some(span), Some(engine)) => {
+                vec![Ask::start(jobs::Job::Plan(jobs::OnSpark {
+                    engine,
+                    work: jobs::SparkWork::Combine(span),
+                }))]
+            }
             _ => Vec::new(),
         }
     }

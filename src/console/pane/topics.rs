@@ -22,7 +22,7 @@ use super::{Ask, Employs, Pane, PaneState};
 use crate::console::action::Action;
 use crate::console::app::{App, Desk, Session};
 use crate::console::canvas::Canvas;
-use crate::console::effect::topics::{Item, Job, Outcome, Slot};
+use crate::console::effect::topics::{Item, Job, OnSpark, Outcome, Planned, Slot, SparkWork};
 use crate::console::effect::{Remedy, Trouble};
 use crate::console::event::Size;
 use crate::console::key::{Code, Key};
@@ -105,6 +105,8 @@ pub struct TopicsPane {
     wanted: Option<PathBuf>,
     /// What was filled in last.
     filled: Option<Vec<Field>>,
+    /// The job on Spark whose plan is shown.
+    planned: Option<Planned>,
 }
 
 impl Default for TopicsPane {
@@ -127,6 +129,7 @@ impl Default for TopicsPane {
             work: None,
             wanted: None,
             filled: None,
+            planned: None,
         }
     }
 }
@@ -433,6 +436,20 @@ impl TopicsPane {
         asks
     }
 
+    /// What a job would read, take and cost: it is handed over when the operator has seen it.
+    fn planned(&mut self, planned: Planned, desk: &Desk) -> Vec<Ask> {
+        let hindrance = if desk.readonly {
+            Some("this run is read-only: nothing is handed over".to_owned())
+        } else if desk.tasks.runs(Slot::Job(planned.key)) {
+            Some(desk.shown_by("such a job runs already", Action::Tasks))
+        } else {
+            None
+        };
+        let ask = form::ask_job(&planned, hindrance);
+        self.planned = Some(planned);
+        vec![ask]
+    }
+
     fn move_in_posts(&mut self, action: Action, desk: &Desk) -> bool {
         let heights = drawing::posts::heights(&self.shown_posts(), desk.area(), self.focus);
         let seen = usize::from(drawing::below(desk.area()).saturating_sub(drawing::posts::HEAD));
@@ -629,13 +646,13 @@ impl PaneState for TopicsPane {
 
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
         self.first = desk.later(SignedDuration::from_secs(1));
+        // Jobs that an earlier console or a command has begun are gone along with from here on.
+        let mut asks = vec![Ask::start(Job::Jobs)];
         // What was listed before that is of this machine alone.
         if self.asked.is_some() && desk.pane == Pane::Topics {
-            let mut asks = self.list_models(desk);
-            asks.push(Ask::start(Job::Jobs));
-            return asks;
+            asks.extend(self.list_models(desk));
         }
-        Vec::new()
+        asks
     }
 
     /// Models are on this machine: they are there for somebody who is not signed in too.
@@ -644,7 +661,7 @@ impl PaneState for TopicsPane {
         if welcome {
             return Vec::new();
         }
-        // Jobs that an earlier console or a command has begun are gone along with from here on.
+        // Those that a command has begun since.
         let mut asks = vec![Ask::start(Job::Jobs)];
         if self.asked.is_none() && !desk.tasks.runs(Slot::Models) {
             asks.extend(self.list_models(desk));
@@ -671,11 +688,19 @@ impl PaneState for TopicsPane {
         if answer != Answer::Confirmed {
             return Vec::new();
         }
+        if name == form::JOB {
+            let begin = |Planned { job, key, .. }| Ask::start(Job::Submit { job, key });
+            return self.planned.take().map(begin).into_iter().collect();
+        }
         let filled = form::filled(dialog);
         match name {
             form::FIT => match form::read_fit(dialog) {
                 Ok((wish, name)) => {
                     self.filled = Some(filled);
+                    if let Some(engine) = form::read_engine(dialog) {
+                        let work = SparkWork::Fit { wish: Box::new(wish), name };
+                        return vec![Ask::start(Job::Plan(OnSpark { engine, work }))];
+                    }
                     let work = Work::new(Kind::Fit, name.clone(), desk.now);
                     self.begin(work, Job::Fit { wish: Box::new(wish), name })
                 }
@@ -845,6 +870,10 @@ impl Employs for TopicsPane {
                 }
             }
             Outcome::Jobs(jobs) => return follow(jobs, desk),
+            Outcome::Planned(planned) => return self.planned(*planned, desk),
+            Outcome::JobCombined(ran) => {
+                return vec![super::lake::told_of(&ran), Ask::Of(Pane::Lake, Action::Refresh)];
+            }
             Outcome::JobDone { folder, about } => return self.job_done(folder, about.k, desk),
             Outcome::Fitted { folder, about } => {
                 self.work = None;
@@ -899,6 +928,7 @@ impl Employs for TopicsPane {
             | Slot::Name
             | Slot::Report
             | Slot::Jobs
+            | Slot::Plan
             | Slot::Job(_) => {}
         }
         Vec::new()

@@ -57,7 +57,7 @@ fn part(given: &mut Given, outcome: Outcome) {
 }
 
 /// Signed in, in the pane, with the lake listed: so many hours, the newest not combined, the one before it stale.
-fn with_lake(width: u16, height: u16, hours: i64) -> Given {
+pub(super) fn with_lake(width: u16, height: u16, hours: i64) -> Given {
     let mut given = Given::started(width, height);
     given.signed_in();
     given.press("4");

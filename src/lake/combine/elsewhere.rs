@@ -133,7 +133,7 @@ pub struct Answered {
 }
 
 /// Removes what the new results replace, and says what was done.
-pub async fn take_over(results: &Place, plan: &Plan, answer: Answer, seconds: f64) -> Outcome {
+pub async fn take_over(results: &Place, replaced: &[String], answer: Answer, seconds: f64) -> Outcome {
     let mut outcome = Outcome { seconds, ..Outcome::default() };
     for answered in answer.hours {
         match answered.failed {
@@ -141,7 +141,7 @@ pub async fn take_over(results: &Place, plan: &Plan, answer: Answer, seconds: f6
             None => outcome.add(answered.hour, answered.done),
         }
     }
-    if let Err(error) = results.delete(&plan.replaced).await {
+    if let Err(error) = results.delete(replaced).await {
         tracing::warn!(%error, "what was replaced is still there");
     }
     outcome.settle(results).await;

@@ -195,6 +195,30 @@ async fn every_cell_is_what_hydrant_itself_makes_of_it() {
     same_files(&desk.path("ours"), &desk.path("theirs"));
 }
 
+/// The launcher of engines elsewhere, with Spark on this machine in their place: folders stand for the bucket.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Spark"]
+async fn through_the_launcher_of_engines_elsewhere_the_same_files_come() {
+    let real = Desk::real();
+    let launcher = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/spark/elsewhere.py");
+    let mut desk = Desk::with_program(&format!(
+        "#!/bin/sh\nfor last; do script=$settings; settings=$last; done\nexec {} --master 'local[2]' --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 {launcher} $script $settings $(dirname $(dirname $settings))\n",
+        real.submit
+    ));
+    desk.python.clone_from(&real.python);
+    write(
+        &desk.path("lake"),
+        "2021/12/30/17/stream-1",
+        record(1, "one") + &record(2, "two") + "too\tshort\n",
+    );
+    write(&desk.path("lake"), "2021/12/30/18/stream-1", record(3, "three"));
+    let common = ["combine", "--from", "lake", "--format", "csv,parquet", "--json"];
+    desk.patiently(&[&common[..], &["--to", "ours"]].concat()).await;
+    let theirs = desk.patiently(&[&common[..], &["--to", "theirs", "--engine", "spark"]].concat()).await;
+    assert_eq!((&theirs["rows_out"], &theirs["malformed"]), (&3.into(), &1.into()));
+    assert!(same_files(&desk.path("ours"), &desk.path("theirs")) > 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_combine_that_is_stopped_leaves_nothing_and_says_so() {
     let desk = Desk::with_program(

@@ -3,11 +3,13 @@
 //! the bucket by the test.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::{LEFT, documents, until};
+use crate::lake::given::record;
 use crate::support::World;
 use crate::support::proxy::{Call, Verdict};
 use crate::support::run::{Ran, Running};
@@ -24,6 +26,19 @@ const FIT: [&str; 10] = [
     "--out",
     "model",
 ];
+
+const COMBINE: [&str; 6] = ["combine", "--engine", "spark", "--on", "emr-serverless", "--json"];
+/// Where the lake is by the default settings.
+const LAKE: &str = "datasets/twitter/kinesis-demo/";
+
+/// What the script says when it has combined the hour.
+fn combined(hour: &Value) -> String {
+    let counts = json!({
+        "files": 1, "bytes_in": 9, "rows_in": 1, "rows_out": 1, "malformed": 0, "unwanted": 0, "duplicates": 0,
+    });
+    let hour = json!({ "hour": hour, "counts": counts, "outputs": ["a"], "beside": [], "vanished": 0, "damaged": [] });
+    json!({ "spark": "3.5.3", "hours": [hour] }).to_string()
+}
 
 /// What EMR Serverless holds.
 #[derive(Default)]
@@ -114,14 +129,45 @@ impl Desk {
         Self { world, emr }
     }
 
-    fn arguments(&self) -> Vec<String> {
+    fn with_role(&self, words: &[&str]) -> Vec<String> {
         let role = format!("spark_role=arn:aws:iam::{}:role/spark", self.world.account());
-        FIT.iter().map(|word| (*word).to_owned()).chain(["--set".to_owned(), role]).collect()
+        words.iter().map(|word| (*word).to_owned()).chain(["--set".to_owned(), role]).collect()
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        self.with_role(&FIT)
     }
 
     fn start(&self) -> Running {
-        let arguments = self.arguments();
+        self.start_with(&self.arguments())
+    }
+
+    fn start_with(&self, arguments: &[String]) -> Running {
         self.world.start(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// With an hour in the lake that is not combined.
+    async fn with_an_hour(self) -> Self {
+        let lake = format!("s3://{}/{LAKE}", self.world.bucket());
+        self.put(&lake, "2021/12/30/17/stream-1", &record(1, "one")).await;
+        self
+    }
+
+    async fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = self.world.aws().s3.list_objects_v2().bucket(self.world.bucket()).prefix(prefix).send();
+        let listed = listed.await.unwrap();
+        listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
+    }
+
+    /// The settings that a run was given, and where its results go.
+    async fn given(&self) -> (Value, String) {
+        let order = self.order().await;
+        let arguments = &order["jobDriver"]["sparkSubmit"]["entryPointArguments"];
+        let (settings, out) = (arguments[1].as_str().unwrap(), arguments[2].as_str().unwrap().to_owned());
+        let (bucket, key) = settings.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+        let object = self.world.aws().s3.get_object().bucket(bucket).key(key).send().await.unwrap();
+        let body = object.body.collect().await.unwrap().into_bytes();
+        (serde_json::from_slice(&body).unwrap(), out)
     }
 
     async fn hydrant(&self, arguments: &[&str]) -> Ran {
@@ -146,6 +192,14 @@ impl Desk {
     async fn put(&self, address: &str, file: &str, text: &str) {
         let (bucket, prefix) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
         let (s3, body) = (self.world.aws().s3, text.as_bytes().to_vec().into());
+        s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
+    }
+
+    async fn put_packed(&self, address: &str, file: &str, text: &str) {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        let (bucket, prefix) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+        let (s3, body) = (self.world.aws().s3, packed.finish().unwrap().into());
         s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
     }
 
@@ -198,7 +252,7 @@ async fn a_run_goes_through_its_states_and_its_results_are_a_model_here() {
     desk.is("FAILED", "Job failed, please check complete logs in configured logging destination.");
     let failed = desk.hydrant(&again).await.expect(1);
     assert!(
-        failed.err.contains("Job failed, please check") && failed.err.contains("stderr.gz"),
+        failed.err.contains("Job failed, please check") && failed.err.contains("SPARK_DRIVER"),
         "{}",
         failed.err
     );
@@ -248,4 +302,88 @@ async fn without_a_role_nothing_is_begun() {
         refused.err
     );
     assert!(desk.emr.lock().unwrap().applications.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_of_a_bucket_are_combined_where_they_are_and_whoever_left_finds_the_job_again() {
+    let desk = Desk::new().await.with_an_hour().await;
+    desk.is("RUNNING", "");
+    let arguments = desk.with_role(&COMBINE);
+    let first = desk.start_with(&arguments);
+    let (settings, out) = desk.given().await;
+    let lake = format!("s3://{}/{LAKE}", desk.world.bucket());
+    assert!(settings["results"].as_str().unwrap().starts_with("s3://"), "{settings}");
+    assert_eq!(settings["hours"][0]["files"][0]["url"], format!("{lake}2021/12/30/17/stream-1"));
+    assert!(settings["reader"].is_null(), "hydrant itself is not there to read lines of JSON");
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    first.kill().await;
+    let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let refused = desk.hydrant(&words).await.expect(1);
+    assert!(refused.err.contains(&format!("hydrant jobs follow {id}")), "{}", refused.err);
+    let follow = desk.world.start(&["jobs", "follow", &id, "--json"]);
+    desk.put(&out, "spark.json", &combined(&settings["hours"][0]["name"])).await;
+    desk.is("SUCCESS", "");
+    let followed = follow.end().await.expect(0).json();
+    assert_eq!((&followed["rows_out"], &followed["outputs"][0]), (&1.into(), &"a".into()));
+    assert_eq!(desk.jobs().await[0]["state"], "done");
+    assert_eq!(desk.emr.lock().unwrap().runs.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_left_half_done_is_taken_away_with_its_failure() {
+    let desk = Desk::new().await.with_an_hour().await;
+    let combine = desk.start_with(&desk.with_role(&COMBINE));
+    let (settings, _) = desk.given().await;
+    let passing = settings["passing"].as_str().unwrap();
+    desk.put(&format!("{passing}/"), "csv/at=0/part-0", "half").await;
+    let results = settings["results"].as_str().unwrap();
+    desk.put(results, "spark-passing/another/part-0", "not its own").await;
+    desk.is("FAILED", "exit code 1");
+    let failed = combine.end().await.expect(1);
+    assert!(failed.err.contains("exit code 1"), "{}", failed.err);
+    let left = desk.keys("").await.into_iter().filter(|key| key.contains("spark-passing"));
+    let left: Vec<String> = left.collect();
+    assert!(matches!(left.as_slice(), [key] if key.ends_with("another/part-0")), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_of_a_combine_says_what_is_due_and_which_engine_it_is_for() {
+    let desk = Desk::new().await.with_an_hour().await;
+    let plan = desk.hydrant(&[&COMBINE[..], &["--plan"]].concat()).await.expect(0).json();
+    assert_eq!((&plan["size"]["files"], &plan["engine"]), (&1.into(), &"emr-serverless".into()));
+    assert!(plan["times"]["there_s"].as_f64() > plan["times"]["here_s"].as_f64(), "{plan}");
+    assert!(plan["advice"].as_str().unwrap().contains("leave `--engine spark` out"), "{plan}");
+    assert!(plan["usd_at_most"].as_f64() > Some(0.0), "{plan}");
+    assert!(desk.emr.lock().unwrap().applications.is_empty() && desk.jobs().await == json!([]));
+    let here = desk.hydrant(&["combine", "--engine", "spark", "--on", "local", "--plan"]).await.expect(1);
+    assert!(here.err.contains("Spark on this machine reads files"), "{}", here.err);
+    desk.hydrant(&["combine", "--plan"]).await.expect(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_run_is_read_from_the_bucket_as_it_comes_there() {
+    let desk = Desk::new().await;
+    desk.is("RUNNING", "");
+    let fit = desk.start();
+    let order = desk.order().await;
+    let logs =
+        order["configurationOverrides"]["monitoringConfiguration"]["s3MonitoringConfiguration"]["logUri"]
+            .as_str();
+    let driver = format!("{}applications/00app/jobs/00run0/SPARK_DRIVER/", logs.unwrap());
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
+    let none = desk.hydrant(&["jobs", "logs", &id]).await.expect(0);
+    assert_eq!(none.out, "", "EMR Serverless has written none yet");
+    desk.put_packed(&driver, "stderr.gz", "INFO one\nINFO ha").await;
+    let follow = desk.world.start(&["jobs", "logs", &id, "--follow"]);
+    until("a look at the log", async || {
+        desk.world.proxy.take_calls().iter().any(|call| call.target.contains("SPARK_DRIVER/stderr.gz"))
+    })
+    .await;
+    desk.put_packed(&driver, "stderr.gz", "INFO one\nINFO half no more\nWARN last").await;
+    desk.is("CANCELLED", "");
+    let followed = follow.end().await.expect(0);
+    assert_eq!(followed.out, "INFO one\nINFO half no more\nWARN last\n");
+    fit.end().await.expect(1);
 }

@@ -69,6 +69,20 @@ async fn a_job_is_followed_by_its_id_and_another_may_not_write_where_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_job_here_is_followed_to_its_end() {
+    let (desk, first) = waiting(WAITS).await;
+    let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
+    let so_far = desk.hydrant(&["jobs", "logs", &id]).await.expect(0);
+    assert_eq!(so_far.out, "stage 1 of 6: reading\n");
+    let follow = Running::of(desk.command(&["jobs", "logs", &id, "--follow"]).spawn().unwrap());
+    std::fs::write(desk.path("go"), "").unwrap();
+    let followed = follow.end().await.expect(0);
+    first.end().await.expect(0);
+    assert_eq!(followed.out.matches("a word of the script").count(), 1, "{}", followed.out);
+    assert!(followed.out.starts_with("stage 1 of 6: reading\n"), "{}", followed.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_cancelled_from_another_process_and_all_of_it_is_gone() {
     let (desk, first) = waiting(WAITS).await;
     first.kill().await;

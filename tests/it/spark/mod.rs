@@ -40,11 +40,16 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 struct Desk {
     home: tempfile::TempDir,
     submit: String,
+    /// The Python that has PySpark, if it is not the one on the path.
+    python: Option<PathBuf>,
 }
 
 impl Desk {
     fn new(submit: impl Into<String>) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), submit: submit.into() }
+        let submit = submit.into();
+        // It lies beside the program.
+        let python = Some(Path::new(&submit).with_file_name("python")).filter(|python| python.exists());
+        Self { home: tempfile::tempdir().unwrap(), submit, python }
     }
 
     /// With the real Spark.
@@ -68,10 +73,8 @@ impl Desk {
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = command(self.home.path());
         command.args(arguments).env("HYDRANT_SPARK_SUBMIT", &self.submit);
-        // The Python that has PySpark lies beside the program.
-        let python = Path::new(&self.submit).with_file_name("python");
-        if python.exists() {
-            command.env("PYSPARK_PYTHON", &python);
+        if let Some(python) = &self.python {
+            command.env("PYSPARK_PYTHON", python);
         }
         command
     }

@@ -5,17 +5,23 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::console::effect::topics::{From, Wish};
+use crate::console::effect::topics::{From, Planned, Wish};
 use crate::console::overlay::Overlay;
-use crate::console::pane::{Ask, Pane};
+use crate::console::pane::{Ask, Pane, engine};
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Confirm, Dialog, Field};
 use crate::console::widget::input::Input;
 use crate::lake::hours::Span;
+use crate::settings::EngineName;
 use crate::topics::{MOST_TOPICS, Method, Order, TextSteps, VocabularyRule};
+
+/// Cells of a line of a plan: it fits the smallest screen.
+const WIDE: usize = 68;
 
 /// The question of a fit.
 pub(super) const FIT: &str = "fit";
+/// The question of a job on Spark, whose plan it shows.
+pub(super) const JOB: &str = "job";
 /// What is asked about.
 pub(super) const ASK: &str = "ask";
 /// The question of a sweep.
@@ -42,6 +48,7 @@ const TOPICS: usize = COMMON;
 const PASSES: usize = COMMON + 1;
 const SEED: usize = COMMON + 2;
 const NAME: usize = COMMON + 3;
+const ENGINE: usize = COMMON + 4;
 /// The fields of a sweep alone.
 const SIZES: usize = COMMON;
 const SEEDS: usize = COMMON + 1;
@@ -113,11 +120,12 @@ pub(super) fn ask_fit(filled: Option<&[Field]>, now: Timestamp) -> Ask {
         text("passes", "", check_optional),
         text("seed", "88", number::<u64>),
         text("kept as", &now.strftime("%Y-%m-%d-%H%M").to_string(), check_name),
+        engine::field(false),
     ]);
     let body = [
         "From the lake's combined hours (2026-11-22, 2026-11-22T18), or files.",
         "Topics, if empty: 20; gsdmm finds how many there are, up to 100.",
-        "Passes, if empty: until it no longer gains.",
+        "Passes, if empty: until it no longer gains. Spark's plan is shown first.",
     ];
     ask("Fit a model", FIT, &body, fields, "fit")
 }
@@ -154,6 +162,35 @@ pub(super) fn read_fit(dialog: &Dialog) -> Result<(Wish, String), String> {
     let name = dialog.text(NAME);
     check_name(&name)?;
     Ok((wish, name))
+}
+
+/// Where Spark is to fit; `None` if hydrant itself is.
+pub(super) fn read_engine(dialog: &Dialog) -> Option<EngineName> {
+    engine::chosen(dialog, ENGINE)
+}
+
+/// Shows the plan of a job on Spark, and asks whether it is to be handed over, unless something stands in the way.
+pub(super) fn ask_job(planned: &Planned, hindrance: Option<String>) -> Ask {
+    let line = |text: &str, role| (text.to_owned(), role);
+    let mut body: Vec<_> = planned
+        .plan
+        .iter()
+        .flat_map(|text| crate::text::wrap(text, WIDE))
+        .map(|text| line(&text, Role::Text))
+        .collect();
+    if let Some(advice) = &planned.advice {
+        body.push(line("", Role::Text));
+        body.extend(crate::text::wrap(advice, WIDE).iter().map(|text| line(text, Role::Warn)));
+    }
+    let confirm = match hindrance {
+        Some(why) => {
+            body.extend([line("", Role::Text), line(&why, Role::Warn)]);
+            Confirm::Nothing
+        }
+        None => Confirm::Enter { does: "hand it over" },
+    };
+    let title = format!("A job on Spark: {} {}", planned.job.words(), planned.job.engine.at());
+    Ask::open(Overlay::question(Pane::Topics, JOB, Dialog::new(title, body, confirm)))
 }
 
 /// What was filled in: the fits, their numbers of topics, and their seeds.
