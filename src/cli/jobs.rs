@@ -287,7 +287,7 @@ impl Logs {
             // In this order: what is said before the end is there by then. A job that has ended is asked nothing.
             let over = !self.follow || is_over(&book, &entry, run.as_mut()).await?;
             for line in files.news(over).await? {
-                self.show_line(context, &line);
+                show_line(context, &line);
             }
             if over {
                 return Ok(Exit::Done);
@@ -296,14 +296,6 @@ impl Logs {
                 () = tokio::time::sleep(pace.0) => pace.0 = (pace.0 * 2).min(pace.1),
                 () = context.stop.cancelled() => return Ok(Exit::Interrupted),
             }
-        }
-    }
-
-    fn show_line(&self, context: &Context, line: &LogLine) {
-        if context.global.json {
-            answer!("{}", serde_json::json!({ "stream": line.file, "message": line.text }));
-        } else {
-            answer!("{}", safe(&line.text));
         }
     }
 
@@ -334,6 +326,14 @@ impl Logs {
             Ending::Stopped => Ok(Exit::Interrupted),
             Ending::Gone => Err(LogsError::NoGroup(group).into()),
         }
+    }
+}
+
+fn show_line(context: &Context, line: &LogLine) {
+    if context.global.json {
+        answer!("{}", serde_json::json!({ "stream": line.file, "message": line.text }));
+    } else {
+        answer!("{}", safe(&line.text));
     }
 }
 

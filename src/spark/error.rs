@@ -162,7 +162,7 @@ impl SparkError {
     }
 
     /// Whether the same may well succeed a little later.
-    pub(super) fn passes(&self) -> bool {
+    pub fn passes(&self) -> bool {
         match self {
             Self::Cloud(CloudError::Call(call)) | Self::Lake(LakeError::Cloud(CloudError::Call(call))) => {
                 call.failure.passes()

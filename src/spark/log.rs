@@ -52,7 +52,8 @@ impl LogFiles {
     pub async fn news(&mut self, is_end: bool) -> Result<Vec<LogLine>, SparkError> {
         let here = self.place.is_local();
         let mut files = self.place.list_all("").await?;
-        files.retain(|file| if here { HERE.contains(&file.key.as_str()) } else { file.key.ends_with(".gz") });
+        let packed = |key: &str| key.rsplit('.').next() == Some("gz");
+        files.retain(|file| if here { HERE.contains(&file.key.as_str()) } else { packed(&file.key) });
         // What the script says comes first: it may be behind what Spark says already.
         files.sort_by_key(|file| file.key != HERE[1]);
         let mut lines = Vec::new();

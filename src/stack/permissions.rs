@@ -23,18 +23,18 @@ pub fn policies(names: &Names) -> Vec<Value> {
     let mut documents: Vec<Vec<Value>> = Vec::new();
     for (_, statement) in statements(names) {
         let fits = |document: &&mut Vec<Value>| {
-            let with = document.iter().chain([&statement]).cloned().collect();
-            weight(&document_of(with)) <= LARGEST_POLICY
+            let with: Vec<Value> = document.iter().chain([&statement]).cloned().collect();
+            weight(&document_of(&with)) <= LARGEST_POLICY
         };
         match documents.iter_mut().find(fits) {
             Some(document) => document.push(statement),
             None => documents.push(vec![statement]),
         }
     }
-    documents.into_iter().map(document_of).collect()
+    documents.iter().map(|statements| document_of(statements)).collect()
 }
 
-fn document_of(statements: Vec<Value>) -> Value {
+fn document_of(statements: &[Value]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -238,7 +238,7 @@ mod tests {
             assert!((2..=3).contains(&documents.len()), "{stack}: {} documents", documents.len());
             assert!(documents.iter().all(|one| weight(one) <= LARGEST_POLICY), "{stack}");
             let all: Vec<Value> = statements(&names).into_iter().map(|(_, statement)| statement).collect();
-            assert_eq!(rights(&documents), rights(&[document_of(all)]), "{stack}");
+            assert_eq!(rights(&documents), rights(&[document_of(&all)]), "{stack}");
         }
     }
 }

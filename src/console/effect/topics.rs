@@ -283,7 +283,7 @@ impl Job {
             Self::Fit { name, .. } => format!("fitting {name}"),
             Self::Sweep { .. } => "trying numbers of topics".to_owned(),
             Self::Jobs => "finding jobs on Spark".to_owned(),
-            Self::Plan(job) => format!("planning {} {}", job.words(), job.engine.at()),
+            Self::Plan(job) => format!("planning a job {}: {}", job.engine.at(), job.words()),
             Self::Submit { job, .. } => format!("{} {}", job.words(), job.engine.at()),
             Self::Follow { id, engine, .. } => format!("{id} {}", engine.at()),
         }

@@ -348,7 +348,7 @@ impl LakePane {
         ));
         self.wanted = Some(span);
         body.push((
-            "Spark is for more than one machine holds: its plan is shown first.".to_owned(),
+            "Spark is for more than one machine can take: its plan is shown first.".to_owned(),
             Role::Faint,
         ));
         let dialog = Dialog::new("Combine", body, Confirm::Enter { does: "combine" });

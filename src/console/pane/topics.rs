@@ -35,7 +35,7 @@ use crate::console::words;
 use crate::progress::Report;
 use crate::settings::EngineName;
 use crate::topics::questions::NAMES;
-use crate::topics::{Kept, TypicalPost};
+use crate::topics::{Description, Kept, TypicalPost};
 use asked::{Asked, State as AskedState};
 use open::{Found, Open, Posts};
 use work::{End, Kind, Work};
@@ -168,7 +168,7 @@ impl TopicsPane {
         };
         let mut models: Vec<&Kept> = self.models.iter().filter(found).collect();
         if let Some((column, backwards)) = self.list.sort {
-            let number = |model: &Kept, of: fn(&crate::topics::Description) -> f64| {
+            let number = |model: &Kept, of: fn(&Description) -> f64| {
                 model.about.as_ref().map_or(f64::NEG_INFINITY, of)
             };
             models.sort_by(|a, b| match column {
@@ -427,6 +427,21 @@ impl TopicsPane {
         }
     }
 
+    /// A model is fitted: it is there at once, for a key that comes before the listing.
+    fn fitted(&mut self, folder: PathBuf, about: Description, desk: &Desk) -> Vec<Ask> {
+        self.work = None;
+        let stopped = if about.stopped { ", stopped and kept as it was then" } else { "" };
+        let said = format!("{} topics are kept in {}{stopped}", about.k, folder.display());
+        let fresh = Kept { folder: folder.clone(), made: Some(desk.now), about: Ok(about) };
+        let near = std::iter::once(fresh).chain(self.near()).collect();
+        self.wanted = Some(folder.clone());
+        self.listed(near);
+        self.wanted = Some(folder);
+        let mut asks = self.list_models(desk);
+        asks.push(Ask::Say(said));
+        asks
+    }
+
     /// A job on Spark has left a model: it is listed.
     fn job_done(&mut self, folder: PathBuf, topics: usize, desk: &Desk) -> Vec<Ask> {
         let said = format!("{topics} topics of a job on Spark are kept in {}", folder.display());
@@ -472,7 +487,7 @@ fn method(model: &Kept) -> &'static str {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are at most a thousand")]
-fn topics_of(about: &crate::topics::Description) -> f64 {
+fn topics_of(about: &Description) -> f64 {
     about.topics.len() as f64
 }
 
@@ -662,7 +677,10 @@ impl PaneState for TopicsPane {
             return Vec::new();
         }
         // Those that a command has begun since.
-        let mut asks = vec![Ask::start(Job::Jobs)];
+        let mut asks = Vec::new();
+        if !desk.tasks.runs(Slot::Jobs) {
+            asks.push(Ask::start(Job::Jobs));
+        }
         if self.asked.is_none() && !desk.tasks.runs(Slot::Models) {
             asks.extend(self.list_models(desk));
         }
@@ -875,20 +893,7 @@ impl Employs for TopicsPane {
                 return vec![super::lake::told_of(&ran), Ask::Of(Pane::Lake, Action::Refresh)];
             }
             Outcome::JobDone { folder, about } => return self.job_done(folder, about.k, desk),
-            Outcome::Fitted { folder, about } => {
-                self.work = None;
-                let stopped = if about.stopped { ", stopped and kept as it was then" } else { "" };
-                let said = format!("{} topics are kept in {}{stopped}", about.k, folder.display());
-                // It is there at once, for a key that comes before the listing.
-                let fresh = Kept { folder: folder.clone(), made: Some(desk.now), about: Ok(about) };
-                let near = std::iter::once(fresh).chain(self.near()).collect();
-                self.wanted = Some(folder.clone());
-                self.listed(near);
-                self.wanted = Some(folder);
-                let mut asks = self.list_models(desk);
-                asks.push(Ask::Say(said));
-                return asks;
-            }
+            Outcome::Fitted { folder, about } => return self.fitted(folder, about, desk),
         }
         Vec::new()
     }

@@ -1,7 +1,7 @@
 use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
-use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream};
+use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream, topics};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
 use crate::console::theme::{Depth, Role, Signs};
@@ -19,7 +19,9 @@ fn it_signs_in_first_and_reads_the_stack_then() {
     let mut given = Given::started(100, 30);
     assert!(given.app.desk.tasks.runs(AnySlot::Connect));
     let effects = given.signed_in();
-    assert_eq!(started(&effects), [Slot::Survey.into(), stream::Slot::Watch(stream::On::Local).into()]);
+    let next =
+        [Slot::Survey.into(), stream::Slot::Watch(stream::On::Local).into(), topics::Slot::Jobs.into()];
+    assert_eq!(started(&effects), next);
 }
 
 #[test]
