@@ -113,22 +113,30 @@ pub fn head(content: Bytes, file: &str, rows: usize) -> Result<Head, LakeError> 
         let all = reader.num_rows()?;
         let table = reader.with_slice(Some((0, rows))).finish()?;
         let names = table.get_column_names().iter().map(ToString::to_string).collect();
-        let cell = |column: &polars::prelude::Column, row: usize| match column.get(row) {
-            Ok(AnyValue::Null) | Err(_) => String::new(),
-            Ok(AnyValue::String(text)) => text.to_owned(),
-            Ok(AnyValue::StringOwned(text)) => text.to_string(),
-            Ok(other) => other.to_string(),
-        };
-        let rows = (0..table.height())
-            .map(|row| table.columns().iter().map(|column| cell(column, row)).collect())
-            .collect();
-        Ok((names, rows, all))
+        let columns = table.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
+        let row = |row: usize| columns.iter().filter_map(|column| column.get(row).cloned()).collect();
+        Ok((names, (0..table.height()).map(row).collect(), all))
     };
     read().map_err(|error: PolarsError| LakeError::Unreadable {
         file: file.to_owned(),
         kind: "Parquet",
         why: error.to_string(),
     })
+}
+
+/// A column's cells as text; moments as CSV results write them, whatever others call Greenwich: the library itself would
+/// have to know time zones to show one that has a name.
+fn texts(column: &Column) -> Result<Vec<String>, PolarsError> {
+    if let DataType::Datetime(..) = column.dtype() {
+        return Ok(moments(column)?.into_iter().map(|at| at.map(written).unwrap_or_default()).collect());
+    }
+    let cell = |row: usize| match column.get(row) {
+        Ok(AnyValue::Null) | Err(_) => String::new(),
+        Ok(AnyValue::String(text)) => text.to_owned(),
+        Ok(AnyValue::StringOwned(text)) => text.to_string(),
+        Ok(other) => other.to_string(),
+    };
+    Ok((0..column.len()).map(cell).collect())
 }
 
 /// Names of columns, rows, and how many rows there are in all.
@@ -138,4 +146,29 @@ pub type Head = (Vec<String>, Vec<Vec<String>>, usize);
 pub async fn all_rows(results: &Place) -> Result<Vec<String>, LakeError> {
     let hours = outputs::find(results).await?;
     Ok(hours.values().filter_map(|hour| hour.newest()?.1.rows_key().cloned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{NamedFrom, ParquetWriter, Series, TimeZone};
+
+    use super::*;
+
+    #[test]
+    fn moments_are_shown_alike_whoever_wrote_them_and_whatever_their_zone_is_called() {
+        for (unit, zone, number) in [
+            (TimeUnit::Milliseconds, None, 1_640_885_753_000_i64),
+            // As Spark has it.
+            (TimeUnit::Microseconds, Some(TimeZone::UTC), 1_640_885_753_000_000),
+        ] {
+            let ids = Series::new("id".into(), ["1", "2"]);
+            let times = Series::new("created_at".into(), [Some(number), None]).into_datetime(unit, zone);
+            let mut frame = DataFrame::new(2, vec![ids.into(), times.into()]).expect("a table");
+            let mut file = Vec::new();
+            ParquetWriter::new(&mut file).finish(&mut frame).expect("written");
+            let (names, rows, all) = head(file.into(), "a file", 10).expect("a head");
+            assert_eq!((names, all), (vec!["id".to_owned(), "created_at".to_owned()], 2));
+            assert_eq!(rows, [["1", "2021-12-30 17:35:53+00:00"], ["2", ""]]);
+        }
+    }
 }

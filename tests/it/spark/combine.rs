@@ -195,14 +195,15 @@ async fn every_cell_is_what_hydrant_itself_makes_of_it() {
     same_files(&desk.path("ours"), &desk.path("theirs"));
 }
 
-/// The launcher of engines elsewhere, with Spark on this machine in their place: folders stand for the bucket.
+/// The launcher of engines elsewhere, with Spark on this machine in their place: folders stand for the bucket, which lays
+/// no sums beside its files.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Spark"]
 async fn through_the_launcher_of_engines_elsewhere_the_same_files_come() {
     let real = Desk::real();
     let launcher = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/spark/elsewhere.py");
     let mut desk = Desk::with_program(&format!(
-        "#!/bin/sh\nfor last; do script=$settings; settings=$last; done\nexec {} --master 'local[2]' --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 {launcher} $script $settings $(dirname $(dirname $settings))\n",
+        "#!/bin/sh\nfor last; do script=$settings; settings=$last; done\nexec {} --master 'local[2]' --conf spark.driver.host=127.0.0.1 --conf spark.driver.bindAddress=127.0.0.1 --conf spark.hadoop.fs.file.impl=org.apache.hadoop.fs.RawLocalFileSystem {launcher} $script $settings $(dirname $(dirname $settings))\n",
         real.submit
     ));
     desk.python.clone_from(&real.python);
