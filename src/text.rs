@@ -57,10 +57,30 @@ pub fn to_ascii(text: &str) -> String {
             "◌" | "▲" => "!",
             "×" | "✗" => "x",
             "’" => "'",
+            "“" | "”" => "\"",
+            "−" => "-",
+            "λ" => "lambda",
             _ => "?",
         });
     }
     plain
+}
+
+/// `1.2 GB`, in steps of 1,000, as storage is billed and disks are sold.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let mut unit = 0;
+    let mut scale: u64 = 1;
+    while number / scale >= 1000 && unit + 1 < UNITS.len() {
+        scale *= 1000;
+        unit += 1;
+    }
+    let (whole, tenth) = (number / scale, number % scale * 10 / scale);
+    match unit {
+        0 => format!("{number} B"),
+        _ if whole < 10 => format!("{whole}.{tenth} {}", UNITS[unit]),
+        _ => format!("{whole} {}", UNITS[unit]),
+    }
 }
 
 /// How many cells the text takes. Both the screen and this measure by grapheme.

@@ -281,8 +281,24 @@ async fn host(context: &Context) -> Row {
     }
 }
 
+/// Why nothing can be put into a folder that is there.
+fn not_writable(folder: &Path) -> Option<String> {
+    use rustix::fs::Access;
+    if !folder.is_dir() {
+        return Some(format!("{} is no folder", folder.display()));
+    }
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(|error| error.to_string())
+}
+
 fn disk(data: &Path) -> Row {
     let there = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    if let Some(why) = not_writable(there) {
+        let found = format!(
+            "{} cannot be written: {why}; keys, journals and posts are kept there: free it, or say where with XDG_DATA_HOME",
+            data.display()
+        );
+        return Row::new("disk", Verdict::Failed, found);
+    }
     match rustix::fs::statvfs(there) {
         Ok(space) => {
             let free = space.f_bavail.saturating_mul(space.f_frsize);
@@ -291,5 +307,24 @@ fn disk(data: &Path) -> Row {
             Row::new("disk", verdict, format!("{gigabytes} GB free for {}", data.display()))
         }
         Err(error) => Row::new("disk", Verdict::Warning, format!("{}: {error}", there.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_cannot_be_written_is_a_failure_with_its_remedy() {
+        let row = disk(Path::new("/dev/null/hydrant"));
+        assert!(matches!(row.verdict, Verdict::Failed), "{}", row.found);
+        assert!(
+            row.found.contains("/dev/null is no folder") && row.found.contains("XDG_DATA_HOME"),
+            "{}",
+            row.found
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let row = disk(&folder.path().join("not/yet"));
+        assert!(row.found.contains("free for"), "{}", row.found);
     }
 }

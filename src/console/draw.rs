@@ -56,6 +56,23 @@ fn too_small(canvas: &mut Canvas<'_>) {
 
 fn header(app: &App, canvas: &mut Canvas<'_>) {
     let dot = format!(" {} ", canvas.signs().dot);
+    let signs = canvas.signs();
+    // From the right: what is always seen. What stands at the left ends before it.
+    let time = app.desk.now.strftime("%H:%M UTC").to_string();
+    let tasks = app.desk.tasks.work().count();
+    let mut right = canvas.width() - 1;
+    let mut at_right = |text: String, role: Role, canvas: &mut Canvas<'_>| {
+        canvas.put_right(right, 0, &text, role);
+        right = right.saturating_sub(u16::try_from(crate::text::width(&text)).unwrap_or(0) + 2);
+    };
+    at_right(time, Role::Faint, canvas);
+    if tasks > 0 {
+        at_right(format!("{} {tasks}", signs.task), Role::Warn, canvas);
+    }
+    if !app.desk.problems.is_empty() {
+        at_right(format!("{} {}", signs.problem, app.desk.problems.len()), Role::Bad, canvas);
+    }
+    let canvas = &mut canvas.part(0, 0, right, 1);
     let mut x = canvas.line(1, 0, &[("hydrant", Role::Accent), ("  ", Role::Text)]);
     let faint = |text: &'static str| (text.to_owned(), Role::Faint);
     let who: Vec<(String, Role)> = match &app.desk.session {
@@ -74,19 +91,6 @@ fn header(app: &App, canvas: &mut Canvas<'_>) {
     x = canvas.put(x, 0, &app.desk.target.words, if app.desk.target.real { Role::Bad } else { Role::Good });
     if app.desk.readonly {
         canvas.line(x, 0, &[(&dot, Role::Faint), ("read-only", Role::Warn)]);
-    }
-    let width = canvas.width();
-    let time = app.desk.now.strftime("%H:%M UTC").to_string();
-    canvas.put_right(width - 1, 0, &time, Role::Faint);
-    let signs = canvas.signs();
-    let tasks = app.desk.tasks.work().count();
-    let mut right = width - 12;
-    if tasks > 0 {
-        canvas.put_right(right, 0, &format!("{} {tasks}", signs.task), Role::Warn);
-        right -= 6;
-    }
-    if !app.desk.problems.is_empty() {
-        canvas.put_right(right, 0, &format!("{} {}", signs.problem, app.desk.problems.len()), Role::Bad);
     }
 }
 

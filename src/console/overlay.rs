@@ -400,9 +400,9 @@ fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableS
         let key = app.desk.keymap.shown(*action).map(|key| key.to_string()).unwrap_or_default();
         let role = if hindered.is_some() { Role::Faint } else { Role::Text };
         inside.put(2, y, action.spec().name, role);
-        inside.put(21, y, &key, Role::Key);
+        inside.part(21, y, 9, 1).put(0, 0, &key, Role::Key);
         let help = hindered.map_or_else(|| action.spec().help.to_owned(), |why| format!("not now: {why}"));
-        inside.put(29, y, &help, Role::Faint);
+        inside.put(31, y, &help, Role::Faint);
         if index == rows.chosen {
             inside.mark_row(y, Role::Strong);
             let pointer = inside.signs().pointer;

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+pub use crate::text::bytes;
+
 /// `3,702`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -13,23 +15,6 @@ pub fn count(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
-}
-
-/// `1.2 GB`, in steps of 1,000, as storage is billed and disks are sold.
-pub fn bytes(number: u64) -> String {
-    const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
-    let mut unit = 0;
-    let mut scale: u64 = 1;
-    while number / scale >= 1000 && unit + 1 < UNITS.len() {
-        scale *= 1000;
-        unit += 1;
-    }
-    let (whole, tenth) = (number / scale, number % scale * 10 / scale);
-    match unit {
-        0 => format!("{number} B"),
-        _ if whole < 10 => format!("{whole}.{tenth} {}", UNITS[unit]),
-        _ => format!("{whole} {}", UNITS[unit]),
-    }
 }
 
 /// `now`, `42 s`, `3 min`, `2 h`, `5 d`: how long ago `then` was.

@@ -17,7 +17,7 @@ use super::TopicsError;
 use super::browse::{self, Relevance};
 use super::kept::{Asked, TypicalPost, typical_posts};
 use super::model::{Method, Model};
-use super::questions::{self, Answer, Answers, Body, Predicted, SharesPerHour};
+use super::questions::{self, Answer, Answers, Body, HeatMap, Predicted, SharesPerHour};
 use super::shelf::Shelf;
 use super::store::{Text, read_text};
 use super::text::TextCounts;
@@ -123,7 +123,7 @@ pub fn html(report: &Report) -> String {
         shares(&mut page, &report.hours, &titles);
     }
     if let Some(answers) = &report.answers {
-        asked(&mut page, answers);
+        asked(&mut page, answers, &titles);
     }
     if let Some(text) = &report.text {
         dropped(&mut page, &text.counts);
@@ -414,7 +414,7 @@ fn shares(page: &mut Page, hours: &SharesPerHour, titles: &[String]) {
 const NOBODY: &str = "<p class=\"faint\">Nothing: none of these posts has what it asks for.</p></section>";
 
 /// The questions' answers: heat maps first, then tables.
-fn asked(page: &mut Page, answers: &Answers) {
+fn asked(page: &mut Page, answers: &Answers, titles: &[String]) {
     page.raw("<section id=\"questions\"><h2>Questions</h2>");
     page.raw(format!(
         "<p>About the {} of {} posts that have a topic. A post counts for the topic that it is most of.</p>",
@@ -447,7 +447,7 @@ fn asked(page: &mut Page, answers: &Answers) {
                         .expect("a String takes every text");
                 }
             }
-            page.figure(&charts::heat(heat_map, shade, ROWS, COLUMNS), &caption);
+            page.figure(&charts::heat(&titled(heat_map, titles), shade, ROWS, COLUMNS), &caption);
             page.raw("</section>");
         }
     }
@@ -471,6 +471,15 @@ fn asked(page: &mut Page, answers: &Answers) {
         ));
     }
     page.raw("</section>");
+}
+
+/// A heat map whose topics are called as everywhere in the report.
+fn titled(map: &HeatMap, titles: &[String]) -> HeatMap {
+    let mut map = map.clone();
+    if map.columns_are == "topic" && map.columns.len() == titles.len() {
+        map.columns = titles.iter().enumerate().map(|(topic, title)| format!("{topic} {title}")).collect();
+    }
+    map
 }
 
 /// What the steps dropped, in the order in which posts go through them.

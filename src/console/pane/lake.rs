@@ -127,9 +127,11 @@ impl LakePane {
         self.combined.get(&hour)?.newest()?.1.sums.map(|sums| sums.rows)
     }
 
-    /// Hours that are not combined as they are.
-    fn behind(&self) -> usize {
-        self.hours.keys().filter(|hour| self.standing(**hour) != Standing::Combined).count()
+    /// Hours that have ended and are not combined as they are. The present one is not behind: it still fills.
+    fn behind(&self, desk: &Desk) -> usize {
+        let present = Hour::of(desk.now);
+        let is_behind = |hour: &&Hour| **hour < present && self.standing(**hour) != Standing::Combined;
+        self.hours.keys().filter(is_behind).count()
     }
 
     fn rebuild(&mut self) {
@@ -144,6 +146,21 @@ impl LakePane {
                 *sum = (sum.0 + totals.files, sum.1 + totals.bytes);
             }
         }
+        // Numbers of rows at the same depth stand under one another.
+        let mut wide = [(0, 0); 4];
+        let sums: BTreeMap<String, (String, String)> = sums
+            .into_iter()
+            .map(|(branch, (files, bytes))| {
+                let (files, bytes) = (words::count(files), words::bytes(bytes));
+                if let Some(wide) = wide.get_mut(branch.matches('/').count()) {
+                    *wide = (wide.0.max(files.len()), wide.1.max(bytes.len()));
+                }
+                (branch, (files, bytes))
+            })
+            .collect();
+        let posts: BTreeMap<Hour, String> =
+            self.hours.keys().filter_map(|hour| Some((*hour, words::count(self.posts(*hour)?)))).collect();
+        let wide_posts = posts.values().map(String::len).max().unwrap_or_default();
         let mut seen: BTreeSet<String> = BTreeSet::new();
         // The newest first: what an operator looks for is there.
         for hour in self.hours.keys().rev() {
@@ -154,22 +171,18 @@ impl LakePane {
                 if !seen.insert(branch.clone()) {
                     continue;
                 }
-                let (files, bytes) = sums.get(&branch).copied().unwrap_or_default();
+                let Some((files, bytes)) = sums.get(&branch) else { continue };
                 let is_hour = depth == 3;
-                let note = if is_hour {
-                    let posts = self.posts(*hour).map(|rows| format!(" {} posts", words::count(rows)));
-                    format!(
-                        "{} files {}{}",
-                        words::count(files),
-                        words::bytes(bytes),
-                        posts.unwrap_or_default()
-                    )
-                } else {
-                    format!("{} files {}", words::count(files), words::bytes(bytes))
+                let (wide_files, wide_bytes) = wide.get(depth).copied().unwrap_or_default();
+                let note = format!("{files:>wide_files$} files {bytes:>wide_bytes$}");
+                let more = match posts.get(hour) {
+                    Some(posts) if is_hour => format!(" {posts:>wide_posts$} posts"),
+                    _ if posts.is_empty() => String::new(),
+                    _ => " ".repeat(wide_posts + " posts".len() + 1),
                 };
                 let label = if is_hour { format!("{part}:00") } else { (*part).to_owned() };
                 let depth = u16::try_from(depth).unwrap_or(0);
-                nodes.push(Node { path: branch, label, note, depth, branch: !is_hour });
+                nodes.push(Node { path: branch, label, note, more, depth, branch: !is_hour });
             }
         }
         if !self.touched
@@ -511,6 +524,12 @@ impl PaneState for LakePane {
 
     fn station(&self, place: Place, desk: &Desk) -> Option<Station> {
         let known = self.known == Known::Whole || !self.hours.is_empty();
+        let is_of_hours = matches!(place, Place::Lake | Place::Combined);
+        if is_of_hours && known && self.known == Known::Part && desk.tasks.runs(Slot::Hours) {
+            // What is known of some of the hours says nothing of the newest.
+            let number = "being read".to_owned();
+            return Some(Station { state: StationState::Working, number, ..Station::default() });
+        }
         if self.known == Known::NoBucket && place == Place::Combined {
             let number = "no bucket".to_owned();
             return Some(Station { state: StationState::Absent, number, ..Station::default() });
@@ -536,7 +555,7 @@ impl PaneState for LakePane {
                 Some(Station { state, number, more, trend: day(&files), ..Station::default() })
             }
             Place::Combined => {
-                let behind = self.behind();
+                let behind = self.behind(desk);
                 let (state, number) = match behind {
                     _ if desk.tasks.runs(Slot::Combine) => (StationState::Working, "combining".to_owned()),
                     _ if self.hours.is_empty() => (StationState::Absent, "no hours".to_owned()),
@@ -552,18 +571,13 @@ impl PaneState for LakePane {
     }
 
     fn attention(&self, desk: &Desk) -> Vec<Attention> {
-        let open = Hour::of(desk.now);
-        let behind = self
-            .hours
-            .keys()
-            .filter(|hour| **hour < open && self.standing(**hour) != Standing::Combined)
-            .count();
+        let behind = if self.known == Known::Whole { self.behind(desk) } else { 0 };
         if behind == 0 || desk.tasks.runs(Slot::Combine) {
             return Vec::new();
         }
         let key = desk.key(Action::LakeCombine);
-        let text =
-            format!("{behind} hours are not combined as they are: `{key}` in the Lake pane combines them");
+        let wait = if behind == 1 { "hour waits" } else { "hours wait" };
+        let text = format!("{behind} {wait} to be combined: {key} in the Lake pane does it");
         vec![Attention { text, role: Role::Text, action: Some(Action::Lake) }]
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::given::{Given, started, trouble};
+use super::given::{Given, lines, started, trouble};
 use super::pictures::take;
 use crate::console::effect::lake::{Job, Outcome, Ran, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Outcome as AnyOutcome, Remedy};
@@ -244,11 +244,40 @@ fn a_million_files_scroll_as_ten_do() {
 }
 
 #[test]
+fn of_hours_that_are_still_being_listed_nothing_is_told_yet() {
+    let mut given = Given::started(120, 36);
+    given.signed_in();
+    given.press("4");
+    given.seconds_later(1);
+    let address = "s3://hydrant-471100000815-us-east-2/".to_owned();
+    part(&mut given, Outcome::Found { address, layout: layout() });
+    part(&mut given, Outcome::Totals(totals(hour(30), 20)));
+    for place in [Place::Lake, Place::Combined] {
+        assert_eq!(flow::station(&given.app, place).number, "being read");
+    }
+    given.press("1");
+    assert!(!given.shows("to be combined"));
+    given.came(Slot::Hours, Outcome::Listed);
+    assert_eq!(flow::station(&given.app, Place::Combined).number, "1 h behind");
+    assert!(given.shows("1 hour waits to be combined"));
+}
+
+#[test]
 fn its_stations_say_how_full_and_how_far_behind() {
     let given = with_lake(120, 36, 30);
     let station = flow::station(&given.app, Place::Lake);
     assert_eq!((station.number.as_str(), station.more.as_str()), ("48 files", "this hour"));
-    assert_eq!(flow::station(&given.app, Place::Combined).number, "2 h behind");
+    // The present hour still fills: it is not behind. What waits is counted alike in the station, the pane and what needs
+    // attention.
+    assert_eq!(flow::station(&given.app, Place::Combined).number, "1 h behind");
+    assert!(given.shows("1 to combine"));
+    let mut given = given;
+    given.press("1");
+    assert!(
+        given.shows("1 hour waits to be combined: c in the Lake pane does it"),
+        "{:#?}",
+        lines(&given.screen())
+    );
 }
 
 #[test]

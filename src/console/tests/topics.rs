@@ -443,8 +443,12 @@ fn shares_over_time_stand_beside_the_words_and_in_the_place_of_both() {
     given.press("v");
     assert!(given.shows("Over time") && given.shows("2026-11-20 13:00 UTC"), "{:#?}", lines(&given.screen()));
     assert!(given.shows("0  launch  ") && given.shows("at most"));
+    // When days begin, and the chosen topic's shares as numbers with their axis.
+    assert!(given.shows("Nov 19    ") && given.shows("Nov 20"), "{:#?}", lines(&given.screen()));
     given.press("j");
     assert!(given.shows("1  deep sky  "));
+    assert!(given.shows("25 % █") && given.shows("0 % █"), "{:#?}", lines(&given.screen()));
+    assert!(given.shows("% 25  25  23"), "{:#?}", lines(&given.screen()));
     given.press("v");
     assert!(given.shows("elsewhere") && !given.shows("Over time"));
     // A model of tokens keeps no posts, and says so.

@@ -9,7 +9,7 @@ use crate::console::theme::Role;
 use super::table::TableState;
 
 /// A node as it is shown: its path is its identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
     /// From the root to it, such as `2026/11/22`.
     pub path: String,
@@ -17,6 +17,8 @@ pub struct Node {
     pub label: String,
     /// What stands at its right.
     pub note: String,
+    /// What else does, where there is room for that of every row.
+    pub more: String,
     /// How deep it is.
     pub depth: u16,
     /// Whether anything is below it.
@@ -78,6 +80,12 @@ impl TreeState {
 pub fn draw(canvas: &mut Canvas<'_>, nodes: &[Node], state: &TreeState) {
     let visible = state.visible(nodes);
     let top = state.rows.top(usize::from(canvas.height()));
+    // The sign, and spaces around it and before the note.
+    let wide = |node: &Node| {
+        let texts = [&node.label, &node.note, &node.more].map(|text| crate::text::width(text));
+        usize::from(node.depth) * 2 + 6 + texts.iter().sum::<usize>()
+    };
+    let has_room = nodes.iter().all(|node| wide(node) <= usize::from(canvas.width()));
     for (y, (index, node)) in (0..canvas.height()).zip(visible.iter().enumerate().skip(top)) {
         let [closed, open] = [canvas.signs().arrow, canvas.signs().order[1]];
         let sign = match (node.branch, state.open.contains(&node.path)) {
@@ -91,10 +99,11 @@ pub fn draw(canvas: &mut Canvas<'_>, nodes: &[Node], state: &TreeState) {
             &[(sign, Role::Faint), (" ", Role::Text), (&node.label, Role::Text)],
         );
         let width = canvas.width();
+        let note = if has_room { format!("{}{}", node.note, node.more) } else { node.note.clone() };
         canvas.part(after + 1, y, width.saturating_sub(after + 1), 1).put_right(
             width.saturating_sub(after + 1),
             0,
-            &node.note,
+            &note,
             Role::Faint,
         );
         if index == state.rows.chosen {
@@ -111,7 +120,7 @@ mod tests {
 
     fn node(path: &str, branch: bool) -> Node {
         let depth = u16::try_from(path.matches('/').count()).expect("shallow");
-        Node { path: path.to_owned(), label: path.to_owned(), note: String::new(), depth, branch }
+        Node { path: path.to_owned(), label: path.to_owned(), depth, branch, ..Node::default() }
     }
 
     #[test]

@@ -60,7 +60,12 @@ impl std::fmt::Display for Holding {
         let more = if self.more { "+" } else { "" };
         let s = |number: usize| if number == 1 { "" } else { "s" };
         let versions = self.versions;
-        write!(f, "{versions}{more} object version{}, {} bytes{more}", s(versions), self.bytes)?;
+        write!(
+            f,
+            "{versions}{more} object version{}, {}{more}",
+            s(versions),
+            crate::text::bytes(self.bytes)
+        )?;
         if self.uploads > 0 {
             write!(f, ", {} unfinished upload{}", self.uploads, s(self.uploads))?;
         }

@@ -109,6 +109,11 @@ fn cut(text: &str, size: i32, pixels: i32) -> String {
     crate::text::fit(text, letters, "…").into_owned()
 }
 
+/// About half of how wide a text is drawn.
+fn half_width(text: &str, size: i32) -> i32 {
+    (crate::text::width(text) as f64 * f64::from(size) * LETTER / 2.0).ceil() as i32
+}
+
 /// Topics as circles, as far apart as they differ, their areas by their shares.
 pub(super) fn map(places: &[(f64, f64)], shares: &[f32], titles: &[String]) -> String {
     const SIDE: (u32, u32) = (720, 480);
@@ -140,13 +145,23 @@ pub(super) fn map(places: &[(f64, f64)], shares: &[f32], titles: &[String]) -> S
             pen.0.draw(&circle).expect(DRAWN);
             pen.0.draw(&Circle::new(pixel(place), radius, colour(topic).stroke_width(1))).expect(DRAWN);
         }
-        for (topic, (place, _)) in circles {
-            let (x, y) = pixel(place);
+        let numbers: Vec<Point> = places.iter().map(pixel).collect();
+        let mut named: Vec<(Point, i32)> = Vec::new();
+        for (topic, (x, y)) in numbers.iter().copied().enumerate() {
             let number = Letters { size: 13, across: HPos::Center, bold: true, ..LABEL };
             pen.text(&topic.to_string(), (x, y), number);
-            if let Some(title) = titles.get(topic) {
-                let name = Letters { size: 11, across: HPos::Center, ..LABEL };
-                pen.text(&cut(title, 11, 150), (x, y + 15), name);
+            let Some(title) = titles.get(topic) else { continue };
+            let name = cut(title, 11, 150);
+            let (at, half) = ((x, y + 15), half_width(&name, 11));
+            // Names in one another can be read by nobody; the larger topic comes first, and numbers say the rest.
+            let apart = |other: Point, other_half: i32| {
+                (at.0 - other.0).abs() > half + other_half || (at.1 - other.1).abs() > 13
+            };
+            let is_free = named.iter().all(|(other, half)| apart(*other, *half))
+                && numbers.iter().enumerate().all(|(other, place)| other == topic || apart(*place, 8));
+            if is_free {
+                pen.text(&name, at, Letters { size: 11, across: HPos::Center, ..LABEL });
+                named.push((at, half));
             }
         }
     })
@@ -382,6 +397,18 @@ mod tests {
             let (one, other) = (luminance(colour) + 0.05, luminance(ink_on(colour)) + 0.05);
             assert!(one.max(other) / one.min(other) >= 4.0, "{colour:?}");
         }
+    }
+
+    #[test]
+    fn names_on_the_map_are_not_drawn_into_one_another() {
+        let names = ["rockets", "telescopes", "rovers"].map(str::to_owned);
+        let near = map(&[(0.0, 0.0), (0.001, 0.0), (1.0, 1.0)], &[0.5, 0.3, 0.2], &names);
+        assert!(
+            near.contains("rockets") && near.contains("rovers") && !near.contains("telescopes"),
+            "{near}"
+        );
+        let far = map(&[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)], &[0.5, 0.3, 0.2], &names);
+        assert!(names.iter().all(|name| far.contains(name)), "{far}");
     }
 
     #[test]

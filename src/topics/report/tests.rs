@@ -1,5 +1,5 @@
 use super::*;
-use crate::topics::questions::{Cell, HeatMap, Table, Unanswered};
+use crate::topics::questions::{Cell, Table, Unanswered};
 use crate::topics::{Corpus, Order, TextSteps};
 
 fn model(k: usize, hostile: &str) -> Model {
@@ -193,8 +193,16 @@ fn a_topic_is_told_by_its_name_or_by_its_leading_words() {
         assert_eq!(words.len(), LEADING);
         assert!(words.iter().all(|word| model.terms.iter().any(|term| term == word)), "{words:?}");
     }
-    let html = page(&model, &answers("nasa"), &Text::default());
+    let mut answers = answers("nasa");
+    let html = page(&model, &answers, &Text::default());
     assert!(html.contains(&format!("<h3>{}</h3>", titles[0])) && html.contains("<h3>rockets</h3>"));
+    for answer in &mut answers.answers {
+        if let Body::HeatMap { heat_map } = &mut answer.body {
+            heat_map.columns = vec!["topic 0".into(), "rockets".into(), "topic 2".into()];
+            heat_map.cells = vec![vec![1, 2, 3]];
+        }
+    }
+    assert!(page(&model, &answers, &Text::default()).contains("1 rockets"));
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn summary(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     );
     let x = canvas.put(1, 0, &text, Role::Strong);
     let signs = canvas.signs();
-    let (sign, words, role) = match pane.behind() {
+    let (sign, words, role) = match pane.behind(desk) {
         0 => (signs.ready, "all combined".to_owned(), Role::Good),
         behind => (signs.drifted, format!("{} to combine", words::count(behind as u64)), Role::Warn),
     };

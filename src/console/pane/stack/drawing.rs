@@ -128,7 +128,12 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         // What it is made of is for the commands; here it is the sum that matters.
         let estimate = status.estimate.to_string();
         let sum = estimate.split([':', '\n']).next().unwrap_or_default();
-        canvas.part(x + 3, 0, (width - READ).saturating_sub(x + 3), 1).put(0, 0, sum, Role::Faint);
+        let by_hour = sum.split(',').next().unwrap_or_default();
+        let bare = by_hour.trim_start_matches("costs ");
+        let room = (width - READ).saturating_sub(x + 3);
+        let fits = |sum: &&str| crate::text::width(sum) <= usize::from(room);
+        let shown = [sum, by_hour, bare].into_iter().find(fits).unwrap_or_default();
+        canvas.put(x + 3, 0, shown, Role::Faint);
     }
     let read = if desk.tasks.runs(Slot::Survey) {
         "reading…".to_owned()

@@ -86,7 +86,7 @@ pub(super) fn how_it_ended(ran: &Ran) -> Dialog {
         }
         Some(Proof::Kept(kind, why)) => {
             body.push((format!("Everything is gone but the {kind}:"), Role::Good));
-            body.extend(wrapped(why, Role::Warn));
+            body.extend(wrapped(why.split("; --").next().unwrap_or_default(), Role::Warn));
         }
         Some(Proof::Left { left, blind }) => {
             body.extend(left.iter().flat_map(|arn| wrapped(&format!("left: {arn}"), Role::Bad)));
@@ -126,6 +126,8 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
             Next::Wait(what) => what,
             _ => "",
         };
+        // The commands' option is a field of this question.
+        let why = why.split("; --").next().unwrap_or_default();
         if !why.is_empty() {
             let why = crate::text::wrap(&crate::text::sanitise(why), 66);
             lines.extend(why.into_iter().map(|line| (format!("    {line}"), Role::Warn)));

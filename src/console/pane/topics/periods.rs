@@ -17,6 +17,8 @@ pub(super) struct Periods {
     pub(super) heads: Vec<String>,
     /// The same whole.
     pub(super) names: Vec<String>,
+    /// Where a day begins, or with days a month, its name; and at the first.
+    pub(super) days: Vec<(usize, String)>,
     /// The topics' shares of the posts of each; `None` where there are no posts.
     pub(super) shares: Vec<Option<Vec<f64>>>,
     /// How long each is, in hours.
@@ -55,7 +57,10 @@ impl Periods {
             let name = |place: i64| Timestamp::from_second(place * unit).unwrap_or_default();
             (begin..=place(last)).map(|place| name(place).strftime(format).to_string()).collect()
         };
+        let each = named(if days { "%b" } else { "%b %-d" });
+        let begins = each.iter().enumerate().filter(|(at, day)| *at == 0 || each.get(at - 1) != Some(day));
         Self {
+            days: begins.map(|(at, day)| (at, day.clone())).collect(),
             heads: named(if days { "%d" } else { "%H" }),
             names: named(if days { "%Y-%m-%d" } else { "%Y-%m-%d %H:00" }),
             shares: sums.into_iter().map(|sum| sum.map(mean)).collect(),
@@ -110,6 +115,7 @@ mod tests {
     fn hours_run_evenly_and_an_hour_without_posts_is_empty() {
         let periods = Periods::of(&hours(), 4);
         assert_eq!(periods.heads, ["22", "23", "00", "01"]);
+        assert_eq!(periods.days, [(0, "Nov 20".to_owned()), (2, "Nov 21".to_owned())]);
         assert_eq!(periods.of_topic(1), [Some(0.5), None, Some(0.0), Some(0.8)]);
         assert_eq!(periods.names[3], "2026-11-21 01:00");
         assert!(periods.by() == "by hour" && !periods.cut);
@@ -124,6 +130,7 @@ mod tests {
         let last = Periods::of(&hours(), 1);
         assert_eq!((last.names.join(" "), last.by()), ("2026-11-21".to_owned(), "by day".to_owned()));
         assert!(last.cut);
+        assert_eq!(last.days, [(0, "Nov".to_owned())]);
     }
 
     #[test]

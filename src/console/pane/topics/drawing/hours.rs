@@ -1,4 +1,5 @@
-//! How much of each hour's posts belongs to which topic: a line beside the words of one, and a heat map of all.
+//! How much of each hour's posts belongs to which topic: a line beside the words of one, and a heat map of all, with the
+//! chosen one's shares as columns and numbers under it.
 
 use super::super::TopicsPane;
 use super::super::open::Open;
@@ -15,8 +16,12 @@ use crate::topics::questions::SharesPerHour;
 
 /// Cells of a topic's title beside the map at most.
 const TITLE: usize = 20;
-/// Rows under the map: what the chosen topic came to, and its columns.
-const BELOW: u16 = 7;
+/// Rows under the map: what the chosen topic came to, its columns, and their numbers.
+const BELOW: u16 = 8;
+/// Cells at the right of a row for its highest share.
+const MOST: u16 = 7;
+/// How wide a cell is at most.
+const WIDEST: u16 = 4;
 
 /// A topic's shares in one row, with their least and greatest; `false` if there are none.
 pub(super) fn line(hours: &SharesPerHour, topic: usize, y: u16, canvas: &mut Canvas<'_>) -> bool {
@@ -44,7 +49,8 @@ pub(super) fn draw(pane: &TopicsPane, open: &Open, chosen: usize, desk: &Desk, c
         let gap = heads.saturating_sub(text::width(&title));
         format!("{title}{}", " ".repeat(gap))
     };
-    let room = usize::from(width).saturating_sub(heads + 1) / 2;
+    let cells = width.saturating_sub(u16::try_from(heads + 1).unwrap_or(width));
+    let room = usize::from(cells / heat_map::CELL);
     let Some(hours) = &open.hours else {
         let doing = if desk.tasks.runs(Slot::Hours) { "Reading the shares…" } else { "Not read." };
         canvas.put(0, 0, "Over time", Role::Strong);
@@ -59,8 +65,18 @@ pub(super) fn draw(pane: &TopicsPane, open: &Open, chosen: usize, desk: &Desk, c
         canvas.part(0, 2, width, 3).paragraph(0, why, Role::Faint);
         return;
     }
+    let count = u16::try_from(periods.shares.len()).unwrap_or(u16::MAX);
+    // Short pieces of time say more than the column beside them.
+    let most = if count.saturating_mul(heat_map::CELL).saturating_add(MOST) <= cells { MOST } else { 0 };
+    let frame = Frame {
+        x: u16::try_from(heads + 1).unwrap_or(width),
+        cell: (cells - most).checked_div(count).unwrap_or_default().clamp(heat_map::CELL, WIDEST),
+        count,
+    };
+    frame.days(&periods, &mut canvas.part(0, 1, width, 1));
     let at = topics.iter().position(|topic| *topic == chosen).unwrap_or_default();
-    let below = if height > BELOW + 10 { BELOW } else { 2 };
+    let rows = u16::try_from(topics.len()).unwrap_or(u16::MAX).min(8);
+    let below = if height >= BELOW + rows + 3 { BELOW } else { 3 };
     let seen = usize::from(height.saturating_sub(3 + below)).max(1);
     let top = at.saturating_sub(seen - 1).max(open.topics.top(seen));
     let row = |topic: &usize| {
@@ -71,12 +87,49 @@ pub(super) fn draw(pane: &TopicsPane, open: &Open, chosen: usize, desk: &Desk, c
     let rows: Vec<(String, Vec<Option<f64>>)> = topics.iter().skip(top).take(seen).map(row).collect();
     let drawn = u16::try_from(rows.len()).unwrap_or(u16::MAX);
     let map = HeatMap { columns: periods.heads.clone(), rows };
-    heat_map::draw(&mut canvas.part(0, 2, width, drawn.saturating_add(1)), &map, None);
+    heat_map::draw_wide(&mut canvas.part(0, 2, width, drawn.saturating_add(1)), &map, frame.cell, None);
+    if most > 0 {
+        canvas.part(frame.end() + 1, 2, MOST, 1).put_right(MOST - 1, 0, "most", Role::Faint);
+        for (y, topic) in (3..).zip(topics.iter().skip(top).take(seen)) {
+            let Some((_, greatest, _)) = ends(&periods.of_topic(*topic)) else { continue };
+            let role = if *topic == chosen { Role::Text } else { Role::Faint };
+            canvas.part(frame.end() + 1, y, MOST, 1).put_right(MOST - 1, 0, &percent(greatest), role);
+        }
+    }
     let heads = u16::try_from(heads).unwrap_or(u16::MAX);
     if let Some(y) = at.checked_sub(top).and_then(|row| u16::try_from(row).ok()) {
         canvas.part(0, 3 + y, heads, 1).put(0, 0, &title(chosen), Role::Accent);
     }
-    one(&periods, open, chosen, &mut canvas.part(0, 3 + drawn + 1, width, below), heads + 1);
+    one(&periods, open, chosen, &mut canvas.part(0, 3 + drawn + 1, width, below), frame);
+}
+
+/// Where the cells of the map stand, and all that stands under and above them.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    x: u16,
+    cell: u16,
+    count: u16,
+}
+
+impl Frame {
+    fn of(self, at: usize) -> u16 {
+        self.x.saturating_add(u16::try_from(at).unwrap_or(u16::MAX).saturating_mul(self.cell))
+    }
+
+    fn end(self) -> u16 {
+        self.of(self.count.into())
+    }
+
+    /// The days above the hours, each where it begins and where it has room before the next.
+    fn days(self, periods: &Periods, canvas: &mut Canvas<'_>) {
+        for (place, (at, day)) in periods.days.iter().enumerate() {
+            let next = periods.days.get(place + 1).map_or_else(|| canvas.width(), |(next, _)| self.of(*next));
+            let room = next.saturating_sub(self.of(*at));
+            if text::width(day) < usize::from(room) {
+                canvas.part(self.of(*at), 0, room, 1).put(0, 0, day, Role::Faint);
+            }
+        }
+    }
 }
 
 /// A topic's number and title, as long as there is room for.
@@ -111,17 +164,30 @@ fn head(periods: &Periods, desk: &Desk, canvas: &mut Canvas<'_>) {
 }
 
 /// The chosen topic: its shares in words, and as columns under those of the map where there is room.
-fn one(periods: &Periods, open: &Open, topic: usize, canvas: &mut Canvas<'_>, x: u16) {
+fn one(periods: &Periods, open: &Open, topic: usize, canvas: &mut Canvas<'_>, frame: Frame) {
     let shares = periods.of_topic(topic);
     let Some((least, greatest, at)) = ends(&shares) else { return };
     let when = periods.names.get(at).map(String::as_str).unwrap_or_default();
     let said = format!("  {} at least, {} at most: {when}", percent(least), percent(greatest));
     let title = format!("{topic}  {}", open.title(topic));
     canvas.line(0, 0, &[(&title, Role::Accent), (&said, Role::Text)]);
-    let (width, rows) = (canvas.width(), canvas.height().saturating_sub(1));
+    let (width, rows) = (canvas.width(), canvas.height().saturating_sub(2));
+    let axis = frame.x.saturating_sub(1);
     if rows > 1 {
-        bars::columns(&mut canvas.part(x, 1, width.saturating_sub(x), rows), &shares, 2, Role::Accent);
+        // The columns begin at nothing, and the highest is as high as there is room.
+        canvas.part(0, 1, axis, 1).put_right(axis, 0, &percent(greatest), Role::Faint);
+        canvas.part(0, rows, axis, 1).put_right(axis, 0, "0 %", Role::Faint);
+        let columns = &mut canvas.part(frame.x, 1, width.saturating_sub(frame.x), rows);
+        bars::columns(columns, &shares, frame.cell, Role::Accent);
     }
+    // Numbers without their sign, as many as do not run into one another.
+    let every = usize::from(4_u16.div_ceil(frame.cell));
+    for (at, share) in shares.iter().enumerate().step_by(every) {
+        if let Some(share) = share {
+            canvas.part(frame.of(at), 1 + rows, 3, 1).put(0, 0, &format!("{:.0}", share * 100.0), Role::Text);
+        }
+    }
+    canvas.part(0, 1 + rows, axis, 1).put_right(axis, 0, "%", Role::Faint);
 }
 
 fn percent(share: f64) -> String {

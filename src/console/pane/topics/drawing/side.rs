@@ -89,7 +89,9 @@ fn cells(part: f32, of: u16) -> u16 {
 fn slider(lambda: u8, y: u16, desk: &Desk, canvas: &mut Canvas<'_>) {
     let (lower, higher) = (desk.key(Action::TopicsParticular), desk.key(Action::TopicsFrequent));
     let signs = canvas.signs();
-    let step = usize::from((canvas.width().saturating_sub(11) / 10).clamp(1, 3));
+    let name = if signs.ascii { "lambda" } else { "λ" };
+    let others = u16::try_from(10 + crate::text::width(name)).unwrap_or(u16::MAX);
+    let step = usize::from((canvas.width().saturating_sub(others) / 10).clamp(1, 3));
     let (before, after) = (usize::from(lambda) * step, usize::from(10 - lambda.min(10)) * step);
     let x = canvas.line(
         0,
@@ -104,7 +106,7 @@ fn slider(lambda: u8, y: u16, desk: &Desk, canvas: &mut Canvas<'_>) {
             (&higher, Role::Key),
         ],
     );
-    let value = format!("  λ {:.1}", f32::from(lambda) / 10.0);
+    let value = format!("  {name} {:.1}", f32::from(lambda) / 10.0);
     canvas.put(x, y, &value, Role::Strong);
     if step > 1 {
         canvas.put(2, y + 1, "particular", Role::Faint);
