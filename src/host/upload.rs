@@ -46,13 +46,14 @@ pub(super) async fn checksum_there(host: &Host, path: &str) -> Result<Option<Str
     Ok(output.split_whitespace().next().map(str::to_owned))
 }
 
-/// The checksum of a file of this machine.
-pub(super) async fn checksum_here(path: &Path) -> Result<String, HostError> {
+/// The checksum of a file of this machine, and how many bytes it has.
+pub(super) async fn checksum_here(path: &Path) -> Result<(String, usize), HostError> {
     let path = path.to_owned();
-    blocking(move || {
-        std::fs::read(&path).map(|content| checksum(&content)).map_err(HostError::file("read", &path))
-    })
-    .await
+    let work = move || {
+        let content = std::fs::read(&path).map_err(HostError::file("read", &path))?;
+        Ok((checksum(&content), content.len()))
+    };
+    blocking(work).await
 }
 
 async fn blocking<T: Send + 'static>(

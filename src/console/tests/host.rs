@@ -63,9 +63,9 @@ fn done(states: [State; 8]) -> Vec<Done> {
         ("system", "Amazon Linux 2023, x86_64, glibc 2.34, 2 CPU, 0.9 GB memory, 6.2 GB free"),
         ("packages", "none are wanted (`host_packages`)"),
         ("python", "none are wanted (`host_python_packages`)"),
-        ("binary", "put /home/ec2-user/hydrant/bin/hydrant there (36 MB to send)"),
-        ("settings", "write /home/ec2-user/hydrant/hydrant.toml"),
-        ("credentials", "write X's keys to /home/ec2-user/hydrant/.env for its owner only"),
+        ("binary", "put ~/hydrant/bin/hydrant there (97 MB, sent compressed)"),
+        ("settings", "write ~/hydrant/hydrant.toml"),
+        ("credentials", "write X's keys to ~/hydrant/.env for its owner only"),
         ("service", "install hydrant-stream.service and enable it"),
         ("logs", "write /etc/logrotate.d/hydrant"),
     ];
@@ -145,7 +145,7 @@ fn pictures() {
         for (name, phase, text) in [
             ("cloud-init", Phase::Done, "the first boot has ended"),
             ("system", Phase::Done, "ok: Amazon Linux 2023"),
-            ("binary", Phase::Acting, "put /home/ec2-user/hydrant/bin/hydrant there (36 MB to send)"),
+            ("binary", Phase::Acting, "put ~/hydrant/bin/hydrant there (97 MB, sent compressed)"),
             ("settings", Phase::Failed, "failed: no space left"),
         ] {
             let report = Report { kind: "task", name: name.to_owned(), phase, text: text.to_owned() };

@@ -1,11 +1,9 @@
 //! The program itself, put there when it is another than here.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
 
 use super::short;
 use crate::host::task::{Checked, Task};
@@ -15,7 +13,6 @@ use crate::host::{Host, HostError};
 pub(super) struct Binary {
     here: PathBuf,
     there: String,
-    packed: OnceCell<(Arc<[u8]>, String)>,
 }
 
 /// Some fifty megabytes over a slow link.
@@ -23,11 +20,7 @@ const LIMIT: Duration = Duration::from_mins(15);
 
 impl Binary {
     pub(super) fn new(here: PathBuf, folder: &str) -> Self {
-        Self { here, there: format!("{folder}/bin/hydrant"), packed: OnceCell::new() }
-    }
-
-    async fn packed(&self) -> Result<&(Arc<[u8]>, String), HostError> {
-        self.packed.get_or_try_init(|| upload::compress(&self.here)).await
+        Self { here, there: format!("{folder}/bin/hydrant") }
     }
 }
 
@@ -44,20 +37,17 @@ impl Task for Binary {
     async fn check(&self, host: &Host) -> Result<Checked, HostError> {
         let there = short(&self.there);
         let old = upload::checksum_there(host, &self.there).await?;
-        if old.is_some() && old == Some(upload::checksum_here(&self.here).await?) {
-            return Ok(Checked::Good(format!("{there} is the one that is here")));
-        }
-        // That takes seconds, and only what is sent must be compressed.
-        let (packed, _) = self.packed().await?;
-        let size = packed.len() / 1_000_000;
+        let (here, bytes) = upload::checksum_here(&self.here).await?;
+        let size = bytes / 1_000_000;
         Ok(match old {
-            Some(_) => Checked::Needed(format!("replace {there} ({size} MB to send)")),
-            None => Checked::Needed(format!("put {there} there ({size} MB to send)")),
+            Some(old) if old == here => Checked::Good(format!("{there} is the one that is here")),
+            Some(_) => Checked::Needed(format!("replace {there} ({size} MB, sent compressed)")),
+            None => Checked::Needed(format!("put {there} there ({size} MB, sent compressed)")),
         })
     }
 
     async fn apply(&self, host: &Host) -> Result<String, HostError> {
-        let (packed, checksum) = self.packed().await?;
+        let (packed, checksum) = upload::compress(&self.here).await?;
         let upload = Upload {
             what: "sending the program",
             path: &self.there,
@@ -68,7 +58,7 @@ impl Task for Binary {
             ),
             limit: LIMIT,
         };
-        upload::put(host, &upload, Arc::clone(packed), true, checksum).await?;
+        upload::put(host, &upload, packed, true, &checksum).await?;
         Ok(format!("sha256 {checksum}"))
     }
 }

@@ -1,5 +1,7 @@
 //! How the Host pane looks.
 
+use jiff::Timestamp;
+
 use super::{HostPane, word};
 use crate::console::action::Action;
 use crate::console::app::{Desk, Session};
@@ -202,6 +204,32 @@ fn journal(pane: &HostPane, canvas: &mut Canvas<'_>) {
             crate::logs::line::Level::Warn => Role::Warn,
             _ => Role::Text,
         };
-        canvas.put(0, y, line, role);
+        canvas.put(0, y, &short(line), role);
+    }
+}
+
+/// A line of hydrant's own without what it takes much room for: the day, parts of seconds, and where in it that was said.
+fn short(line: &str) -> String {
+    let parts = line.split_once(' ').and_then(|(at, rest)| Some((at.parse::<Timestamp>().ok()?, rest)));
+    let Some((at, rest)) = parts else { return line.to_owned() };
+    let (level, said) = rest.trim_start().split_once(' ').unwrap_or(("", rest));
+    let said = match said.split_once(": ") {
+        Some((place, said)) if place.starts_with("hydrant") && !place.contains(' ') => said,
+        _ => said,
+    };
+    format!("{} {level:<5} {said}", at.strftime("%H:%M:%S"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_says_when_how_bad_and_what() {
+        let line = "2026-11-20T14:01:30.125Z  WARN hydrant::stream: X closed the stream: again in 1.2 s";
+        assert_eq!(short(line), "14:01:30 WARN  X closed the stream: again in 1.2 s");
+        for line in ["no time before it", "2026-11-20T14:01:30Z", ""] {
+            assert_eq!(short(line), line);
+        }
     }
 }
