@@ -72,9 +72,15 @@ impl Terminal {
     /// Waits until the screen shows a text.
     #[track_caller]
     pub fn until(&self, text: &str) {
+        self.until_within(text, LIMIT);
+    }
+
+    /// The same of what is known to take long.
+    #[track_caller]
+    pub fn until_within(&self, text: &str, limit: Duration) {
         let began = Instant::now();
         while !self.screen().contains(text) {
-            assert!(began.elapsed() < LIMIT, "{text:?} does not come up:\n{}", self.screen());
+            assert!(began.elapsed() < limit, "{text:?} does not come up:\n{}", self.screen());
             std::thread::sleep(LOOK);
         }
     }
