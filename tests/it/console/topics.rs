@@ -90,7 +90,8 @@ fn a_fit_that_is_stopped_by_a_key_keeps_its_model() {
     // What is there already is not fitted over.
     terminal.press("f");
     terminal.until("Fit a model");
-    terminal.press("\u{1b}[Z\u{15}long\r");
+    // The name is the last but one of the fields.
+    terminal.press("\u{1b}[Z\u{1b}[Z\u{15}long\r");
     terminal.until("give the model another name");
     terminal.press("q");
     assert!(terminal.end().0.success());
