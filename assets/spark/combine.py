@@ -341,7 +341,7 @@ class Taker:
 
 
 def written(note):
-    return json.dumps(note, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(note, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def plain(path):
