@@ -100,9 +100,10 @@ fn host(terminal: &mut Terminal) {
 }
 
 /// Files by hour, what is in one, and all of them combined.
-fn lake(terminal: &mut Terminal) {
+fn lake(terminal: &mut Terminal, count: usize) {
     terminal.press("4r");
-    terminal.until("to combine");
+    // Those of the present hour, which is not behind while it fills, and can be combined all the same.
+    terminal.until(" files, ");
     terminal.press("G\r");
     terminal.until("twitter_delivery_stream-1-");
     terminal.press("\r");
@@ -111,7 +112,7 @@ fn lake(terminal: &mut Terminal) {
     terminal.press("mmgc");
     terminal.until("Each becomes one Parquet file");
     terminal.press("\r");
-    terminal.until("all combined");
+    terminal.until(&format!("hours combined: {count} posts"));
 }
 
 /// Topics, their words, the questions, and the report.
@@ -188,7 +189,7 @@ async fn from_an_empty_account_to_words_and_back_by_keys_alone(account: Account)
     are_in_the_bucket(&account, &(0..COUNT).map(id).collect()).await;
     is_done("stream");
 
-    lake(&mut terminal);
+    lake(&mut terminal, COUNT);
     is_done("lake");
     topics(&mut terminal, &account, COUNT);
     is_done("topics");
