@@ -171,7 +171,13 @@ async fn from_an_empty_account_to_words_and_back_by_keys_alone(account: Account)
     host(&mut terminal);
     is_done("host");
     start(&mut terminal, &feed);
-    feed.give(morning);
+    // Posts are shown from when the console watches, which may be a moment after it knows that the stream runs.
+    for post in morning {
+        feed.give(std::slice::from_ref(post));
+        if !terminal.screen().contains("number ") {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
     terminal.until("delivered 300");
     terminal.until("number 299");
     // What the service wrote, and nothing of those who look at it.
