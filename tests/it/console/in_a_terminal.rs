@@ -21,14 +21,7 @@ fn is_given_back(written: &str) -> bool {
 fn a_stack_is_created_and_torn_down_by_keys_alone() {
     let home = tempfile::tempdir().expect("a folder");
     let mut terminal = sandbox(&home, (120, 36));
-    terminal.until("nothing of the stack is there");
-    terminal.press("2");
-    terminal.until("resource");
-    terminal.press("c");
-    terminal.until("This will be done");
-    terminal.press("\r");
-    terminal.until("Everything is as it should be");
-    terminal.escape("Everything is as it should be");
+    terminal.create_the_stack();
     terminal.until("everything is as it should be");
     terminal.press("y");
     terminal.until("copied arn:aws:s3");

@@ -33,8 +33,7 @@ async fn throttling_is_said_waited_out_and_costs_nothing() {
             return Verdict::Forward;
         }
         refusals -= 1;
-        let body = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
-        Verdict::Answer(400, "application/x-amz-json-1.1", body.to_owned())
+        Verdict::throttled()
     });
     let (ending, tailed) = Tailed::start(&world.proxy.endpoint(), &["g"], None, Follow::No).await.end().await;
     assert!(matches!(ending, Ok(Ending::Whole)), "{ending:?}");

@@ -73,7 +73,7 @@ async fn throttling_on_every_other_call_only_makes_it_slower() {
                 "s3" => Verdict::Answer(503, "application/xml", "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>".into()),
                 "ec2" => Verdict::Answer(503, "application/xml", "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>".into()),
                 "iam" | "sts" => Verdict::Answer(400, "application/xml", "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>".into()),
-                _ => Verdict::Answer(400, "application/x-amz-json-1.1", r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#.into()),
+                _ => Verdict::throttled(),
             }
         }
     };

@@ -51,6 +51,14 @@ pub enum Verdict {
     SwallowAfter,
 }
 
+impl Verdict {
+    /// Refuses a call as one of too many, as services of JSON do.
+    pub fn throttled() -> Self {
+        let body = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
+        Self::Answer(400, "application/x-amz-json-1.1", body.to_owned())
+    }
+}
+
 type Rule = Box<dyn FnMut(&Call) -> Verdict + Send>;
 
 struct Shared {

@@ -69,18 +69,25 @@ impl Terminal {
         self.screen.lock().expect("nothing panics with it").screen().contents()
     }
 
+    /// Where nothing is there: plans the stack, makes it, and closes what is said of it.
+    #[track_caller]
+    pub fn create_the_stack(&mut self) {
+        self.until("nothing of the stack is there");
+        self.press("2");
+        self.until("resource");
+        self.press("c");
+        self.until("This will be done");
+        self.press("\r");
+        self.until("Everything is as it should be");
+        self.escape("Everything is as it should be");
+    }
+
     /// Waits until the screen shows a text.
     #[track_caller]
     pub fn until(&self, text: &str) {
-        self.until_within(text, LIMIT);
-    }
-
-    /// The same of what is known to take long.
-    #[track_caller]
-    pub fn until_within(&self, text: &str, limit: Duration) {
         let began = Instant::now();
         while !self.screen().contains(text) {
-            assert!(began.elapsed() < limit, "{text:?} does not come up:\n{}", self.screen());
+            assert!(began.elapsed() < LIMIT, "{text:?} does not come up:\n{}", self.screen());
             std::thread::sleep(LOOK);
         }
     }

@@ -78,25 +78,13 @@ async fn are_in_the_bucket(account: &Account, expected: &BTreeSet<String>) {
     tokio::time::timeout(LIMIT, waiting).await.expect("Firehose delivers what it took");
 }
 
-fn stack(terminal: &mut Terminal) {
-    terminal.until("nothing of the stack is there");
-    terminal.press("2");
-    terminal.until("resource");
-    terminal.press("c");
-    terminal.until("This will be done");
-    terminal.press("\r");
-    terminal.until("Everything is as it should be");
-    terminal.escape("Everything is as it should be");
-}
-
 fn host(terminal: &mut Terminal) {
     terminal.press("7");
     terminal.until("reachable");
     terminal.press("p");
     terminal.until("make it so");
     terminal.press("\r");
-    // A program with all that a debugger wants is compressed unoptimised: half a minute of a core, of which others want theirs.
-    terminal.until_within("provisioned:", LIMIT * 4);
+    terminal.until("provisioned:");
 }
 
 /// Files by hour, what is in one, and all of them combined.
@@ -166,7 +154,7 @@ async fn from_an_empty_account_to_words_and_back_by_keys_alone(account: Account)
     let posts = posts(COUNT);
     let (morning, evening) = posts.split_at(COUNT / 2);
     let mut terminal = account.console();
-    stack(&mut terminal);
+    terminal.create_the_stack();
     is_done("stack");
     host(&mut terminal);
     is_done("host");
@@ -258,11 +246,9 @@ async fn through_faults_that_are_watched_every_post_still_comes_out_once() {
     terminal.until("delivered 400");
 
     // Firehose takes nothing: posts wait, also for a console that is killed and opened again.
-    let throttled = || {
-        let body = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
-        Verdict::Answer(400, "application/x-amz-json-1.1", body.to_owned())
-    };
-    world.proxy.rule(move |call| if call.is("PutRecordBatch") { throttled() } else { Verdict::Forward });
+    world
+        .proxy
+        .rule(move |call| if call.is("PutRecordBatch") { Verdict::throttled() } else { Verdict::Forward });
     feed.give(&posts[400..600]);
     terminal.until("pending 200");
     terminal.kill();
@@ -277,7 +263,7 @@ async fn through_faults_that_are_watched_every_post_still_comes_out_once() {
     let mut calls = 0;
     world.proxy.rule(move |call| {
         calls += usize::from(call.is("PutRecordBatch"));
-        if call.is("PutRecordBatch") && calls % 2 == 1 { throttled() } else { Verdict::Forward }
+        if call.is("PutRecordBatch") && calls % 2 == 1 { Verdict::throttled() } else { Verdict::Forward }
     });
     start(&mut terminal, &feed);
     terminal.until("pending 0");
