@@ -82,6 +82,18 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
+/// `12.0 GB`, always with a tenth: in columns, and for what is only about so much.
+pub fn bytes_and_a_tenth(number: f64) -> String {
+    let mut size = number;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if size < 1000.0 {
+            return if unit == "B" { format!("{size:.0} B") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} TB")
+}
+
 /// How many cells the text takes. Both the screen and this measure by grapheme.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()

@@ -214,10 +214,6 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
             let came = go_along(context, &book, engine.as_ref(), &mut entry).await;
             if entry.job.work == Work::Combine {
                 let results = combined_by(context, &entry.job).await?;
-                let came = came.and_then(|results| match results {
-                    Results::Combined(answer) => Ok(answer),
-                    Results::Topics(_) => Err(SparkError::NoJob(entry.id.clone())),
-                });
                 let outcome = spark::combine::wind_up(&entry, came, &results).await?;
                 return Ok(super::combine::end(context, &outcome, 0));
             }
@@ -240,8 +236,7 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
 
 /// Where a job that combines puts its results.
 async fn combined_by(context: &Context, job: &Job) -> Result<Place, CliError> {
-    let address = job.settings["results"].as_str().unwrap_or_default();
-    super::lake::place(context, address).await
+    super::lake::place(context, spark::combine::address_of(job)).await
 }
 
 async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {

@@ -212,16 +212,9 @@ fn place_words(lake: &Lake) -> String {
 }
 
 /// A size for people.
-#[allow(clippy::cast_precision_loss, reason = "it is rounded anyway")]
+#[expect(clippy::cast_precision_loss, reason = "it is rounded anyway")]
 pub(super) fn bytes(count: u64) -> String {
-    let mut size = count as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if size < 1000.0 {
-            return if unit == "B" { format!("{count} B") } else { format!("{size:.1} {unit}") };
-        }
-        size /= 1000.0;
-    }
-    format!("{size:.1} TB")
+    crate::text::bytes_and_a_tenth(count as f64)
 }
 
 impl Ls {

@@ -49,11 +49,11 @@ pub(super) async fn checksum_there(host: &Host, path: &str) -> Result<Option<Str
 /// The checksum of a file of this machine, and how many bytes it has.
 pub(super) async fn checksum_here(path: &Path) -> Result<(String, usize), HostError> {
     let path = path.to_owned();
-    let work = move || {
+    blocking(move || {
         let content = std::fs::read(&path).map_err(HostError::file("read", &path))?;
         Ok((checksum(&content), content.len()))
-    };
-    blocking(work).await
+    })
+    .await
 }
 
 async fn blocking<T: Send + 'static>(
@@ -66,14 +66,14 @@ async fn blocking<T: Send + 'static>(
 /// what was compressed.
 pub(super) async fn compress(path: &Path) -> Result<(Arc<[u8]>, String), HostError> {
     let path = path.to_owned();
-    let work = blocking(move || {
+    blocking(move || {
         let content = std::fs::read(&path).map_err(HostError::file("read", &path))?;
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         let packed = encoder.write_all(&content).and_then(|()| encoder.finish());
         let packed = packed.map_err(HostError::file("compress", &path))?;
         Ok((Arc::from(packed), checksum(&content)))
-    });
-    work.await
+    })
+    .await
 }
 
 /// Puts a file there; `content` is compressed if `packed` says so.

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Entry, Job, LAST, SparkError, Work};
+use super::{Entry, Job, LAST, Results, SparkError, Work};
 use crate::cloud::Cloud;
 use crate::lake::combine::elsewhere::{self, Answer};
 use crate::lake::combine::{Outcome, Plan, Wish};
 use crate::lake::{Address, Lake, LakeError, Place};
+use crate::settings::EngineName;
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/combine.py");
 /// Where what is not done yet lies, beside the results; the job takes it away when it ends.
@@ -58,21 +59,38 @@ pub fn out_of(folder: &Path, results: &Place) -> PathBuf {
     folder.join("combined").join(name.trim_matches('-'))
 }
 
-/// Where the results of a job lie, by its settings.
+/// Refuses hours and results that an engine does not reach: Spark on this machine takes folders, elsewhere it takes buckets.
+pub fn must_reach(engine: EngineName, places: [&Place; 2]) -> Result<(), SparkError> {
+    let here = engine == EngineName::Local;
+    let Some(place) = places.into_iter().find(|place| place.is_local() != here) else { return Ok(()) };
+    let path = place.url("");
+    Err(if here {
+        SparkError::NotAFile(path)
+    } else {
+        SparkError::NotInABucket { engine: engine.title(), path }
+    })
+}
+
+/// The address of where the results of a job lie, by its settings.
+pub fn address_of(job: &Job) -> &str {
+    job.settings["results"].as_str().unwrap_or_default()
+}
+
+/// Where the results of a job lie.
 pub fn results_of(job: &Job, cloud: Option<&Cloud>) -> Result<Place, SparkError> {
-    let address = job.settings["results"].as_str().unwrap_or_default();
-    Ok(Place::at(Address::parse(address)?, cloud)?)
+    Ok(Place::at(Address::parse(address_of(job))?, cloud)?)
 }
 
 /// What is left to do when a job has ended or was left, whoever was there: the results take the place of what was there
 /// before, and what a job leaves that was ended before it could clear up itself is taken away.
 pub async fn wind_up(
     entry: &Entry,
-    came: Result<Answer, SparkError>,
+    came: Result<Results, SparkError>,
     results: &Place,
 ) -> Result<Outcome, SparkError> {
     match came {
-        Ok(answer) => {
+        Ok(Results::Topics(_)) => Err(SparkError::NoJob(entry.id.clone())),
+        Ok(Results::Combined(answer)) => {
             let replaced: Vec<String> =
                 serde_json::from_value(entry.job.settings["replaced"].clone()).unwrap_or_default();
             let took = jiff::Timestamp::now().duration_since(entry.begun).as_secs_f64();

@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 
 use super::SparkError;
 use super::prices::prices;
+use crate::lake::combine::Due;
 use crate::lake::{LakeError, Place};
 use crate::settings::{EngineName, Settings};
+use crate::text::bytes_and_a_tenth as bytes;
 
 /// What there is to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -33,6 +35,15 @@ impl Size {
             size.bytes += found.bytes;
         }
         Ok(size)
+    }
+
+    /// Of the hours that are due.
+    pub fn of_due(due: &[Due]) -> Self {
+        let sum = |size: Self, due: &Due| Self {
+            files: size.files + due.totals.files,
+            bytes: size.bytes + due.totals.bytes,
+        };
+        due.iter().fold(Self::default(), sum)
     }
 
     /// Of one file of this machine.
@@ -300,16 +311,6 @@ fn time(seconds: f64) -> String {
         s if s < 90.0 => format!("{s:.0} s"),
         s if s < 5400.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
-fn bytes(bytes: f64) -> String {
-    match bytes {
-        b if b < 1e3 => format!("{b:.0} B"),
-        b if b < 1e6 => format!("{:.1} kB", b / 1e3),
-        b if b < 1e9 => format!("{:.1} MB", b / 1e6),
-        b if b < 1e12 => format!("{:.1} GB", b / 1e9),
-        b => format!("{:.1} TB", b / 1e12),
     }
 }
 

@@ -12,9 +12,11 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::plan::Size;
 use super::{Job, LAST, SparkError, Work};
+use crate::settings::EngineName;
 use crate::topics::{
-    Description, Fitted, Method, Model, Quality, Seconds, TextCounts, TextSteps, save, write_text,
+    Description, Fitted, Method, Model, Quality, RowFile, Seconds, TextCounts, TextSteps, save, write_text,
     write_words,
 };
 
@@ -55,6 +57,23 @@ pub enum Documents {
     Tokens(PathBuf),
     /// Files of combined hours, and what becomes of their posts.
     Hours(Vec<String>, Box<TextSteps>),
+}
+
+impl Documents {
+    /// Those of files of combined hours, and how much there is to read.
+    pub async fn of_hours(files: &[RowFile], steps: TextSteps) -> Result<(Self, Size), SparkError> {
+        let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str()))).await?;
+        let files = files.iter().map(RowFile::url).collect();
+        Ok((Self::Hours(files, Box::new(steps)), size))
+    }
+}
+
+/// Refuses inputs that an engine does not reach: Spark on this machine reads files.
+pub fn must_reach(engine: EngineName, inputs: &[String]) -> Result<(), SparkError> {
+    match inputs.iter().find(|input| engine == EngineName::Local && input.contains("://")) {
+        Some(remote) => Err(SparkError::NotAFile(remote.clone())),
+        None => Ok(()),
+    }
 }
 
 /// A fit as it is asked for.

@@ -8,7 +8,7 @@ use crate::settings::EngineName;
 use crate::spark::combine::{self, Order};
 use crate::spark::local::Local;
 use crate::spark::plan::{self, Kind, Machine, Size};
-use crate::spark::{Book, Desk, OnStop, Results, SparkError, see_through};
+use crate::spark::{Book, Desk, OnStop, SparkError, see_through};
 
 /// What Spark is to combine, and where it runs.
 pub(super) struct OnSpark<'a> {
@@ -24,19 +24,8 @@ pub(super) struct OnSpark<'a> {
 impl OnSpark<'_> {
     /// The plan of the job, if that Spark can read the hours and write the results.
     pub(super) fn plan(&self) -> Result<plan::Plan, CliError> {
-        let places = || [&self.lake.place, self.results].into_iter();
-        let here = self.engine == EngineName::Local;
-        if let Some(place) = places().find(|place| place.is_local() != here) {
-            let path = place.url("");
-            let engine = self.engine.title();
-            let refused =
-                if here { SparkError::NotAFile(path) } else { SparkError::NotInABucket { engine, path } };
-            return Err(refused.into());
-        }
-        let totals = || self.plan.due.iter().map(|due| &due.totals);
-        let (files, bytes) =
-            (totals().map(|totals| totals.files).sum(), totals().map(|totals| totals.bytes).sum());
-        let (size, settings) = (Size { files, bytes }, &self.context.settings);
+        combine::must_reach(self.engine, [&self.lake.place, self.results])?;
+        let (size, settings) = (Size::of_due(&self.plan.due), &self.context.settings);
         Ok(plan::Plan::of(Kind::Combine, self.engine, size, settings, Machine::this()))
     }
 
@@ -68,7 +57,7 @@ impl OnSpark<'_> {
         let book = Book::at(out.path().join("jobs"));
         let mut entry = book.begin(EngineName::Local, job)?;
         let stop = (&context.stop, OnStop::Cancel);
-        let came = see_through(&book, &engine, &mut entry, &progress, stop).await.map(answer);
+        let came = see_through(&book, &engine, &mut entry, &progress, stop).await;
         let outcome = combine::wind_up(&entry, came, self.results).await;
         // The log is what explains a failure, and its folder goes with this run.
         let kept = context.folders.state.join("spark.log");
@@ -93,13 +82,6 @@ impl OnSpark<'_> {
         let book = Book::of(&context.folders);
         let mut entry = book.begin(engine.name(), job)?;
         let came = jobs::go_along(context, &book, engine.as_ref(), &mut entry).await;
-        Ok(combine::wind_up(&entry, came.map(answer), self.results).await?)
-    }
-}
-
-fn answer(results: Results) -> crate::lake::combine::elsewhere::Answer {
-    match results {
-        Results::Combined(answer) => answer,
-        other => unreachable!("hours were combined, not {other:?}"),
+        Ok(combine::wind_up(&entry, came, self.results).await?)
     }
 }

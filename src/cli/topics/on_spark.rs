@@ -7,9 +7,9 @@ use super::text::Steps;
 use crate::cli::jobs::{see_through, show_job, show_results};
 use crate::cli::{CliError, Context, Exit};
 use crate::settings::EngineName as Place;
+use crate::spark::Desk;
 use crate::spark::plan::{Kind, Machine, Plan, Size};
-use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
-use crate::spark::{Desk, SparkError};
+use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights, must_reach};
 use crate::topics::{self, Method, Shelf};
 
 /// Where the work is done, and what only Spark is told.
@@ -86,9 +86,7 @@ impl OnSpark {
             return Err(topics::TopicsError::BadNumberOfTopics(k).into());
         }
         let name = self.on.unwrap_or(*context.settings.spark_on);
-        if let Some(remote) = from.input.iter().find(|input| name == Place::Local && input.contains("://")) {
-            return Err(SparkError::NotAFile(remote.clone()).into());
-        }
+        must_reach(name, &from.input)?;
         let (documents, size) = documents(context, from, text).await?;
         let plan = Plan::of(Kind::Fit, name, size, &context.settings, Machine::this());
         show_job(context, &plan, self.plan);
@@ -127,8 +125,5 @@ async fn documents(context: &Context, from: &From, text: &Steps) -> Result<(Docu
     }
     let cloud = cloud_for(context, &from.input).await?;
     let files = context.unless_stopped(topics::find_rows(&from.input, cloud.as_ref())).await??;
-    let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str())));
-    let size = context.unless_stopped(size).await??;
-    let files = files.iter().map(topics::RowFile::url).collect();
-    Ok((Documents::Hours(files, Box::new(text.steps()?)), size))
+    Ok(context.unless_stopped(Documents::of_hours(&files, text.steps()?)).await??)
 }

@@ -12,11 +12,11 @@ use crate::lake::{Address, LakeError, Place};
 use crate::settings::EngineName;
 use crate::spark::combine::{self, out_of, wind_up};
 use crate::spark::plan::{Kind, Machine, Plan, Size};
-use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
+use crate::spark::topics::{self as fit, Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{
     Book, Desk, Engine, Entry, Job, Log, LogFiles, OnStop, Results, SparkError, Work, see_through,
 };
-use crate::topics::{self, Method, RowFile};
+use crate::topics::{self, Method};
 
 /// The jobs that may be running.
 pub(super) fn open(rooms: &Rooms) -> Result<Outcome, Trouble> {
@@ -39,22 +39,16 @@ pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Out
         SparkWork::Fit { wish, name } => {
             weights(wish)?;
             let folder = free_folder(Path::new(rooms.settings.models.as_str()), name)?;
-            let order = fit(wish, job.engine, rooms, line).await?;
-            (Kind::Fit, order.size, key(&whole(&folder)))
+            let (_, size) = documents(wish, job.engine, rooms, line).await?;
+            (Kind::Fit, size, key(&whole(&folder)))
         }
         SparkWork::Combine(span) => {
             let lake = lake::open(rooms, line).await?;
-            if job.engine == EngineName::Local && !lake.place.is_local() {
-                return Err(trouble(&SparkError::NotAFile(lake.place.url(""))));
-            }
+            let results = lake.results();
+            combine::must_reach(job.engine, [&lake.place, &results]).map_err(|error| trouble(&error))?;
             let (_, plan) =
                 lake::due(&lake, *span, rooms, line).await.map_err(|error| Trouble::of_lake(&error))?;
-            let totals = || plan.due.iter().map(|due| &due.totals);
-            let size = Size {
-                files: totals().map(|totals| totals.files).sum(),
-                bytes: totals().map(|totals| totals.bytes).sum(),
-            };
-            (Kind::Combine, size, key(&out_of(&rooms.folders.state, &lake.results())))
+            (Kind::Combine, Size::of_due(&plan.due), key(&out_of(&rooms.folders.state, &results)))
         }
     };
     let plan = Plan::of(kind, job.engine, size, &rooms.settings, Machine::this());
@@ -69,7 +63,7 @@ pub(super) async fn submit(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<O
     let ready = match &job.work {
         SparkWork::Fit { wish, name } => {
             let folder = free_folder(Path::new(rooms.settings.models.as_str()), name)?;
-            let Found { documents, .. } = fit(wish, job.engine, rooms, line).await?;
+            let (documents, _) = documents(wish, job.engine, rooms, line).await?;
             let order = Order {
                 documents,
                 k: wish.order.k.unwrap_or(K),
@@ -97,23 +91,18 @@ async fn hours(span: Span, rooms: &Rooms, line: &Line) -> Result<Job, Trouble> {
     ready.await.map_err(|error: LakeError| Trouble::of_lake(&error))
 }
 
-/// What a fit reads.
-struct Found {
-    documents: Documents,
-    size: Size,
-}
-
-async fn fit(wish: &Wish, engine: EngineName, rooms: &Rooms, line: &Line) -> Result<Found, Trouble> {
+/// What a fit reads, and how much that is.
+async fn documents(
+    wish: &Wish,
+    engine: EngineName,
+    rooms: &Rooms,
+    line: &Line,
+) -> Result<(Documents, Size), Trouble> {
     let inputs = inputs(&wish.from, rooms, line).await?;
-    if let Some(remote) = inputs.iter().find(|input| engine == EngineName::Local && input.contains("://")) {
-        return Err(trouble(&SparkError::NotAFile(remote.clone())));
-    }
+    fit::must_reach(engine, &inputs).map_err(|error| trouble(&error))?;
     let cloud = cloud_for(&inputs, rooms).await?;
     let files = topics::find_rows(&inputs, cloud.as_ref()).await.map_err(|error| models::trouble(&error))?;
-    let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str()))).await;
-    let size = size.map_err(|error| trouble(&error))?;
-    let urls = files.iter().map(RowFile::url).collect();
-    Ok(Found { documents: Documents::Hours(urls, Box::new(wish.steps.clone())), size })
+    Documents::of_hours(&files, wish.steps.clone()).await.map_err(|error| trouble(&error))
 }
 
 /// What words count for, if it is a fit that Spark can do.
@@ -141,13 +130,8 @@ async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcom
     let stop = (line.stop(), OnStop::Cancel);
     let came = see_through(&book, engine.as_ref(), &mut entry, &progress, stop).await;
     if entry.job.work == Work::Combine {
-        let address = entry.job.settings["results"].as_str().unwrap_or_default().to_owned();
-        let cloud = cloud_for(&[address], rooms).await?;
+        let cloud = cloud_for(&[combine::address_of(&entry.job).to_owned()], rooms).await?;
         let results = combine::results_of(&entry.job, cloud.as_ref()).map_err(|error| trouble(&error))?;
-        let came = came.and_then(|results| match results {
-            Results::Combined(answer) => Ok(answer),
-            Results::Topics(_) => Err(SparkError::NoJob(entry.id.clone())),
-        });
         let outcome = wind_up(&entry, came, &results).await.map_err(|error| trouble(&error))?;
         let ran = lake::ran(outcome, 0, &results).await.map_err(|error| Trouble::of_lake(&error))?;
         return Ok(Outcome::JobCombined(ran));
