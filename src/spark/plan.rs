@@ -269,9 +269,19 @@ impl Plan {
         (by_time, at_most)
     }
 
-    /// Which of the two the work is for, if anything is known and it is not what is planned.
-    #[expect(clippy::cast_precision_loss, reason = "a size to be read")]
+    /// All of it but the advice: what there is to read, what it costs and how long it takes, a line each.
+    pub fn about(&self) -> impl fmt::Display + '_ {
+        About(self)
+    }
+
+    /// Which of the two the work is for, if anything is known and it is not what is planned; as a command is told it.
     pub fn advice(&self) -> Option<String> {
+        self.advice_to("leave `--engine spark` out")
+    }
+
+    /// The same with other words for how hydrant itself is chosen.
+    #[expect(clippy::cast_precision_loss, reason = "a size to be read")]
+    pub fn advice_to(&self, choose: &str) -> Option<String> {
         let Times { here_s, here_bytes, there_s, pays } = self.times?;
         if here_bytes > self.here.memory as f64 {
             return Some(format!(
@@ -292,10 +302,7 @@ impl Plan {
             }
             None => String::new(),
         };
-        Some(format!(
-            "hydrant itself does this in about {} and for nothing: leave `--engine spark` out{pays}",
-            time(here_s)
-        ))
+        Some(format!("hydrant itself does this in about {} and for nothing: {choose}{pays}", time(here_s)))
     }
 
     /// What the times are from.
@@ -315,21 +322,31 @@ fn time(seconds: f64) -> String {
 }
 
 impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.about().fmt(f)?;
+        self.advice().map_or(Ok(()), |advice| write!(f, "\n{advice}"))
+    }
+}
+
+struct About<'a>(&'a Plan);
+
+impl fmt::Display for About<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a size to be read")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { engine, machines, size, .. } = self;
+        let plan = self.0;
+        let Plan { engine, machines, size, .. } = plan;
         let files = if size.files == 1 { "file" } else { "files" };
         write!(f, "{} {files}, {}, {}: {machines}", size.files, bytes(size.bytes as f64), engine.at())?;
         if *engine != EngineName::Local {
-            match self.hourly_usd {
+            match plan.hourly_usd {
                 Some(hourly) => write!(f, "\nabout ${hourly:.2} an hour")?,
                 None => write!(f, "\nits price is not known here")?,
             }
-            let (by_time, at_most) = self.dollars();
+            let (by_time, at_most) = plan.dollars();
             if let Some(by_time) = by_time {
                 write!(f, ", ${by_time:.2} by the time it takes")?;
             }
-            if let Some(minutes) = self.limit_minutes {
+            if let Some(minutes) = plan.limit_minutes {
                 write!(f, "; ended after {minutes} minutes")?;
             }
             if let Some(at_most) = at_most {
@@ -338,14 +355,13 @@ impl fmt::Display for Plan {
             let prices = prices();
             write!(f, " ({} list prices of {})", prices.region, prices.dated)?;
         }
-        match self.times {
+        match plan.times {
             Some(Times { here_s, there_s, .. }) => {
                 let (there, here) = (time(there_s), time(here_s));
-                write!(f, "\nit takes about {there}, hydrant itself about {here} ({})", self.source())?;
+                write!(f, "\nit takes about {there}, hydrant itself about {here} ({})", plan.source())
             }
-            None => write!(f, "\nhow long it takes is not known: nothing like it was measured yet")?,
+            None => write!(f, "\nhow long it takes is not known: nothing like it was measured yet"),
         }
-        self.advice().map_or(Ok(()), |advice| write!(f, "\n{advice}"))
     }
 }
 

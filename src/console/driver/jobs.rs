@@ -52,10 +52,9 @@ pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Out
         }
     };
     let plan = Plan::of(kind, job.engine, size, &rooms.settings, Machine::this());
-    let advice = plan.advice();
-    let lines =
-        plan.to_string().lines().filter(|line| Some(*line) != advice.as_deref()).map(str::to_owned).collect();
-    Ok(Outcome::Planned(Box::new(Planned { job, key, plan: lines, advice })))
+    let advice = plan.advice_to("choose hydrant as the engine");
+    let plan = plan.about().to_string().lines().map(str::to_owned).collect();
+    Ok(Outcome::Planned(Box::new(Planned { job, key, plan, advice })))
 }
 
 /// Hands a job over, and goes along with it.
@@ -308,7 +307,9 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
             planned.plan.iter().any(|line| line.contains("1 file, 22 B, on this machine")),
             "{planned:?}"
         );
-        let Planned { job, key, .. } = *planned;
+        let Planned { job, key, plan, advice } = *planned;
+        let said = format!("{plan:?} {advice:?}");
+        assert!(said.contains("choose hydrant as the engine") && !said.contains("--engine"), "{said}");
         driver.start(Job::Submit { job, key }.into());
         let done = ended(&mut driver, Slot::Job(key)).await.expect("a model");
         let AnyOutcome::Topics(Outcome::JobDone { folder: out, about }) = done else { panic!("{done:?}") };

@@ -58,7 +58,8 @@ fn planned(given: &mut Given, asked: &[Effect]) {
         key: key(Path::new("week-47")),
         plan: plan.map(str::to_owned).to_vec(),
         advice: Some(
-            "hydrant itself does this in about 3 min and for nothing: leave `--engine spark` out".to_owned(),
+            "hydrant itself does this in about 3 min and for nothing: choose hydrant as the engine"
+                .to_owned(),
         ),
     };
     given.came(Slot::Plan, Outcome::Planned(Box::new(planned)));
