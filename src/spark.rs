@@ -6,7 +6,7 @@
 //! topics     what a fit is asked for, and what comes of it: the files of any other model
 //! book       the jobs that were begun, on disk: a closed console or command finds them again
 //! follow     a job to its end: handed over once, gone along with, its results brought
-//! log        what a job says, where that lies in files
+//! log        what a job says, as it comes
 //! local      spark-submit on this machine
 //! sagemaker  a processing job of Amazon SageMaker
 //! emr        a job run of Amazon EMR Serverless
@@ -34,7 +34,6 @@ pub mod sagemaker;
 pub mod topics;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,7 +42,7 @@ pub use book::{Book, End, Entry, How};
 pub use error::SparkError;
 pub use follow::{OnStop, see_through};
 pub use job::{Job, LAST, Results, Work};
-pub use log::{LogFiles, LogLine};
+pub use log::{Log, LogFiles, LogLine, LogLines};
 
 use crate::cloud::Cloud;
 use crate::settings::{Dollars, EngineName, Settings};
@@ -101,35 +100,6 @@ pub struct Seen {
     pub state: State,
 }
 
-/// Where the log of a job is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Log {
-    /// In a file of this machine, and in those beside it.
-    File(PathBuf),
-    /// In packed files of a bucket's folder, whose address this is.
-    Objects(String),
-    /// In a log group at CloudWatch, in the streams that begin so.
-    Group {
-        /// The group.
-        group: String,
-        /// What the streams' names begin with.
-        streams: String,
-    },
-    /// At an address that a browser or another program opens.
-    Address(String),
-}
-
-impl fmt::Display for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(file) => file.display().fmt(f),
-            Self::Objects(folder) => write!(f, "in the files of {folder}"),
-            Self::Group { group, streams } => write!(f, "in the log group {group}, streams {streams}…"),
-            Self::Address(address) => f.write_str(address),
-        }
-    }
-}
-
 /// A place where Spark runs.
 #[async_trait]
 pub trait Engine: Send + Sync {
@@ -161,7 +131,7 @@ pub trait Run: Send {
         Ok(!matches!(self.look().await?.state, State::Waiting(_) | State::Running))
     }
 
-    /// Where its log is.
+    /// Its log.
     fn log(&self) -> Log;
 
     /// What it has cost so far; `None` where that is not known, nothing where nobody is paid.

@@ -3,17 +3,15 @@
 use super::style::{answer, safe, strong, talk};
 use super::topics::show_model;
 use super::{CliError, Context, Exit, style};
-use crate::lake::{Address, Place};
+use crate::lake::Place;
 use crate::logs::{Ending, Follow, LogsError, Request, Told, tail};
 use crate::progress::{Progress, Report};
 use crate::settings::EngineName;
 use crate::spark::plan::Plan;
 use crate::spark::{
-    self, Book, Desk, End, Engine, Entry, How, Job, Log, LogFiles, LogLine, OnStop, Results, Run, SparkError,
-    Work,
+    self, Book, Desk, End, Engine, Entry, How, Job, Log, LogLine, OnStop, Results, Run, SparkError, Work,
 };
 use clap::{Args, Subcommand};
-use std::path::Path;
 
 /// Jobs on Spark: what runs and what has ended, wherever it was begun from this machine
 #[derive(Debug, Args)]
@@ -267,21 +265,15 @@ impl Logs {
         let handle = entry.handle.clone().ok_or_else(|| SparkError::NoLog(entry.id.clone()))?;
         let engine = engine(context, entry.engine).await?;
         let mut run = engine.attach(&entry.job, &handle).await?;
-        let place = match run.log() {
+        let mut lines = match run.log() {
             Log::Group { group, streams } => return self.of_group(context, &entry, group, &streams).await,
-            Log::Address(address) => {
-                answer!("{}", safe(address));
-                return Ok(Exit::Done);
-            }
-            Log::File(file) => Place::Folder(file.parent().map(Path::to_owned).unwrap_or_default()),
-            Log::Objects(address) => Place::at(Address::parse(&address)?, Some(&context.cloud().await?))?,
+            Log::Lines { lines, .. } => lines,
         };
-        let mut files = LogFiles::of(place);
         let mut pace = run.pace();
         loop {
             // In this order: what is said before the end is there by then. A job that has ended is asked nothing.
             let over = !self.follow || is_over(&book, &entry, run.as_mut()).await?;
-            for line in files.news(over).await? {
+            for line in lines.news(over).await? {
                 show_line(context, &line);
             }
             if over {
@@ -325,10 +317,12 @@ impl Logs {
 }
 
 fn show_line(context: &Context, line: &LogLine) {
-    if context.global.json {
-        answer!("{}", serde_json::json!({ "stream": line.file, "message": line.text }));
-    } else {
-        answer!("{}", safe(&line.text));
+    match line {
+        LogLine::Said { file, text } if context.global.json => {
+            answer!("{}", serde_json::json!({ "stream": file, "message": text }));
+        }
+        LogLine::Said { text, .. } => answer!("{}", safe(text)),
+        LogLine::Note(note) => talk!("{} {}", style::faint("·"), safe(note)),
     }
 }
 

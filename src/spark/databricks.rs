@@ -4,35 +4,26 @@
 //! what it leaves lie in a folder of a Unity Catalog volume, which the cluster mounts and the Files API reads. A run is
 //! submitted under the token of the job, by which Databricks takes it once. Its cluster is its own, on spot machines
 //! where there are some, and gone with it.
-//!
-//! Host and token are the operator's secrets: the token goes into one header and nowhere else.
+
+mod client;
+mod log;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use backon::BackoffBuilder;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, StatusCode};
-use secrecy::ExposeSecret;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use self::client::{Client, Sent};
+use self::log::Printed;
 use super::job::is_result;
 use super::prices::{cost, prices};
 use super::{ELSEWHERE, Engine, Job, LAST, Log, Run, Seen, SparkError, Stage, State};
 use crate::lake::Place;
-use crate::settings::{Dollars, EngineName, Secret, Settings};
-use crate::text::sanitise;
-
-/// One call takes at most this long; the slowest brings a table of topics.
-const CALL_LIMIT: Duration = Duration::from_mins(2);
-/// Tries of a call that is throttled or meets a passing fault, and how long the first and the longest pause is.
-const TRIES: usize = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+use crate::settings::{Dollars, EngineName, Settings};
 
 /// A workspace, as the settings want its runs.
 #[derive(Debug, Clone)]
@@ -47,20 +38,6 @@ pub struct Databricks {
     instance_profile: Option<String>,
 }
 
-#[derive(Debug, Clone)]
-struct Client {
-    http: reqwest::Client,
-    host: String,
-    token: Secret,
-}
-
-/// What a call carries.
-enum Sent {
-    Nothing,
-    Json(Value),
-    Bytes(Vec<u8>),
-}
-
 impl Databricks {
     /// A workspace by its host and token; asks nothing of it yet.
     pub fn open(settings: &Settings) -> Result<Self, SparkError> {
@@ -71,18 +48,8 @@ impl Databricks {
         if !volume.starts_with("/Volumes/") {
             return Err(needed("databricks_volume (as /Volumes/CATALOG/SCHEMA/VOLUME)"));
         }
-        let http = reqwest::Client::builder().timeout(CALL_LIMIT).build();
-        let http = http.map_err(|error| SparkError::Databricks {
-            what: "reach the workspace".to_owned(),
-            why: error.to_string(),
-            passes: false,
-        })?;
         Ok(Self {
-            client: Client {
-                http,
-                host: host.as_str().trim_end_matches('/').to_owned(),
-                token: token.clone(),
-            },
+            client: Client::of(host.as_str(), token.clone())?,
             folder: settings.databricks_folder.trim_end_matches('/').to_owned(),
             volume: volume.trim_end_matches('/').to_owned(),
             runtime: settings.databricks_runtime.to_string(),
@@ -98,7 +65,7 @@ impl Databricks {
         let path = format!("/api/2.0/fs/directories{}", self.volume);
         let what = "let the token look into the volume";
         let found = self.client.call(Method::GET, &path, Sent::Nothing, what).await?;
-        found.map(|_| format!("{} with the volume {}", self.client.host, self.volume)).ok_or_else(|| {
+        found.map(|_| format!("{} with the volume {}", self.client.host(), self.volume)).ok_or_else(|| {
             SparkError::Databricks {
                 what: "have the volume".to_owned(),
                 why: format!("there is no {}", self.volume),
@@ -117,123 +84,6 @@ impl Databricks {
             // A classic driver of one's own, which the script needs, that can open volumes.
             "data_security_mode": "SINGLE_USER", "aws_attributes": aws, "custom_tags": { "hydrant": "spark" },
         })
-    }
-}
-
-/// What Databricks says of a call that it refused.
-fn refused(status: StatusCode, body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |key: &str| said.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (code, message) = (text("error_code"), text("message"));
-    match (code.is_empty(), message.is_empty()) {
-        (true, true) => format!("HTTP {status}"),
-        (false, true) => code,
-        (true, false) => message,
-        (false, false) => format!("{code}: {message}"),
-    }
-}
-
-impl Client {
-    /// Makes a call, again and again while Databricks asks for patience; `None` if the thing is not there.
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        sent: Sent,
-        what: &str,
-    ) -> Result<Option<bytes::Bytes>, SparkError> {
-        let failed = |why: String, passes| SparkError::Databricks {
-            what: what.to_owned(),
-            why: sanitise(&why),
-            passes,
-        };
-        let mut pauses = backon::ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .with_jitter()
-            .with_max_times(TRIES - 1)
-            .build();
-        loop {
-            let request = self.http.request(method.clone(), format!("{}{path}", self.host));
-            let request = request.bearer_auth(self.token.expose_secret());
-            let request = match &sent {
-                Sent::Nothing => request,
-                Sent::Json(value) => {
-                    request.header("content-type", "application/json").body(value.to_string())
-                }
-                Sent::Bytes(bytes) => {
-                    request.header("content-type", "application/octet-stream").body(bytes.clone())
-                }
-            };
-            let (why, asked) = match request.send().await {
-                Ok(answer) => {
-                    let status = answer.status();
-                    let after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok());
-                    let after = after.and_then(|after| after.parse().ok()).map(Duration::from_secs);
-                    match answer.bytes().await {
-                        Ok(body) if status.is_success() => return Ok(Some(body)),
-                        Ok(_) if status == StatusCode::NOT_FOUND && method == Method::GET => return Ok(None),
-                        Ok(body) if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-                            (refused(status, &body), after)
-                        }
-                        Ok(body) if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) => {
-                            let why = format!("{}; look at `databricks_token`", refused(status, &body));
-                            return Err(failed(why, false));
-                        }
-                        Ok(body) => return Err(failed(refused(status, &body), false)),
-                        Err(error) => (error.without_url().to_string(), None),
-                    }
-                }
-                Err(error) => (error.without_url().to_string(), None),
-            };
-            let Some(pause) = pauses.next() else { return Err(failed(why, true)) };
-            tracing::info!(what, why, "Databricks is asked again");
-            tokio::time::sleep(asked.unwrap_or(pause).min(LONGEST_PAUSE * 2)).await;
-        }
-    }
-
-    async fn json(&self, method: Method, path: &str, sent: Sent, what: &str) -> Result<Value, SparkError> {
-        let body = self.call(method, path, sent, what).await?.unwrap_or_default();
-        if body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body).map_err(|error| SparkError::Databricks {
-            what: what.to_owned(),
-            why: format!("its answer is no JSON: {error}"),
-            passes: false,
-        })
-    }
-
-    /// Writes a file into a volume.
-    async fn put(&self, path: &str, content: Vec<u8>) -> Result<(), SparkError> {
-        let call = format!("/api/2.0/fs/files{path}?overwrite=true");
-        self.call(Method::PUT, &call, Sent::Bytes(content), &format!("write {path}")).await.map(drop)
-    }
-
-    async fn get(&self, path: &str) -> Result<Option<bytes::Bytes>, SparkError> {
-        self.call(Method::GET, &format!("/api/2.0/fs/files{path}"), Sent::Nothing, &format!("read {path}"))
-            .await
-    }
-
-    /// The names of the files in a folder of a volume.
-    async fn list(&self, path: &str) -> Result<Vec<String>, SparkError> {
-        let (mut names, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = if token.is_empty() {
-                String::new()
-            } else {
-                format!("?page_token={}", utf8_percent_encode(&token, NON_ALPHANUMERIC))
-            };
-            let call = format!("/api/2.0/fs/directories{path}{page}");
-            let listed = self.json(Method::GET, &call, Sent::Nothing, &format!("list {path}")).await?;
-            let files = listed["contents"].as_array().into_iter().flatten();
-            let files = files.filter(|file| file["is_directory"] != true);
-            names.extend(files.filter_map(|file| file["name"].as_str()).map(ToOwned::to_owned));
-            match listed["next_page_token"].as_str() {
-                Some(next) if !next.is_empty() => next.clone_into(&mut token),
-                _ => return Ok(names),
-            }
-        }
     }
 }
 
@@ -293,14 +143,14 @@ impl Engine for Databricks {
         let hourly = prices().databricks_hour(&self.node_type, self.workers + 1);
         let results = format!("{}/{name}/out", self.volume);
         let client = self.client.clone();
-        let page = format!("{}/#job/runs/{id}", client.host);
+        let page = format!("{}/#job/runs/{id}", client.host());
         let (id, out) = (id.to_owned(), job.out.clone());
         Ok(Box::new(Running { client, id, results, out, hourly, page, last: None, cost: None }))
     }
 }
 
 /// A run that Databricks has.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Running {
     client: Client,
     id: String,
@@ -308,7 +158,7 @@ struct Running {
     results: String,
     out: PathBuf,
     hourly: Option<f64>,
-    /// Where its log is seen.
+    /// Where a browser sees it.
     page: String,
     last: Option<Stage>,
     cost: Option<Dollars>,
@@ -347,6 +197,23 @@ fn moment(value: &Value) -> Option<Timestamp> {
 }
 
 impl Running {
+    /// All that Databricks says of it now.
+    async fn ask(&mut self) -> Result<Value, SparkError> {
+        let call = format!("/api/2.2/jobs/runs/get?run_id={}", self.id);
+        let run = self.client.json(Method::GET, &call, Sent::Nothing, "ask how the run stands").await?;
+        if let Some(page) = run["run_page_url"].as_str() {
+            page.clone_into(&mut self.page);
+        }
+        Ok(run)
+    }
+
+    /// What its task has put out; it is the task's, for a run of tasks has none of its own.
+    async fn output(&self, run: &Value) -> Result<Option<Value>, SparkError> {
+        let Some(task) = run.pointer("/tasks/0/run_id").and_then(Value::as_u64) else { return Ok(None) };
+        let call = format!("/api/2.2/jobs/runs/get-output?run_id={task}");
+        self.client.json(Method::GET, &call, Sent::Nothing, "give what the run has put out").await.map(Some)
+    }
+
     async fn stages(&mut self) -> Vec<Stage> {
         let told = match self.client.get(&format!("{}/progress.json", self.results)).await {
             Ok(told) => told.unwrap_or_default(),
@@ -367,13 +234,9 @@ impl Running {
         if let Some(said) = said {
             return format!("{}; {why}", String::from_utf8_lossy(&said).trim());
         }
-        let task = run.pointer("/tasks/0/run_id").and_then(Value::as_u64);
-        let Some(task) = task else { return why };
-        let call = format!("/api/2.2/jobs/runs/get-output?run_id={task}");
-        let output = self.client.json(Method::GET, &call, Sent::Nothing, "read the run's output").await;
-        let error = output.ok().and_then(|output| output["error"].as_str().map(ToOwned::to_owned));
-        match error {
-            Some(error) if !why.contains(&error) => format!("{why}; {error}"),
+        let output = self.output(run).await.ok().flatten().unwrap_or_default();
+        match output["error"].as_str() {
+            Some(error) if !why.contains(error) => format!("{why}; {error}"),
             _ => why,
         }
     }
@@ -382,13 +245,9 @@ impl Running {
 #[async_trait]
 impl Run for Running {
     async fn look(&mut self) -> Result<Seen, SparkError> {
-        let call = format!("/api/2.2/jobs/runs/get?run_id={}", self.id);
-        let run = self.client.json(Method::GET, &call, Sent::Nothing, "ask how the run stands").await?;
+        let run = self.ask().await?;
         if let (Some(hourly), Some(from)) = (self.hourly, moment(&run["start_time"])) {
             self.cost = cost(hourly, from, moment(&run["end_time"]).unwrap_or_else(Timestamp::now));
-        }
-        if let Some(page) = run["run_page_url"].as_str() {
-            page.clone_into(&mut self.page);
         }
         let state = state_of(&run);
         let stages = if matches!(state, State::Waiting(_)) { Vec::new() } else { self.stages().await };
@@ -423,7 +282,7 @@ impl Run for Running {
     }
 
     fn log(&self) -> Log {
-        Log::Address(self.page.clone())
+        Log::Lines { at: self.page.clone(), lines: Box::new(Printed::of(self.clone())) }
     }
 
     fn cost(&self) -> Option<Dollars> {

@@ -16,7 +16,7 @@ use aws_sdk_emrserverless::types::{
 
 use super::job::{bring, folder, tokens_to, told};
 use super::prices::prices;
-use super::{ELSEWHERE, Engine, Job, Log, Run, Seen, SparkError, Stage, State};
+use super::{ELSEWHERE, Engine, Job, Log, LogFiles, Run, Seen, SparkError, Stage, State};
 use crate::cloud::{Cloud, Operation};
 use crate::lake::Place;
 use crate::settings::{Dollars, EngineName, Settings};
@@ -258,7 +258,8 @@ impl Run for Running {
     }
 
     fn log(&self) -> Log {
-        Log::Objects(self.logs.url(""))
+        let at = format!("in the files of {}", self.logs.url(""));
+        Log::Lines { at, lines: Box::new(LogFiles::of(self.logs.clone())) }
     }
 
     fn cost(&self) -> Option<Dollars> {

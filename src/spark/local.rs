@@ -20,7 +20,8 @@ use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::{Engine, Job, LAST, Log, Run, Seen, SparkError, Stage, State};
+use super::{Engine, Job, LAST, Log, LogFiles, Run, Seen, SparkError, Stage, State};
+use crate::lake::Place;
 use crate::settings::{Dollars, EngineName};
 
 /// How long a job that is told to end has for it.
@@ -295,7 +296,8 @@ impl Run for Running {
     }
 
     fn log(&self) -> Log {
-        Log::File(self.log_file())
+        let lines = LogFiles::of(Place::Folder(self.out.clone()));
+        Log::Lines { at: self.log_file().display().to_string(), lines: Box::new(lines) }
     }
 
     fn cost(&self) -> Option<Dollars> {

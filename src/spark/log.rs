@@ -1,10 +1,14 @@
-//! The log of a job where it lies in files: in the folder of its results while it runs here, in the bucket once EMR
+//! The log of a job: where it is, and its lines as they come.
+//!
+//! Where it lies in files, these are read: in the folder of its results while it runs here, in the bucket once EMR
 //! Serverless has put it there, which it does every now and then and at the end. What was told once is not told again,
 //! whoever has moved it to another file or has written its file anew.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::Read;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
@@ -16,13 +20,52 @@ pub(super) const HERE: [&str; 2] = ["spark.log", "spark.out"];
 /// So much of a packed file is unpacked at most.
 const LARGEST: u64 = 256 << 20;
 
+/// The log of a job.
+pub enum Log {
+    /// It is read from where it is.
+    Lines {
+        /// Where that is, in words.
+        at: String,
+        /// What reads it.
+        lines: Box<dyn LogLines>,
+    },
+    /// It is in a log group at CloudWatch, in the streams that begin so.
+    Group {
+        /// The group.
+        group: String,
+        /// What the streams' names begin with.
+        streams: String,
+    },
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lines { at, .. } => f.write_str(at),
+            Self::Group { group, streams } => write!(f, "in the log group {group}, streams {streams}…"),
+        }
+    }
+}
+
+/// What reads a log.
+#[async_trait]
+pub trait LogLines: Send {
+    /// What has come since the last time; at the end of a job a line that is not whole, too.
+    async fn news(&mut self, is_end: bool) -> Result<Vec<LogLine>, SparkError>;
+}
+
 /// A line of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// The file that it is in.
-    pub file: String,
-    /// What it says.
-    pub text: String,
+pub enum LogLine {
+    /// The job said it.
+    Said {
+        /// The file or the stream that it is in.
+        file: String,
+        /// What it says.
+        text: String,
+    },
+    /// hydrant says what there is to know of the log: what is not in it, or not yet.
+    Note(String),
 }
 
 /// The files of a job's log, and how far they were read.
@@ -48,8 +91,24 @@ impl LogFiles {
         Self { place, read: BTreeMap::new(), again: VecDeque::new() }
     }
 
-    /// The lines that have come since the last time; at the end of a job one that is not whole, too.
-    pub async fn news(&mut self, is_end: bool) -> Result<Vec<LogLine>, SparkError> {
+    fn heard(&mut self, file: &str, line: &str) -> Option<LogLine> {
+        let said = |text: String| Some(LogLine::Said { file: file.to_owned(), text });
+        if file == HERE[1] {
+            if let Some(stage) = Stage::of_line(line) {
+                return said(stage.to_string());
+            }
+            self.again.push_back(line.to_owned());
+        } else if file == HERE[0] && self.again.front().is_some_and(|told| told == line) {
+            self.again.pop_front();
+            return None;
+        }
+        said(line.to_owned())
+    }
+}
+
+#[async_trait]
+impl LogLines for LogFiles {
+    async fn news(&mut self, is_end: bool) -> Result<Vec<LogLine>, SparkError> {
         let here = self.place.is_local();
         let mut files = self.place.list_all("").await?;
         let packed = |key: &str| key.rsplit('.').next() == Some("gz");
@@ -84,20 +143,6 @@ impl LogFiles {
         }
         Ok(lines)
     }
-
-    fn heard(&mut self, file: &str, line: &str) -> Option<LogLine> {
-        let said = |text: String| Some(LogLine { file: file.to_owned(), text });
-        if file == HERE[1] {
-            if let Some(stage) = Stage::of_line(line) {
-                return said(stage.to_string());
-            }
-            self.again.push_back(line.to_owned());
-        } else if file == HERE[0] && self.again.front().is_some_and(|told| told == line) {
-            self.again.pop_front();
-            return None;
-        }
-        said(line.to_owned())
-    }
 }
 
 /// What can be unpacked of a file that may be cut off.
@@ -116,7 +161,12 @@ mod tests {
     use super::*;
 
     fn texts(lines: &[LogLine]) -> Vec<&str> {
-        lines.iter().map(|line| line.text.as_str()).collect()
+        let mut texts = Vec::new();
+        for line in lines {
+            let LogLine::Said { text, .. } = line else { panic!("{line:?}") };
+            texts.push(text.as_str());
+        }
+        texts
     }
 
     #[tokio::test]

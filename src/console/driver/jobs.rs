@@ -7,14 +7,14 @@ use super::topics::{cloud_for, free_folder, inputs};
 use super::{Line, Rooms, lake, remedy, topics as models};
 use crate::console::effect::topics::{OnSpark, Outcome, Planned, SparkWork, Wish, key};
 use crate::console::effect::{Remedy, Trouble};
+use crate::lake::LakeError;
 use crate::lake::hours::Span;
-use crate::lake::{Address, LakeError, Place};
 use crate::settings::EngineName;
 use crate::spark::combine::{self, out_of, wind_up};
 use crate::spark::plan::{Kind, Machine, Plan, Size};
 use crate::spark::topics::{self as fit, Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{
-    Book, Desk, Engine, Entry, Job, Log, LogFiles, OnStop, Results, SparkError, Work, see_through,
+    Book, Desk, Engine, Entry, Job, Log, LogLines, OnStop, Results, SparkError, Work, see_through,
 };
 use crate::topics::{self, Method};
 
@@ -142,17 +142,15 @@ async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcom
     }
 }
 
-/// The files of a job's log that lie in the bucket.
-pub(super) async fn log_of(id: &str, rooms: &Rooms) -> Result<LogFiles, Trouble> {
+/// What reads the log of a job that is not one of CloudWatch's groups.
+pub(super) async fn log_of(id: &str, rooms: &Rooms) -> Result<Box<dyn LogLines>, Trouble> {
     let entry = Book::of(&rooms.folders).find(id).map_err(|error| trouble(&error))?;
     let handle = entry.handle.clone().ok_or_else(|| trouble(&SparkError::NoLog(entry.id.clone())))?;
     let run = engine(entry.engine, rooms).await?.attach(&entry.job, &handle).await;
-    let Log::Objects(address) = run.map_err(|error| trouble(&error))?.log() else {
-        return Err(trouble(&SparkError::NoLog(entry.id)));
-    };
-    let cloud = rooms.cloud().await?;
-    let place = Address::parse(&address).and_then(|address| Place::at(address, Some(&cloud)));
-    Ok(LogFiles::of(place.map_err(|error| Trouble::of_lake(&error))?))
+    match run.map_err(|error| trouble(&error))?.log() {
+        Log::Lines { lines, .. } => Ok(lines),
+        Log::Group { .. } => Err(trouble(&SparkError::NoLog(entry.id))),
+    }
 }
 
 async fn engine(name: EngineName, rooms: &Rooms) -> Result<Box<dyn Engine>, Trouble> {

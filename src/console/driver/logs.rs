@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use super::{Line, Rooms, remedy};
 use crate::console::effect::logs::{Item, Job, Outcome};
 use crate::console::effect::{Remedy, Trouble};
-use crate::logs::{Ending, Follow, Group, LogEvent, LogsError, Request, Told, file, groups, own, tail};
+use crate::logs::{Ending, Follow, Group, LogEvent, LogsError, Note, Request, Told, file, groups, own, tail};
 use crate::settings::EngineName;
 use crate::spark::{Book, LogLine};
 use crate::stack::graph::{Kind, Part};
 
-/// How often the bucket is looked at for more of a job's log, which EMR Serverless puts there every now and then.
+/// How often it is looked for more of a job's log elsewhere: EMR Serverless puts it into the bucket every now and then,
+/// Databricks gives it at the end.
 const FAR_EVERY: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
@@ -89,31 +90,36 @@ fn job_logs(rooms: &Rooms) -> BTreeMap<String, Vec<PathBuf>> {
     logs.filter(|(_, files)| files.iter().any(|file| file.exists())).collect()
 }
 
-/// The jobs whose logs lie in the bucket, by the names under which they are groups.
+/// The jobs elsewhere whose logs are no groups of CloudWatch's, by the names under which they are groups here.
 fn far_logs(rooms: &Rooms) -> BTreeMap<String, String> {
     let entries = Book::of(&rooms.folders).list().unwrap_or_default();
     let far = entries
         .into_iter()
-        .filter(|entry| entry.engine == EngineName::EmrServerless && entry.handle.is_some());
+        .filter(|entry| [EngineName::EmrServerless, EngineName::Databricks].contains(&entry.engine))
+        .filter(|entry| entry.handle.is_some());
     far.map(|entry| (format!("{}:{}", entry.engine.name(), entry.id), entry.id)).collect()
 }
 
-/// Looks again and again at what EMR Serverless has put into the bucket of a job's log. Its lines bear no times of their
-/// own that could be relied on.
+/// Looks again and again for more of the log of a job elsewhere. Its lines bear no times of their own that could be
+/// relied on.
 async fn follow_far(name: &str, id: &str, rooms: &Rooms, line: &Line) -> Result<Ending, Trouble> {
     let (mut log, group) = (super::jobs::log_of(id, rooms).await?, Arc::<str>::from(name));
+    let mut caught_up = false;
     loop {
         let news = log.news(false).await.map_err(|error| super::jobs::trouble(&error))?;
         let now = Timestamp::now();
-        let event = |LogLine { file, text }| LogEvent {
-            group: Arc::clone(&group),
-            stream: file.into(),
-            at: now,
-            ingested: None,
-            message: text,
-            is_late: false,
+        let event = |news| {
+            let (stream, message) = match news {
+                LogLine::Said { file, text } => (file, text),
+                LogLine::Note(note) => ("hydrant".to_owned(), note),
+            };
+            let (group, stream) = (Arc::clone(&group), stream.into());
+            LogEvent { group, stream, at: now, ingested: None, message, is_late: false }
         };
         feed(line, Told::Events(news.into_iter().map(event).collect()));
+        if !std::mem::replace(&mut caught_up, true) {
+            feed(line, Told::Note(Note::CaughtUp));
+        }
         tokio::select! {
             () = tokio::time::sleep(FAR_EVERY) => {}
             () = line.stop().cancelled() => return Ok(Ending::Stopped),

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 
 use super::{Desk, LEFT, documents, until};
 use crate::support::run::{Ran, Running};
+#[cfg(feature = "sandbox")]
+use crate::support::terminal::Terminal;
 
 const TOKEN: &str = "dapi-hunter2-is-the-secret-token";
 const FIT: [&str; 10] =
@@ -27,8 +29,10 @@ struct Workspace {
     files: BTreeMap<String, Vec<u8>>,
     /// The runs by their idempotency tokens.
     runs: BTreeMap<String, Value>,
-    /// What `runs/get` says of how it stands.
+    /// What `runs/get` says of how it stands, and how often it was asked.
     stands: Value,
+    looks: u32,
+    /// What `runs/get-output` says beside that, once the run is over.
     output: Value,
     /// So many calls are refused first, to be made again after so many seconds.
     throttled: u32,
@@ -82,6 +86,7 @@ impl Workspace {
             }
             ("GET", "/api/2.2/jobs/runs/get") => {
                 assert_eq!(query, "run_id=4711");
+                self.looks += 1;
                 let mut run = self.stands.clone();
                 if self.cancelled {
                     run = json!({ "status": { "state": "TERMINATED", "termination_details": { "code": "USER_CANCELED", "message": "Run cancelled." } } });
@@ -93,7 +98,11 @@ impl Workspace {
             }
             ("GET", "/api/2.2/jobs/runs/get-output") => {
                 assert_eq!(query, "run_id=4712", "the task's, not the run's");
-                well(self.output.clone())
+                // What it says of one that is not is documented nowhere.
+                assert_ne!(self.stands["status"]["state"], "RUNNING", "asked of a run that is not over");
+                let mut output = self.output.clone();
+                output["metadata"] = self.stands.clone();
+                well(output)
             }
             ("POST", "/api/2.2/jobs/runs/cancel") => {
                 assert_eq!(input["run_id"], 4711);
@@ -182,17 +191,27 @@ impl There {
     }
 
     fn start(&self) -> Running {
-        Running::of(self.command(&FIT).spawn().unwrap())
+        self.begin(&FIT)
+    }
+
+    fn begin(&self, arguments: &[&str]) -> Running {
+        Running::of(self.command(arguments).spawn().unwrap())
     }
 
     async fn hydrant(&self, arguments: &[&str]) -> Ran {
-        let ran = Running::of(self.command(arguments).spawn().unwrap()).end().await;
+        let ran = self.begin(arguments).end().await;
         assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "the token is shown");
         ran
     }
 
     async fn jobs(&self) -> Value {
         self.hydrant(&["jobs", "--json"]).await.expect(0).json()
+    }
+
+    /// The id of the only job, once it is handed over.
+    async fn id(&self) -> String {
+        until("its handle", async || !self.jobs().await[0]["handle"].is_null()).await;
+        self.jobs().await[0]["id"].as_str().unwrap().to_owned()
     }
 
     async fn order(&self) -> Value {
@@ -305,11 +324,9 @@ async fn every_bad_end_is_told_in_databrickss_words() {
 async fn a_run_is_found_again_and_cancelled_and_never_submitted_twice() {
     let there = There::new(state("RUNNING")).await;
     let first = there.start();
-    there.order().await;
-    until("its handle", async || !there.jobs().await[0]["handle"].is_null()).await;
+    let id = there.id().await;
     first.kill().await;
     let second = there.start();
-    let id = there.jobs().await[0]["id"].as_str().unwrap().to_owned();
     there.hydrant(&["jobs", "cancel", &id]).await.expect(0);
     let told = second.end().await.expect(1);
     assert!(told.err.contains("cancelled"), "{}", told.err);
@@ -347,4 +364,73 @@ async fn a_plan_says_what_a_job_costs_and_begins_nothing() {
     let json = there.hydrant(&[&FIT[..], &["--plan", "--json"]].concat()).await.expect(0).json();
     assert_eq!((&json["engine"], &json["size"]["files"]), (&"databricks".into(), &1.into()));
     assert!(there.workspace.lock().unwrap().runs.is_empty());
+}
+
+/// What a run has printed: its stages among the rest.
+const PRINTED: &str = "INFO begins\n{\"stage\": 1, \"of\": 6, \"text\": \"reading\"}\n{\"stage\": 2, \"of\": 6, \"text\": \"9 posts\"}\nWARN last\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_told_when_its_run_is_over_and_what_is_not_in_it_is_said() {
+    let there = There::new(state("RUNNING")).await;
+    let fit = there.start();
+    let (order, id) = (there.order().await, there.id().await);
+    fit.kill().await;
+    let none = there.hydrant(&["jobs", "logs", &id]).await.expect(0);
+    assert_eq!(none.out, "");
+    assert!(none.err.contains("once it is over") && none.err.contains("https://workspace.example/"));
+    there.leave(&order, "progress.json", r#"{"stage": 2, "of": 6, "text": "9 posts"}"#);
+    let before = there.workspace.lock().unwrap().looks;
+    let follow = there.begin(&["jobs", "logs", &id, "--follow"]);
+    // It looks twice in a round: whether the run is over, and what there is to tell.
+    until("a whole round", async || there.workspace.lock().unwrap().looks > before + 2).await;
+    there.workspace.lock().unwrap().output = json!({ "logs": PRINTED, "logs_truncated": true });
+    there.is(ended("SUCCESS", ""));
+    let followed = follow.end().await.expect(0);
+    assert_eq!(followed.out, "stage 2 of 6: 9 posts\nINFO begins\nstage 1 of 6: reading\nWARN last\n");
+    assert!(followed.err.contains("once it is over") && followed.err.contains("the last 5 MB"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_run_that_failed_ends_with_its_trace() {
+    let there = There::new(ended("RUN_EXECUTION_ERROR", "task failed")).await;
+    let (error, trace) = ("ValueError: no hours", "Traceback\n\u{1b}[31mValueError\u{1b}[0m: no hours");
+    there.workspace.lock().unwrap().output =
+        json!({ "logs": PRINTED, "logs_truncated": false, "error": error, "error_trace": trace });
+    there.hydrant(&FIT).await.expect(1);
+    let shown = there.hydrant(&["jobs", "logs", &there.id().await]).await.expect(0);
+    assert!(
+        shown.out.contains("WARN last") && shown.out.ends_with("ValueError: no hours\n"),
+        "{}",
+        shown.out
+    );
+    assert!(!shown.out.contains('\u{1b}'), "{}", shown.out);
+    let json = there.hydrant(&["jobs", "logs", &there.id().await, "--json"]).await.expect(0);
+    assert!(json.out.contains(r#"{"message":"WARN last","stream":"logs"}"#), "{}", json.out);
+    assert!(json.out.contains(r#""stream":"error_trace""#), "{}", json.out);
+}
+
+#[cfg(feature = "sandbox")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_run_is_a_group_of_the_logs_pane() {
+    let there = There::new(ended("RUN_EXECUTION_ERROR", "task failed")).await;
+    there.workspace.lock().unwrap().output = json!({ "logs": PRINTED, "logs_truncated": true });
+    there.hydrant(&FIT).await.expect(1);
+    let home = there.desk.home.path();
+    let variables = [
+        ("DATABRICKS_HOST", there.host.as_str()),
+        ("DATABRICKS_TOKEN", TOKEN),
+        ("HYDRANT_DATABRICKS_VOLUME", "/Volumes/main/default/hydrant"),
+    ];
+    let mut terminal =
+        Terminal::run(home, (120, 36), &["sandbox", "--pace", "100", "--dir", "cloud"], &variables);
+    terminal.until("nothing of the stack is there");
+    terminal.press("6");
+    terminal.until("databricks:topics-");
+    terminal.press("G\r");
+    terminal.until("WARN last");
+    terminal.until("the last 5 MB");
+    assert!(terminal.screen().contains("following"), "{}", terminal.screen());
+    terminal.press("q");
+    let (status, shown) = terminal.end();
+    assert!(status.success() && !shown.contains(TOKEN), "{status:?}");
 }
