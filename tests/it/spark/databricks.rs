@@ -326,7 +326,9 @@ async fn a_run_is_found_again_and_cancelled_and_never_submitted_twice() {
     let first = there.start();
     let id = there.id().await;
     first.kill().await;
+    let before = there.workspace.lock().unwrap().looks;
     let second = there.start();
+    until("a look of the second", async || there.workspace.lock().unwrap().looks > before).await;
     there.hydrant(&["jobs", "cancel", &id]).await.expect(0);
     let told = second.end().await.expect(1);
     assert!(told.err.contains("cancelled"), "{}", told.err);
@@ -425,7 +427,7 @@ async fn the_log_of_a_run_is_a_group_of_the_logs_pane() {
         Terminal::run(home, (120, 36), &["sandbox", "--pace", "100", "--dir", "cloud"], &variables);
     terminal.until("nothing of the stack is there");
     terminal.press("6");
-    terminal.until("databricks:topics-");
+    terminal.until("s:topics-");
     terminal.press("G\r");
     terminal.until("WARN last");
     terminal.until("the last 5 MB");
