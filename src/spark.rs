@@ -15,7 +15,8 @@
 //! prices     what machines cost by the hour, from a dated table
 //! ```
 //!
-//! An [`Engine`] is a place where Spark runs. It takes a [`Job`] under a token, by which the same job is never taken
+//! An [`Engine`] is a place where Spark runs. It says whether a job can be handed over to it, which a plan asks and the
+//! handing over asks again, from the same piece. It takes a [`Job`] under a token, by which the same job is never taken
 //! twice, and gives a handle that finds it again from any process; a [`Run`] looks at it, ends it, says where its log
 //! is and what it has cost, and brings its results. No job is done before its script has said so by its last file.
 
@@ -41,7 +42,7 @@ use async_trait::async_trait;
 pub use book::{Book, End, Entry, How};
 pub use error::SparkError;
 pub use follow::{OnStop, see_through};
-pub use job::{Job, LAST, Results, Work};
+pub use job::{Job, LAST, Results, Work, must_reach};
 pub use log::{Log, LogFiles, LogLine, LogLines};
 
 use crate::cloud::Cloud;
@@ -105,6 +106,9 @@ pub struct Seen {
 pub trait Engine: Send + Sync {
     /// Which.
     fn name(&self) -> EngineName;
+
+    /// Says by what a job would run. What keeps it from being handed over is the error: handing over asks the same.
+    async fn ready(&self) -> Result<String, SparkError>;
 
     /// Hands a job over, and gives the handle by which it is found again. Asked once more with the same token, it gives
     /// the job that is there.
@@ -171,6 +175,17 @@ impl Desk<'_> {
             }
             EngineName::Databricks => Box::new(databricks::Databricks::open(self.settings)?),
         })
+    }
+
+    /// The same, if a job can be handed over to it: what a plan asks.
+    pub async fn ready<E: From<SparkError>>(
+        &self,
+        name: EngineName,
+        cloud: impl AsyncFnOnce() -> Result<Cloud, E>,
+    ) -> Result<Box<dyn Engine>, E> {
+        let engine = self.engine(name, cloud).await?;
+        engine.ready().await?;
+        Ok(engine)
     }
 }
 

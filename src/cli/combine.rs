@@ -171,11 +171,15 @@ impl Combine {
             threads: self.threads,
             engine: self.on.unwrap_or(*context.settings.spark_on),
         };
+        let mut ready = None;
         if self.engine == Engine::Spark && (self.plan || !plan.due.is_empty()) {
-            show_job(&context, &spark.plan()?, self.plan);
+            let planned = spark.plan()?;
+            let engine = context.unless_stopped(spark.ready()).await?;
+            show_job(&context, &planned, engine.as_ref().err(), self.plan);
             if self.plan {
-                return Ok(Exit::Done);
+                return engine.map(|_| Exit::Done);
             }
+            ready = Some(engine);
         }
         // Whoever may not write to this machine's own folder may not either.
         context.refuse_if_readonly(plan.due.len())?;
@@ -187,7 +191,10 @@ impl Combine {
             Engine::Local => {
                 combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await
             }
-            Engine::Spark => spark.run().await?,
+            Engine::Spark => match ready {
+                Some(engine) => spark.run(engine?.as_ref()).await?,
+                None => Outcome::default(),
+            },
         };
         Ok(end(&context, &outcome, skipped))
     }

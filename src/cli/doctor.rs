@@ -12,10 +12,8 @@ use crate::host::facts::Facts;
 use crate::host::{self, HostError};
 use crate::progress::Progress;
 use crate::settings::EngineName;
-use crate::spark::SparkError;
-use crate::spark::databricks::Databricks;
-use crate::spark::emr_serverless::EmrServerless;
-use crate::spark::sagemaker::SageMaker;
+use crate::spark::Desk;
+use crate::spark::local::is_there;
 use crate::stack::Names;
 use crate::stack::permissions::{self, Checked};
 
@@ -31,9 +29,6 @@ pub(super) struct Doctor {
 
 /// Free space under which a stream could fill the disk within a day.
 const LITTLE_SPACE: u64 = 2 * 1024 * 1024 * 1024;
-
-/// How long an engine's own service has to answer.
-const ENGINE_LIMIT: std::time::Duration = std::time::Duration::from_secs(15);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -171,11 +166,6 @@ fn clock(cloud: &Cloud) -> Row {
 /// Whether Spark can be run on this machine: which only `--engine spark` needs.
 fn spark(context: &Context) -> Row {
     let program = &*context.settings.spark_submit;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &str| {
-        Path::new(name).is_absolute() && Path::new(name).is_file()
-            || std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
-    };
     let has_java = std::env::var_os("JAVA_HOME").is_some() || is_there("java");
     match (is_there(program), has_java) {
         (true, true) => Row::new("spark", Verdict::Ok, format!("{program} and Java, for `--engine spark`")),
@@ -204,39 +194,21 @@ async fn engines(context: &Context, signed_in: bool) -> Vec<Row> {
         Row::new(name.name(), verdict, found)
     };
     let mut rows = Vec::new();
-    for name in [EngineName::Sagemaker, EngineName::EmrServerless] {
-        let usable = if signed_in {
-            in_aws(context, name).await.map_err(|error| error.to_string())
+    for name in [EngineName::Sagemaker, EngineName::EmrServerless, EngineName::Databricks] {
+        let usable = if signed_in || name == EngineName::Databricks {
+            usable(context, name).await.map_err(|error| error.to_string())
         } else {
             Err("it needs credentials for AWS".to_owned())
         };
         rows.push(row(name, usable));
     }
-    let databricks = match Databricks::open(&context.settings) {
-        // A workspace that does not answer is asked again and again otherwise.
-        Ok(databricks) => match tokio::time::timeout(ENGINE_LIMIT, databricks.check()).await {
-            Ok(checked) => checked,
-            Err(_) => Err(SparkError::Databricks {
-                what: "answer".to_owned(),
-                why: format!("nothing came within {} s", ENGINE_LIMIT.as_secs()),
-                passes: true,
-            }),
-        },
-        Err(error) => Err(error),
-    };
-    rows.push(row(EngineName::Databricks, databricks.map_err(|error| error.to_string())));
     rows
 }
 
-async fn in_aws(context: &Context, name: EngineName) -> Result<String, CliError> {
-    let cloud = context.cloud().await?;
-    if name == EngineName::EmrServerless {
-        let emr = EmrServerless::open(cloud, &context.settings).await?;
-        return Ok(format!("runs by the role {}", emr.role()?));
-    }
-    let sagemaker = SageMaker::open(cloud, &context.settings).await?;
-    let image = sagemaker.image()?;
-    Ok(format!("runs {image} by the role {}", sagemaker.role().await?))
+async fn usable(context: &Context, name: EngineName) -> Result<String, CliError> {
+    let desk = Desk { settings: &context.settings, threads: None };
+    let engine = desk.engine(name, async || context.cloud().await).await?;
+    Ok(engine.ready().await?)
 }
 
 async fn ssh() -> Row {

@@ -107,8 +107,9 @@ pub(super) async fn go_along(
     Ok(results)
 }
 
-/// Shows the plan of a job: it is the answer when nothing else is asked for, and talk before a job.
-pub(super) fn show_job(context: &Context, plan: &Plan, alone: bool) {
+/// Shows the plan of a job: it is the answer when nothing else is asked for, and talk before a job. What keeps the job
+/// from being handed over is the error that whoever asked comes to next.
+pub(super) fn show_job(context: &Context, plan: &Plan, hindrance: Option<&CliError>, alone: bool) {
     let lines =
         || plan.to_string().lines().map(|line| format!("  {}", safe(line))).collect::<Vec<_>>().join("\n");
     match (alone, context.global.json) {
@@ -118,6 +119,7 @@ pub(super) fn show_job(context: &Context, plan: &Plan, alone: bool) {
             shown["usd"] = serde_json::json!(by_time);
             shown["usd_at_most"] = serde_json::json!(at_most);
             shown["advice"] = serde_json::json!(plan.advice());
+            shown["hindrance"] = serde_json::json!(hindrance.map(ToString::to_string));
             answer!("{shown}");
         }
         (true, false) => answer!("{}", lines()),

@@ -15,7 +15,6 @@ use crate::cloud::Cloud;
 use crate::lake::combine::elsewhere::{self, Answer};
 use crate::lake::combine::{Outcome, Plan, Wish};
 use crate::lake::{Address, Lake, LakeError, Place};
-use crate::settings::EngineName;
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/combine.py");
 /// Where what is not done yet lies, beside the results; the job takes it away when it ends.
@@ -57,18 +56,6 @@ pub fn out_of(folder: &Path, results: &Place) -> PathBuf {
     let name = results.url("");
     let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     folder.join("combined").join(name.trim_matches('-'))
-}
-
-/// Refuses hours and results that an engine does not reach: Spark on this machine takes folders, elsewhere it takes buckets.
-pub fn must_reach(engine: EngineName, places: [&Place; 2]) -> Result<(), SparkError> {
-    let here = engine == EngineName::Local;
-    let Some(place) = places.into_iter().find(|place| place.is_local() != here) else { return Ok(()) };
-    let path = place.url("");
-    Err(if here {
-        SparkError::NotAFile(path)
-    } else {
-        SparkError::NotInABucket { engine: engine.title(), path }
-    })
 }
 
 /// The address of where the results of a job lie, by its settings.

@@ -9,6 +9,7 @@ mod client;
 mod log;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -24,6 +25,9 @@ use super::prices::{cost, prices};
 use super::{ELSEWHERE, Engine, Job, LAST, Log, Run, Seen, SparkError, Stage, State};
 use crate::lake::Place;
 use crate::settings::{Dollars, EngineName, Settings};
+
+/// How long a workspace has to say whether it would take a run.
+const READY_LIMIT: Duration = Duration::from_secs(15);
 
 /// A workspace, as the settings want its runs.
 #[derive(Debug, Clone)]
@@ -61,16 +65,17 @@ impl Databricks {
     }
 
     /// Whether the workspace lets the token in, and the volume is there.
-    pub async fn check(&self) -> Result<String, SparkError> {
+    async fn volume_is_there(&self) -> Result<(), SparkError> {
         let path = format!("/api/2.0/fs/directories{}", self.volume);
         let what = "let the token look into the volume";
         let found = self.client.call(Method::GET, &path, Sent::Nothing, what).await?;
-        found.map(|_| format!("{} with the volume {}", self.client.host(), self.volume)).ok_or_else(|| {
-            SparkError::Databricks {
-                what: "have the volume".to_owned(),
-                why: format!("there is no {}", self.volume),
-                passes: false,
-            }
+        found.map(drop).ok_or_else(|| SparkError::Databricks {
+            what: "have the volume".to_owned(),
+            why: format!(
+                "there is no {}: make it there, or name another with `databricks_volume`",
+                self.volume
+            ),
+            passes: false,
         })
     }
 
@@ -93,8 +98,21 @@ impl Engine for Databricks {
         EngineName::Databricks
     }
 
+    async fn ready(&self) -> Result<String, SparkError> {
+        // A workspace that does not answer is asked again and again otherwise.
+        match tokio::time::timeout(READY_LIMIT, self.volume_is_there()).await {
+            Ok(there) => there.map(|()| format!("{} with the volume {}", self.client.host(), self.volume)),
+            Err(_) => Err(SparkError::Databricks {
+                what: "answer".to_owned(),
+                why: format!("nothing came within {} s; look at `databricks_host`", READY_LIMIT.as_secs()),
+                passes: true,
+            }),
+        }
+    }
+
     async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError> {
-        job.in_buckets(EngineName::Databricks)?;
+        job.must_be_reached(EngineName::Databricks)?;
+        self.volume_is_there().await?;
         let name = job.remote_name(token);
         let within = format!("{}/{name}", self.volume);
         let mut settings = job.settings.clone();

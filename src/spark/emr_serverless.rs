@@ -14,7 +14,7 @@ use aws_sdk_emrserverless::types::{
     S3MonitoringConfiguration, SparkSubmit,
 };
 
-use super::job::{bring, folder, tokens_to, told};
+use super::job::{bring, bucket_is_there, folder, role, tokens_to, told};
 use super::prices::prices;
 use super::{ELSEWHERE, Engine, Job, Log, LogFiles, Run, Seen, SparkError, Stage, State};
 use crate::cloud::{Cloud, Operation};
@@ -50,36 +50,45 @@ impl EmrServerless {
         })
     }
 
-    /// The role's ARN. EMR Serverless has none of hydrant's own: it takes roles that trust it.
-    pub fn role(&self) -> Result<String, SparkError> {
-        self.names.spark_role().ok_or(SparkError::NoRole {
-            role: "(`spark_role` is not set)".to_owned(),
-            remedy: "make one in IAM that emr-serverless.amazonaws.com may take and that reads and writes the bucket",
-        })
+    /// What a run needs: the role that it runs by, which must trust EMR Serverless, so that none is hydrant's own, the
+    /// bucket that its files lie in, and the application, which is made if there is none.
+    async fn needed(&self) -> Result<(String, Option<String>), SparkError> {
+        let role = role(&self.cloud, &self.names, None).await?;
+        bucket_is_there(&self.jobs).await?;
+        Ok((role, self.application().await?))
     }
 
-    /// The application that runs are started in: the one that was named, the stack's, or a new one.
-    async fn application(&self, token: &str) -> Result<String, SparkError> {
-        if let Some(id) = &self.application {
-            return Ok(id.clone());
-        }
-        let name = format!("hydrant-{}", self.names.base());
-        let mut next = None;
+    /// What hydrant calls the application of its stack.
+    fn own_application(&self) -> String {
+        format!("hydrant-{}", self.names.base())
+    }
+
+    /// The application that runs are started in: the one that was named, or the stack's if it is there.
+    async fn application(&self) -> Result<Option<String>, SparkError> {
+        let (name, mut next) = (self.own_application(), None);
         loop {
             let request = self.cloud.emr_serverless.list_applications().set_next_token(next).send();
             let page = self.cloud.call(Operation::ListApplications, &name, request).await?;
-            let own = page.applications.into_iter().find(|application| {
-                application.name.as_deref() == Some(&name)
-                    && application.state != ApplicationState::Terminated
+            let wanted = page.applications.into_iter().find(|application| {
+                let is_wanted = match &self.application {
+                    Some(id) => application.id == *id,
+                    None => application.name.as_deref() == Some(&name),
+                };
+                is_wanted && application.state != ApplicationState::Terminated
             });
-            if let Some(own) = own {
-                return Ok(own.id);
-            }
             next = page.next_token;
-            if next.is_none() {
-                break;
+            match (wanted, &self.application) {
+                (Some(wanted), _) => return Ok(Some(wanted.id)),
+                (None, _) if next.is_some() => {}
+                (None, Some(id)) => return Err(SparkError::NoApplication(id.clone())),
+                (None, None) => return Ok(None),
             }
         }
+    }
+
+    /// Makes the application of the stack.
+    async fn make_application(&self, token: &str) -> Result<String, SparkError> {
+        let name = self.own_application();
         let request = self
             .cloud
             .emr_serverless
@@ -104,10 +113,19 @@ impl Engine for EmrServerless {
         EngineName::EmrServerless
     }
 
+    async fn ready(&self) -> Result<String, SparkError> {
+        let (role, application) = self.needed().await?;
+        let application = application.unwrap_or_else(|| "that it makes".to_owned());
+        Ok(format!("runs by the role {role}, in an application: {application}"))
+    }
+
     async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError> {
-        job.in_buckets(EngineName::EmrServerless)?;
-        let role = self.role()?;
-        let application = self.application(token).await?;
+        job.must_be_reached(EngineName::EmrServerless)?;
+        let (role, application) = self.needed().await?;
+        let application = match application {
+            Some(application) => application,
+            None => self.make_application(token).await?,
+        };
         let name = job.remote_name(token);
         let within = |folder: &str| self.jobs.within(&format!("{name}/{folder}/"));
         let (code, out, logs) = (within("code"), within("out"), within("logs"));

@@ -105,6 +105,16 @@ pub enum SparkError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The bucket that a job's files lie in is not there.
+    #[error(
+        "there is no bucket for the Spark job's files, which go to {0}: `hydrant up` makes it, or name yours with `bucket`"
+    )]
+    NoBucket(String),
+    /// The application that was named is not there.
+    #[error(
+        "EMR Serverless has no application {0}: name another with `emr_application`, or leave it out, and one is made"
+    )]
+    NoApplication(String),
     /// There is no such job in the book.
     #[error("there is no Spark job {0} here: `hydrant jobs` lists them")]
     NoJob(String),

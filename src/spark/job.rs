@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{SparkError, Stage, combine, topics};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Failure, Operation};
 use crate::lake::combine::elsewhere::Answer;
+use crate::lake::place::Depth;
 use crate::lake::{Address, Place};
 use crate::settings::EngineName;
 use crate::stack::Names;
@@ -74,18 +75,11 @@ impl Job {
         format!("hydrant-{}-{token}", self.name)
     }
 
-    /// Whether a Spark elsewhere can read what it reads.
-    pub(super) fn in_buckets(&self, engine: EngineName) -> Result<(), SparkError> {
-        match self.inputs().find(|input| !input.starts_with("s3://")) {
-            Some(path) => Err(SparkError::NotInABucket { engine: engine.title(), path: path.to_owned() }),
-            None => Ok(()),
-        }
-    }
-
-    /// The settings that name files: what a Spark elsewhere cannot read, or a Spark here.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = &str> {
+    /// Refuses a job that the engine does not reach the files of. (A file of tokens is sent to where one elsewhere does.)
+    pub(super) fn must_be_reached(&self, engine: EngineName) -> Result<(), SparkError> {
         let inputs = self.settings.get("input").and_then(serde_json::Value::as_array).into_iter().flatten();
-        inputs.filter_map(serde_json::Value::as_str)
+        let tokens = self.tokens().filter(|_| engine == EngineName::Local);
+        must_reach(engine, inputs.filter_map(serde_json::Value::as_str).chain(tokens))
     }
 
     /// The file of tokens, if it is of those.
@@ -94,10 +88,59 @@ impl Job {
     }
 }
 
+/// Refuses what an engine does not reach: Spark on this machine reads and writes files, elsewhere it does buckets.
+pub fn must_reach(
+    engine: EngineName,
+    inputs: impl IntoIterator<Item = impl AsRef<str>>,
+) -> Result<(), SparkError> {
+    let here = engine == EngineName::Local;
+    let is_reached = |input: &str| if here { !input.contains("://") } else { input.starts_with("s3://") };
+    let Some(beyond) = inputs.into_iter().find(|input| !is_reached(input.as_ref())) else { return Ok(()) };
+    let path = beyond.as_ref().to_owned();
+    Err(if here {
+        SparkError::NotAFile(path)
+    } else {
+        SparkError::NotInABucket { engine: engine.title(), path }
+    })
+}
+
 /// Where jobs elsewhere lie: beside the models of the stack's lake.
 pub(super) fn folder(names: &Names, cloud: &Cloud) -> Result<Place, SparkError> {
     let bucket = names.of(Kind::Bucket).to_owned();
     Ok(Place::at(Address::Bucket { bucket, prefix: format!("{}models/jobs/", names.lake()) }, Some(cloud))?)
+}
+
+/// Whether the bucket that jobs elsewhere lie in is there, and lets itself be listed.
+pub(super) async fn bucket_is_there(jobs: &Place) -> Result<(), SparkError> {
+    match jobs.list("", Depth::Folder).next().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_missing() => Err(SparkError::NoBucket(jobs.url(""))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The ARN of the role that jobs run by, as it is: one that was adopted, or is named without its path, lies elsewhere
+/// than hydrant's own. `own` is what is taken where none is named.
+pub(super) async fn role(cloud: &Cloud, names: &Names, own: Option<&str>) -> Result<String, SparkError> {
+    let given = names.spark_role();
+    let (role, remedy) = match (&given, own) {
+        (Some(arn), _) => (arn.rsplit('/').next().unwrap_or(arn), "make it in IAM"),
+        (None, Some(own)) => (own, "`hydrant notebook up` makes it"),
+        (None, None) => {
+            return Err(SparkError::NoRole {
+                role: "(`spark_role` is not set)".to_owned(),
+                remedy: "make one in IAM that emr-serverless.amazonaws.com may take and that reads and writes the bucket",
+            });
+        }
+    };
+    let request = cloud.iam.get_role().role_name(role).send();
+    match (cloud.call(Operation::GetRole, role, request).await, &given) {
+        (Ok(answer), _) => Ok(answer.role.map(|role| role.arn).unwrap_or_default()),
+        (Err(error), _) if error.is_missing() => Err(SparkError::NoRole { role: role.to_owned(), remedy }),
+        // Whoever may not look at it may well pass it on.
+        (Err(error), Some(arn)) if error.failure() == Failure::Denied => Ok(arn.clone()),
+        (Err(error), _) => Err(error.into()),
+    }
 }
 
 /// Sends a job's file of tokens, if it is of those and of this machine, to where a Spark elsewhere finds it.

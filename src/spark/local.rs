@@ -94,10 +94,17 @@ impl Engine for Local {
         EngineName::Local
     }
 
-    async fn submit(&self, job: &Job, _token: &str) -> Result<String, SparkError> {
-        if let Some(remote) = job.inputs().chain(job.tokens()).find(|input| input.contains("://")) {
-            return Err(SparkError::NotAFile(remote.to_owned()));
+    async fn ready(&self) -> Result<String, SparkError> {
+        let program = self.program.clone();
+        if is_there(&program) {
+            return Ok(program);
         }
+        Err(SparkError::NoSpark { program, source: std::io::ErrorKind::NotFound.into() })
+    }
+
+    async fn submit(&self, job: &Job, _token: &str) -> Result<String, SparkError> {
+        job.must_be_reached(EngineName::Local)?;
+        self.ready().await?;
         std::fs::create_dir_all(&job.out).map_err(SparkError::file("make", &job.out))?;
         // The last file of an earlier job must not pass for this one's.
         drop(std::fs::remove_file(job.out.join(LAST)));
@@ -143,6 +150,15 @@ impl Engine for Local {
         let said = Said { path: job.out.join("spark.out"), at: 0, rest: Vec::new(), last: VecDeque::new() };
         Ok(Box::new(Running { process, out: job.out.clone(), said }))
     }
+}
+
+/// Whether a program is where it is named, or on the path.
+pub fn is_there(program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 /// When a process began, as the system writes it; `None` if there is none of that number.

@@ -23,7 +23,7 @@ use backon::BackoffBuilder;
 use jiff::Timestamp;
 
 use super::follow::pauses;
-use super::job::{bring, folder, tokens_to};
+use super::job::{bring, bucket_is_there, folder, role, tokens_to};
 use super::local::why;
 use super::prices::{cost, prices};
 use super::{Engine, Job, Log, Run, Seen, SparkError, Stage, State};
@@ -77,7 +77,6 @@ struct Machines {
     volume_gb: i32,
     limit_s: i32,
     image: Option<String>,
-    role: Option<String>,
 }
 
 impl SageMaker {
@@ -91,33 +90,16 @@ impl SageMaker {
             volume_gb: settings.sagemaker_volume_gb.as_i32(),
             limit_s: settings.spark_limit_minutes.as_i32() * 60,
             image: (*settings.sagemaker_image).clone(),
-            role: (*settings.spark_role).clone(),
         };
         Ok(Self { jobs: folder(&names, &cloud)?, cloud, names, order })
     }
 
-    /// The role's ARN: as it is, for one that was adopted lies elsewhere than hydrant's own.
-    pub async fn role(&self) -> Result<String, SparkError> {
-        let own = self.names.of(Kind::NotebookRole);
-        let name = match self.order.role.as_deref() {
-            Some(arn) if arn.starts_with("arn:") => return Ok(arn.to_owned()),
-            Some(name) => name,
-            None => own,
-        };
-        let request = self.cloud.iam.get_role().role_name(name).send();
-        match self.cloud.call(Operation::GetRole, name, request).await {
-            Ok(answer) => Ok(answer.role.map(|role| role.arn).unwrap_or_default()),
-            Err(error) if error.is_missing() => {
-                let remedy = if name == own { "`hydrant notebook up` makes it" } else { "make it in IAM" };
-                Err(SparkError::NoRole { role: name.to_owned(), remedy })
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The image that jobs run.
-    pub fn image(&self) -> Result<String, SparkError> {
-        self.order.image.clone().map_or_else(|| image(self.cloud.region().as_str()), Ok)
+    /// What a job needs: the image that it runs, the role that it runs by, and the bucket that its files lie in.
+    async fn needed(&self) -> Result<(String, String), SparkError> {
+        let image = self.order.image.clone().map_or_else(|| image(self.cloud.region().as_str()), Ok)?;
+        let role = role(&self.cloud, &self.names, Some(self.names.of(Kind::NotebookRole))).await?;
+        bucket_is_there(&self.jobs).await?;
+        Ok((image, role))
     }
 
     /// What an hour costs; `None` if the type is in no table.
@@ -152,10 +134,15 @@ impl Engine for SageMaker {
         EngineName::Sagemaker
     }
 
+    async fn ready(&self) -> Result<String, SparkError> {
+        let (image, role) = self.needed().await?;
+        Ok(format!("runs {image} by the role {role}"))
+    }
+
     async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError> {
         // Whatever would be refused is found before anything is written.
-        job.in_buckets(EngineName::Sagemaker)?;
-        let (image, role) = (self.image()?, self.role().await?);
+        job.must_be_reached(EngineName::Sagemaker)?;
+        let (image, role) = self.needed().await?;
         let name = job.remote_name(token);
         let (code, out) =
             (self.jobs.within(&format!("{name}/code/")), self.jobs.within(&format!("{name}/out/")));

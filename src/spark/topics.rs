@@ -14,7 +14,6 @@ use serde_json::json;
 
 use super::plan::Size;
 use super::{Job, LAST, SparkError, Work};
-use crate::settings::EngineName;
 use crate::topics::{
     Description, Fitted, Method, Model, Quality, RowFile, Seconds, TextCounts, TextSteps, save, write_text,
     write_words,
@@ -65,14 +64,6 @@ impl Documents {
         let size = Size::of(files.iter().map(|file| (&file.place, file.key.as_str()))).await?;
         let files = files.iter().map(RowFile::url).collect();
         Ok((Self::Hours(files, Box::new(steps)), size))
-    }
-}
-
-/// Refuses inputs that an engine does not reach: Spark on this machine reads files.
-pub fn must_reach(engine: EngineName, inputs: &[String]) -> Result<(), SparkError> {
-    match inputs.iter().find(|input| engine == EngineName::Local && input.contains("://")) {
-        Some(remote) => Err(SparkError::NotAFile(remote.clone())),
-        None => Ok(()),
     }
 }
 

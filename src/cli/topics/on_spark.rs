@@ -7,9 +7,9 @@ use super::text::Steps;
 use crate::cli::jobs::{see_through, show_job, show_results};
 use crate::cli::{CliError, Context, Exit};
 use crate::settings::EngineName as Place;
-use crate::spark::Desk;
 use crate::spark::plan::{Kind, Machine, Plan, Size};
-use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights, must_reach};
+use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
+use crate::spark::{Desk, must_reach};
 use crate::topics::{self, Method, Shelf};
 
 /// Where the work is done, and what only Spark is told.
@@ -88,12 +88,15 @@ impl OnSpark {
         let name = self.on.unwrap_or(*context.settings.spark_on);
         must_reach(name, &from.input)?;
         let (documents, size) = documents(context, from, text).await?;
+        let desk = Desk { settings: &context.settings, threads: asked.threads };
+        let engine = context.unless_stopped(desk.ready(name, async || context.cloud().await)).await?;
         let plan = Plan::of(Kind::Fit, name, size, &context.settings, Machine::this());
-        show_job(context, &plan, self.plan);
+        show_job(context, &plan, engine.as_ref().err(), self.plan);
         if self.plan {
-            return Ok(Exit::Done);
+            return engine.map(|_| Exit::Done);
         }
         context.refuse_if_readonly(1)?;
+        let engine = engine?;
         let order = Order {
             documents,
             k,
@@ -110,8 +113,6 @@ impl OnSpark {
         };
         let shelf = Shelf::at(out, cloud_for(context, [out]).await?.as_ref())?;
         let job = order.job(shelf.folder())?;
-        let desk = Desk { settings: &context.settings, threads: asked.threads };
-        let engine = desk.engine(name, async || context.cloud().await).await?;
         let results = see_through(context, engine.as_ref(), job).await?;
         shelf.send().await?;
         show_results(context, &results);

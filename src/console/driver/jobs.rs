@@ -12,9 +12,9 @@ use crate::lake::hours::Span;
 use crate::settings::EngineName;
 use crate::spark::combine::{self, out_of, wind_up};
 use crate::spark::plan::{Kind, Machine, Plan, Size};
-use crate::spark::topics::{self as fit, Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
+use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{
-    Book, Desk, Engine, Entry, Job, Log, LogLines, OnStop, Results, SparkError, Work, see_through,
+    Book, Desk, Engine, Entry, Job, Log, LogLines, OnStop, Results, SparkError, Work, must_reach, see_through,
 };
 use crate::topics::{self, Method};
 
@@ -34,7 +34,6 @@ pub(super) async fn follow(id: &str, rooms: &Rooms, line: &Line) -> Result<Outco
 
 /// Says what a job would read, take and cost. What would keep it from running is found here, as far as that can be.
 pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
-    engine(job.engine, rooms).await?;
     let (kind, size, key) = match &job.work {
         SparkWork::Fit { wish, name } => {
             weights(wish)?;
@@ -45,7 +44,7 @@ pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Out
         SparkWork::Combine(span) => {
             let lake = lake::open(rooms, line).await?;
             let results = lake.results();
-            combine::must_reach(job.engine, [&lake.place, &results]).map_err(|error| trouble(&error))?;
+            must_reach(job.engine, [lake.place.url(""), results.url("")]).map_err(|error| trouble(&error))?;
             let (_, plan) =
                 lake::due(&lake, *span, rooms, line).await.map_err(|error| Trouble::of_lake(&error))?;
             (Kind::Combine, Size::of_due(&plan.due), key(&out_of(&rooms.folders.state, &results)))
@@ -54,7 +53,8 @@ pub(super) async fn plan(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<Out
     let plan = Plan::of(kind, job.engine, size, &rooms.settings, Machine::this());
     let advice = plan.advice_to("choose hydrant as the engine");
     let plan = plan.about().to_string().lines().map(str::to_owned).collect();
-    Ok(Outcome::Planned(Box::new(Planned { job, key, plan, advice })))
+    let hindrance = ready(job.engine, rooms).await.err().map(|trouble| trouble.sentence);
+    Ok(Outcome::Planned(Box::new(Planned { job, key, plan, advice, hindrance })))
 }
 
 /// Hands a job over, and goes along with it.
@@ -98,7 +98,7 @@ async fn documents(
     line: &Line,
 ) -> Result<(Documents, Size), Trouble> {
     let inputs = inputs(&wish.from, rooms, line).await?;
-    fit::must_reach(engine, &inputs).map_err(|error| trouble(&error))?;
+    must_reach(engine, &inputs).map_err(|error| trouble(&error))?;
     let cloud = cloud_for(&inputs, rooms).await?;
     let files = topics::find_rows(&inputs, cloud.as_ref()).await.map_err(|error| models::trouble(&error))?;
     Documents::of_hours(&files, wish.steps.clone()).await.map_err(|error| trouble(&error))
@@ -165,6 +165,11 @@ async fn engine(name: EngineName, rooms: &Rooms) -> Result<Box<dyn Engine>, Trou
     });
     let engine = engine.await;
     engine.map_err(|error| missing.unwrap_or_else(|| trouble(&error)))
+}
+
+/// Whether a job can be handed over.
+async fn ready(name: EngineName, rooms: &Rooms) -> Result<(), Trouble> {
+    engine(name, rooms).await?.ready().await.map(drop).map_err(|error| trouble(&error))
 }
 
 pub(super) fn trouble(error: &SparkError) -> Trouble {
@@ -305,7 +310,8 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
             planned.plan.iter().any(|line| line.contains("1 file, 22 B, on this machine")),
             "{planned:?}"
         );
-        let Planned { job, key, plan, advice } = *planned;
+        let Planned { job, key, plan, advice, hindrance } = *planned;
+        assert_eq!(hindrance, None);
         let said = format!("{plan:?} {advice:?}");
         assert!(said.contains("choose hydrant as the engine") && !said.contains("--engine"), "{said}");
         driver.start(Job::Submit { job, key }.into());
@@ -326,11 +332,29 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
         for (job, why) in [
             (fit(folder.path(), "mine", Some(Method::Nmf)), "Spark fits by LDA alone"),
             (fit(folder.path(), "taken", None), "is there already"),
-            (far, "databricks_host"),
+            (far, "reads buckets"),
         ] {
             driver.start(Job::Plan(job).into());
             let trouble = ended(&mut driver, Slot::Plan).await.expect_err("no plan");
             assert!(trouble.sentence.contains(why), "{trouble:?}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_handing_over_would_come_to_is_said_with_the_plan() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("hours.csv"), "id,text\n1,rocket lens\n").expect("written");
+        let mut driver = Driver::new(rooms_with(folder.path(), &[("spark_submit", "/no/spark-submit")]));
+        driver.start(Job::Plan(fit(folder.path(), "mine", None)).into());
+        let Ok(AnyOutcome::Topics(Outcome::Planned(planned))) = ended(&mut driver, Slot::Plan).await else {
+            panic!("no plan")
+        };
+        assert!(planned.plan.iter().any(|line| line.contains("1 file, 22 B")), "{planned:?}");
+        let why = planned.hindrance.clone().expect("it is not there");
+        assert!(why.contains("`/no/spark-submit` cannot be run") && why.contains("`spark_submit`"), "{why}");
+        let Planned { job, key, .. } = *planned;
+        driver.start(Job::Submit { job, key }.into());
+        let trouble = ended(&mut driver, Slot::Job(key)).await.expect_err("no Spark");
+        assert_eq!(why, trouble.sentence);
     }
 }

@@ -138,6 +138,8 @@ pub struct Planned {
     pub plan: Vec<String>,
     /// Which of the two engines it is for.
     pub advice: Option<String>,
+    /// What keeps it from being handed over, and what to do.
+    pub hindrance: Option<String>,
 }
 
 /// Its work.

@@ -458,7 +458,7 @@ impl TopicsPane {
         } else if desk.tasks.runs(Slot::Job(planned.key)) {
             Some(desk.shown_by("such a job runs already", Action::Tasks))
         } else {
-            None
+            planned.hindrance.clone()
         };
         let ask = form::ask_job(&planned, hindrance);
         self.planned = Some(planned);

@@ -44,6 +44,11 @@ fn asked_for(given: &mut Given) -> Vec<Effect> {
 
 /// What the driver says of it.
 fn planned(given: &mut Given, asked: &[Effect]) {
+    planned_but(given, asked, None);
+}
+
+/// The same, with what keeps it from being handed over.
+fn planned_but(given: &mut Given, asked: &[Effect], hindrance: Option<&str>) {
     let job = started(asked).into_iter().find_map(|job| match job {
         AnyJob::Topics(Job::Plan(job)) => Some(job.clone()),
         _ => None,
@@ -61,6 +66,7 @@ fn planned(given: &mut Given, asked: &[Effect]) {
             "hydrant itself does this in about 3 min and for nothing: choose hydrant as the engine"
                 .to_owned(),
         ),
+        hindrance: hindrance.map(str::to_owned),
     };
     given.came(Slot::Plan, Outcome::Planned(Box::new(planned)));
 }
@@ -175,6 +181,19 @@ fn a_read_only_console_shows_the_plan_and_hands_nothing_over() {
     let asked = asked_for(&mut given);
     planned(&mut given, &asked);
     assert!(given.shows("63 files") && given.shows("read-only"));
+    assert!(started(&given.press("enter")).is_empty());
+}
+
+#[test]
+fn a_plan_that_cannot_be_handed_over_says_why_and_offers_nothing() {
+    let mut given = Given::started(120, 36);
+    let asked = asked_for(&mut given);
+    let why = "there is no role hydrant-notebook-role for the Spark job: `hydrant notebook up` makes it, or name one with `spark_role`";
+    planned_but(&mut given, &asked, Some(why));
+    for part in ["63 files", "there is no role hydrant-notebook-role", "or name one with `spark_role`"] {
+        assert!(given.shows(part), "{part}");
+    }
+    assert!(!given.shows("hand it over"));
     assert!(started(&given.press("enter")).is_empty());
 }
 

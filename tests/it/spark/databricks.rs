@@ -22,6 +22,8 @@ const TOKEN: &str = "dapi-hunter2-is-the-secret-token";
 const FIT: [&str; 10] =
     ["topics", "fit", "--engine", "spark", "--on", "databricks", "--tokens", "tokens.txt", "--out", "model"];
 
+const VOLUME: &str = "/Volumes/main/default/hydrant";
+
 /// What the workspace holds.
 #[derive(Default)]
 struct Workspace {
@@ -58,6 +60,9 @@ impl Workspace {
                 .get(&path["/api/2.0/fs/files".len()..])
                 .map_or_else(missing, |file| (200, file.clone())),
             ("GET", path) if path.starts_with("/api/2.0/fs/directories/") => {
+                if !path.contains(VOLUME) {
+                    return missing();
+                }
                 let folder = format!("{}/", &path["/api/2.0/fs/directories".len()..]);
                 let names: Vec<&str> =
                     self.files.keys().filter_map(|file| file.strip_prefix(&folder)).collect();
@@ -186,7 +191,7 @@ impl There {
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
         let mut command = self.desk.command(arguments);
         command.env("DATABRICKS_HOST", &self.host).env("DATABRICKS_TOKEN", TOKEN);
-        command.env("HYDRANT_DATABRICKS_VOLUME", "/Volumes/main/default/hydrant");
+        command.env("HYDRANT_DATABRICKS_VOLUME", VOLUME);
         command
     }
 
@@ -338,8 +343,17 @@ async fn a_run_is_found_again_and_cancelled_and_never_submitted_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_named_and_a_wrong_token_is_said_to_be_one() {
     let there = There::new(state("RUNNING")).await;
-    let unset = there.desk.hydrant(&FIT).await.expect(2);
+    let unset = there.desk.hydrant(&[&FIT[..], &["--plan"]].concat()).await.expect(2);
+    assert!(unset.out.contains("1 file") && unset.out.contains("m5d.xlarge"), "{}", unset.out);
     assert!(unset.err.contains("databricks_host"), "{}", unset.err);
+    assert_eq!(there.desk.hydrant(&FIT).await.expect(2).err.lines().last(), unset.err.lines().last());
+    let elsewhere = ["--set", "databricks_volume=/Volumes/main/default/none", "--plan"];
+    let no_volume = there.hydrant(&[&FIT[..], &elsewhere].concat()).await.expect(1);
+    assert!(
+        no_volume.err.contains("there is no /Volumes/main/default/none: make it there"),
+        "{}",
+        no_volume.err
+    );
     let mut command = there.command(&FIT);
     command.env("DATABRICKS_TOKEN", "wrong");
     let refused = Running::of(command.spawn().unwrap()).end().await.expect(1);
@@ -421,7 +435,7 @@ async fn the_log_of_a_run_is_a_group_of_the_logs_pane() {
     let variables = [
         ("DATABRICKS_HOST", there.host.as_str()),
         ("DATABRICKS_TOKEN", TOKEN),
-        ("HYDRANT_DATABRICKS_VOLUME", "/Volumes/main/default/hydrant"),
+        ("HYDRANT_DATABRICKS_VOLUME", VOLUME),
     ];
     let mut terminal =
         Terminal::run(home, (120, 36), &["sandbox", "--pace", "100", "--dir", "cloud"], &variables);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{LEFT, documents, until};
+use super::{LEFT, documents, make_role, until};
 use crate::lake::given::record;
 use crate::support::World;
 use crate::support::proxy::{Call, Verdict};
@@ -116,6 +116,7 @@ impl Desk {
         let world = World::new().await;
         std::fs::write(world.home.path().join("tokens.txt"), documents(9)).unwrap();
         world.aws().s3.create_bucket().bucket(world.bucket()).send().await.unwrap();
+        make_role(&world.aws(), "spark", "emr-serverless.amazonaws.com").await;
         let emr = Shared::default();
         emr.lock().unwrap().state = "SUBMITTED";
         let answering = Arc::clone(&emr);
@@ -293,15 +294,26 @@ async fn a_run_is_found_again_and_cancelled_and_never_begun_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_role_nothing_is_begun() {
+async fn what_is_missing_is_said_with_the_plan_and_nothing_is_begun() {
     let desk = Desk::new().await;
-    let refused = desk.hydrant(&FIT).await.expect(1);
-    assert!(
-        refused.err.contains("`spark_role`") && refused.err.contains("emr-serverless.amazonaws.com"),
-        "{}",
-        refused.err
-    );
-    assert!(desk.emr.lock().unwrap().applications.is_empty());
+    let fit = async |more: &[&str]| desk.hydrant(&[&FIT[..], more].concat()).await;
+    let arguments = desk.with_role(&[]);
+    let role: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    for (set, why, remedy) in [
+        (vec![], "`spark_role` is not set", "emr-serverless.amazonaws.com"),
+        (vec!["--set", "spark_role=nobody"], "no role nobody", "make it in IAM"),
+        ([&role[..], &["--set", "emr_application=00none"]].concat(), "no application 00none", "leave it out"),
+        ([&role[..], &["--set", "bucket=hydrant-nowhere"]].concat(), "no bucket", "`hydrant up` makes it"),
+    ] {
+        let plan = fit(&[&set[..], &["--plan"]].concat()).await.expect(1);
+        assert!(plan.out.contains("1 file") && plan.out.contains("executors"), "{}", plan.out);
+        assert!(plan.err.contains(why) && plan.err.contains(remedy), "{}", plan.err);
+        let refused = fit(&set).await.expect(1);
+        assert!(refused.err.ends_with(&plan.err), "handing over says {} and not {}", refused.err, plan.err);
+    }
+    fit(&[&role[..], &["--plan"]].concat()).await.expect(0);
+    let emr = desk.emr.lock().unwrap();
+    assert!(emr.applications.is_empty() && emr.runs.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,7 +362,8 @@ async fn what_a_run_left_half_done_is_taken_away_with_its_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_a_combine_says_what_is_due_and_which_engine_it_is_for() {
     let desk = Desk::new().await.with_an_hour().await;
-    let plan = desk.hydrant(&[&COMBINE[..], &["--plan"]].concat()).await.expect(0).json();
+    let arguments = desk.with_role(&[&COMBINE[..], &["--plan"]].concat());
+    let plan = desk.start_with(&arguments).end().await.expect(0).json();
     assert_eq!((&plan["size"]["files"], &plan["engine"]), (&1.into(), &"emr-serverless".into()));
     assert!(plan["times"]["there_s"].as_f64() > plan["times"]["here_s"].as_f64(), "{plan}");
     assert!(plan["advice"].as_str().unwrap().contains("leave `--engine spark` out"), "{plan}");

@@ -13,6 +13,7 @@ mod weights;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::support::aws::Aws;
 use crate::support::run::{Ran, Running, command, run};
 
 /// What a script leaves of a fit of two topics.
@@ -35,6 +36,16 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(40)).await;
     }
     panic!("it did not come to {what}");
+}
+
+/// A role that a service may take.
+async fn make_role(aws: &Aws, name: &str, service: &str) {
+    let trust = serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": { "Service": service }, "Action": "sts:AssumeRole" }],
+    });
+    let role = aws.iam.create_role().role_name(name).assume_role_policy_document(trust.to_string());
+    role.send().await.unwrap();
 }
 
 struct Desk {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{LEFT, documents, until};
+use super::{LEFT, documents, make_role, until};
 use crate::support::run::{Ran, Running};
 use crate::support::sandbox::Sandbox;
 
@@ -20,17 +20,9 @@ impl Desk {
         let sandbox = Sandbox::new(more).await;
         std::fs::write(sandbox.home.path().join("tokens.txt"), documents(9)).unwrap();
         sandbox.hydrant(&["up", "--set", "instance=false"]).await.expect(0);
-        let desk = Self { sandbox };
-        desk.make_role().await;
-        desk
-    }
-
-    /// The role alone, as the notebook's stack makes it, without the minutes that a notebook takes.
-    async fn make_role(&self) {
-        let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
-        let iam = &self.sandbox.aws().iam;
-        let role = iam.create_role().role_name("hydrant-notebook-role").assume_role_policy_document(trust);
-        role.send().await.unwrap();
+        // The role alone, as the notebook's stack makes it, without the minutes that a notebook takes.
+        make_role(&sandbox.aws(), "hydrant-notebook-role", "sagemaker.amazonaws.com").await;
+        Self { sandbox }
     }
 
     async fn fit(&self, more: &[&str]) -> Ran {
@@ -223,6 +215,18 @@ async fn what_is_missing_is_said_before_anything_is_ordered() {
     let no_role = fit(&[]).await.expect(1);
     assert!(no_role.err.contains("no role hydrant-notebook-role"), "{}", no_role.err);
     assert!(no_role.err.contains("hydrant notebook up"), "{}", no_role.err);
+    let plan = fit(&["--plan"]).await.expect(1);
+    assert!(plan.out.contains("1 file") && plan.out.contains("ml.m5.xlarge"), "{}", plan.out);
+    assert_eq!(plan.err, no_role.err[no_role.err.find("hydrant:").unwrap()..], "the plan says the same");
+    let plan = fit(&["--plan", "--json"]).await.expect(1).json();
+    assert!(plan["hindrance"].as_str().unwrap().contains("hydrant notebook up"), "{plan}");
+    make_role(&sandbox.aws(), "hydrant-notebook-role", "sagemaker.amazonaws.com").await;
+    let no_bucket = fit(&["--plan"]).await.expect(1);
+    assert!(no_bucket.err.contains("there is no bucket for the Spark job's files"), "{}", no_bucket.err);
+    assert!(no_bucket.err.contains("`hydrant up` makes it"), "{}", no_bucket.err);
+    sandbox.hydrant(&["up", "--set", "instance=false"]).await.expect(0);
+    let plan = fit(&["--plan", "--json"]).await.expect(0).json();
+    assert!(plan["hindrance"].is_null(), "{plan}");
     let no_image = fit(&["--region", "eu-north-9"]).await.expect(2);
     assert!(
         no_image.err.contains("eu-north-9") && no_image.err.contains("sagemaker_image"),
@@ -239,15 +243,5 @@ async fn what_is_missing_is_said_before_anything_is_ordered() {
     assert!(readonly.err.contains("read-only"), "{}", readonly.err);
     let listed = sandbox.aws().sagemaker.list_processing_jobs().send().await.unwrap();
     assert!(listed.processing_job_summaries().is_empty());
-    assert!(
-        sandbox
-            .hydrant(&["jobs", "--json"])
-            .await
-            .expect(0)
-            .json()
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|job| job["state"] == "failed")
-    );
+    assert_eq!(sandbox.hydrant(&["jobs", "--json"]).await.expect(0).json(), serde_json::json!([]));
 }

@@ -184,7 +184,8 @@ pub(super) fn ask_job(planned: &Planned, hindrance: Option<String>) -> Ask {
     }
     let confirm = match hindrance {
         Some(why) => {
-            body.extend([line("", Role::Text), line(&why, Role::Warn)]);
+            body.push(line("", Role::Text));
+            body.extend(crate::text::wrap(&why, WIDE).iter().map(|text| line(text, Role::Warn)));
             Confirm::Nothing
         }
         None => Confirm::Enter { does: "hand it over" },
