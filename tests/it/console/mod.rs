@@ -9,7 +9,7 @@ use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
 /// A console over a sandbox that runs already.
-fn console(sandbox: &Sandbox) -> Terminal {
+pub fn console(sandbox: &Sandbox) -> Terminal {
     let variables = sandbox.serving.line["env"].as_object().expect("an object of variables");
     let variables: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str().expect("text"))).collect();

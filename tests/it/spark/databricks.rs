@@ -13,7 +13,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Desk, LEFT, documents, until};
+use super::{
+    Desk, LEFT, asks_for_the_hour, combine_on, documents, is_combined, leave_combined, put_an_hour, until,
+};
+use crate::support::World;
 use crate::support::run::{Ran, Running};
 #[cfg(feature = "sandbox")]
 use crate::support::terminal::Terminal;
@@ -176,6 +179,8 @@ struct There {
     desk: Desk,
     workspace: Shared,
     host: String,
+    /// The AWS account of the lake, if there is one.
+    world: Option<World>,
 }
 
 impl There {
@@ -185,11 +190,21 @@ impl There {
         let workspace = Shared::default();
         workspace.lock().unwrap().stands = stands;
         let host = serve(Arc::clone(&workspace)).await;
-        Self { desk, workspace, host }
+        Self { desk, workspace, host, world: None }
+    }
+
+    /// With a bucket, which the clusters read.
+    async fn with_a_bucket(self) -> Self {
+        let world = World::new().await;
+        world.aws().s3.create_bucket().bucket(world.bucket()).send().await.unwrap();
+        Self { world: Some(world), ..self }
     }
 
     fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let mut command = self.desk.command(arguments);
+        let mut command = match &self.world {
+            Some(world) => world.command(self.desk.home.path(), arguments),
+            None => self.desk.command(arguments),
+        };
         command.env("DATABRICKS_HOST", &self.host).env("DATABRICKS_TOKEN", TOKEN);
         command.env("HYDRANT_DATABRICKS_VOLUME", VOLUME);
         command
@@ -380,6 +395,29 @@ async fn a_plan_says_what_a_job_costs_and_begins_nothing() {
     let json = there.hydrant(&[&FIT[..], &["--plan", "--json"]].concat()).await.expect(0).json();
     assert_eq!((&json["engine"], &json["size"]["files"]), (&"databricks".into(), &1.into()));
     assert!(there.workspace.lock().unwrap().runs.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_are_combined_on_databricks_as_ordered_and_read_as_hydrants_own() {
+    let there = There::new(state("RUNNING")).await.with_a_bucket().await;
+    let aws = there.world.as_ref().unwrap().aws();
+    let lake = put_an_hour(&aws).await;
+    let combine = there.begin(&combine_on("databricks"));
+    let order = there.order().await;
+    let python = &order["tasks"][0]["spark_python_task"];
+    let within = |at: usize| {
+        let held = there.workspace.lock().unwrap();
+        String::from_utf8(held.files[python["parameters"][at].as_str().unwrap()].clone()).unwrap()
+    };
+    assert!(within(0).contains(r#"settings["passing"]"#), "the script that combines");
+    let settings: Value = serde_json::from_str(&within(1)).unwrap();
+    asks_for_the_hour(&settings, &lake);
+    let hydrant = async |words: &[&str]| there.hydrant(words).await;
+    let answer = leave_combined(&aws, there.desk.home.path(), &settings, hydrant).await;
+    there.leave(&order, "spark.json", &answer);
+    there.is(ended("SUCCESS", ""));
+    is_combined(&combine.end().await.expect(0), hydrant).await;
+    assert_eq!(there.jobs().await[0]["state"], "done");
 }
 
 /// What a run has printed: its stages among the rest.

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::{LEFT, documents, make_role, until};
-use crate::lake::given::record;
+use super::{
+    LEFT, asks_for_the_hour, combine_on, documents, get, is_combined, leave_combined, make_role, put,
+    put_an_hour, until,
+};
 use crate::support::World;
 use crate::support::proxy::{Call, Verdict};
 use crate::support::run::{Ran, Running};
@@ -26,19 +28,6 @@ const FIT: [&str; 10] = [
     "--out",
     "model",
 ];
-
-const COMBINE: [&str; 6] = ["combine", "--engine", "spark", "--on", "emr-serverless", "--json"];
-/// Where the lake is by the default settings.
-const LAKE: &str = "datasets/twitter/kinesis-demo/";
-
-/// What the script says when it has combined the hour.
-fn combined(hour: &Value) -> String {
-    let counts = json!({
-        "files": 1, "bytes_in": 9, "rows_in": 1, "rows_out": 1, "malformed": 0, "unwanted": 0, "duplicates": 0,
-    });
-    let hour = json!({ "hour": hour, "counts": counts, "outputs": ["a"], "beside": [], "vanished": 0, "damaged": [] });
-    json!({ "spark": "3.5.3", "hours": [hour] }).to_string()
-}
 
 /// What EMR Serverless holds.
 #[derive(Default)]
@@ -149,8 +138,7 @@ impl Desk {
 
     /// With an hour in the lake that is not combined.
     async fn with_an_hour(self) -> Self {
-        let lake = format!("s3://{}/{LAKE}", self.world.bucket());
-        self.put(&lake, "2021/12/30/17/stream-1", &record(1, "one")).await;
+        put_an_hour(&self.world.aws()).await;
         self
     }
 
@@ -165,10 +153,7 @@ impl Desk {
         let order = self.order().await;
         let arguments = &order["jobDriver"]["sparkSubmit"]["entryPointArguments"];
         let (settings, out) = (arguments[1].as_str().unwrap(), arguments[2].as_str().unwrap().to_owned());
-        let (bucket, key) = settings.strip_prefix("s3://").unwrap().split_once('/').unwrap();
-        let object = self.world.aws().s3.get_object().bucket(bucket).key(key).send().await.unwrap();
-        let body = object.body.collect().await.unwrap().into_bytes();
-        (serde_json::from_slice(&body).unwrap(), out)
+        (serde_json::from_slice(&get(&self.world.aws(), settings).await).unwrap(), out)
     }
 
     async fn hydrant(&self, arguments: &[&str]) -> Ran {
@@ -191,17 +176,13 @@ impl Desk {
     }
 
     async fn put(&self, address: &str, file: &str, text: &str) {
-        let (bucket, prefix) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
-        let (s3, body) = (self.world.aws().s3, text.as_bytes().to_vec().into());
-        s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
+        put(&self.world.aws(), &format!("{address}{file}"), text).await;
     }
 
     async fn put_packed(&self, address: &str, file: &str, text: &str) {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(text.as_bytes()).unwrap();
-        let (bucket, prefix) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
-        let (s3, body) = (self.world.aws().s3, packed.finish().unwrap().into());
-        s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
+        put(&self.world.aws(), &format!("{address}{file}"), packed.finish().unwrap()).await;
     }
 
     fn is(&self, state: &'static str, details: &'static str) {
@@ -320,13 +301,10 @@ async fn what_is_missing_is_said_with_the_plan_and_nothing_is_begun() {
 async fn hours_of_a_bucket_are_combined_where_they_are_and_whoever_left_finds_the_job_again() {
     let desk = Desk::new().await.with_an_hour().await;
     desk.is("RUNNING", "");
-    let arguments = desk.with_role(&COMBINE);
+    let arguments = desk.with_role(&combine_on("emr-serverless"));
     let first = desk.start_with(&arguments);
     let (settings, out) = desk.given().await;
-    let lake = format!("s3://{}/{LAKE}", desk.world.bucket());
-    assert!(settings["results"].as_str().unwrap().starts_with("s3://"), "{settings}");
-    assert_eq!(settings["hours"][0]["files"][0]["url"], format!("{lake}2021/12/30/17/stream-1"));
-    assert!(settings["reader"].is_null(), "hydrant itself is not there to read lines of JSON");
+    asks_for_the_hour(&settings, &format!("s3://{}/datasets/twitter/kinesis-demo/", desk.world.bucket()));
     until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
     first.kill().await;
     let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
@@ -334,10 +312,11 @@ async fn hours_of_a_bucket_are_combined_where_they_are_and_whoever_left_finds_th
     let refused = desk.hydrant(&words).await.expect(1);
     assert!(refused.err.contains(&format!("hydrant jobs follow {id}")), "{}", refused.err);
     let follow = desk.world.start(&["jobs", "follow", &id, "--json"]);
-    desk.put(&out, "spark.json", &combined(&settings["hours"][0]["name"])).await;
+    let (aws, home) = (desk.world.aws(), desk.world.home.path());
+    let hydrant = async |words: &[&str]| desk.hydrant(words).await;
+    desk.put(&out, "spark.json", &leave_combined(&aws, home, &settings, hydrant).await).await;
     desk.is("SUCCESS", "");
-    let followed = follow.end().await.expect(0).json();
-    assert_eq!((&followed["rows_out"], &followed["outputs"][0]), (&1.into(), &"a".into()));
+    is_combined(&follow.end().await.expect(0), hydrant).await;
     assert_eq!(desk.jobs().await[0]["state"], "done");
     assert_eq!(desk.emr.lock().unwrap().runs.len(), 1);
 }
@@ -345,7 +324,7 @@ async fn hours_of_a_bucket_are_combined_where_they_are_and_whoever_left_finds_th
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_run_left_half_done_is_taken_away_with_its_failure() {
     let desk = Desk::new().await.with_an_hour().await;
-    let combine = desk.start_with(&desk.with_role(&COMBINE));
+    let combine = desk.start_with(&desk.with_role(&combine_on("emr-serverless")));
     let (settings, _) = desk.given().await;
     let passing = settings["passing"].as_str().unwrap();
     desk.put(&format!("{passing}/"), "csv/at=0/part-0", "half").await;
@@ -362,7 +341,7 @@ async fn what_a_run_left_half_done_is_taken_away_with_its_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_a_combine_says_what_is_due_and_which_engine_it_is_for() {
     let desk = Desk::new().await.with_an_hour().await;
-    let arguments = desk.with_role(&[&COMBINE[..], &["--plan"]].concat());
+    let arguments = desk.with_role(&[&combine_on("emr-serverless")[..], &["--plan"]].concat());
     let plan = desk.start_with(&arguments).end().await.expect(0).json();
     assert_eq!((&plan["size"]["files"], &plan["engine"]), (&1.into(), &"emr-serverless".into()));
     assert!(plan["times"]["there_s"].as_f64() > plan["times"]["here_s"].as_f64(), "{plan}");

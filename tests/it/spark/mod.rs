@@ -13,6 +13,9 @@ mod weights;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
+use crate::lake::given::record;
 use crate::support::aws::Aws;
 use crate::support::run::{Ran, Running, command, run};
 
@@ -36,6 +39,77 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(std::time::Duration::from_millis(40)).await;
     }
     panic!("it did not come to {what}");
+}
+
+fn combine_on(engine: &str) -> [&str; 6] {
+    ["combine", "--engine", "spark", "--on", engine, "--json"]
+}
+
+fn in_bucket(address: &str) -> (&str, &str) {
+    address.strip_prefix("s3://").unwrap().split_once('/').unwrap()
+}
+
+async fn put(aws: &Aws, address: &str, content: impl Into<Vec<u8>>) {
+    let (bucket, key) = in_bucket(address);
+    aws.s3.put_object().bucket(bucket).key(key).body(content.into().into()).send().await.unwrap();
+}
+
+async fn get(aws: &Aws, address: &str) -> Vec<u8> {
+    let (bucket, key) = in_bucket(address);
+    let object = aws.s3.get_object().bucket(bucket).key(key).send().await.unwrap();
+    object.body.collect().await.unwrap().to_vec()
+}
+
+/// Puts an hour that is not combined into the lake of the only bucket, and gives the lake's address.
+async fn put_an_hour(aws: &Aws) -> String {
+    let buckets = aws.s3.list_buckets().send().await.unwrap();
+    let lake = format!("s3://{}/datasets/twitter/kinesis-demo/", buckets.buckets()[0].name().unwrap());
+    put(aws, &format!("{lake}2021/12/30/17/stream-1"), record(1, "one")).await;
+    lake
+}
+
+/// Leaves in the lake what a job that combines its hour would, which is what hydrant itself makes of it; and gives what
+/// the script says last.
+async fn leave_combined(
+    aws: &Aws,
+    home: &Path,
+    settings: &Value,
+    hydrant: impl AsyncFn(&[&str]) -> Ran,
+) -> String {
+    let results = settings["results"].as_str().unwrap();
+    // In a folder that is called as the results' is in the bucket, so that its files are.
+    let folder = in_bucket(results).1;
+    let done = hydrant(&["combine", "--to", folder, "--json"]).await.expect(0).json();
+    for kind in std::fs::read_dir(home.join(folder)).unwrap() {
+        for file in std::fs::read_dir(kind.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            let key = file.strip_prefix(home.join(folder)).unwrap().to_str().unwrap();
+            put(aws, &format!("{results}{key}"), std::fs::read(&file).unwrap()).await;
+        }
+    }
+    let hour = json!({
+        "hour": settings["hours"][0]["name"], "counts": done, "outputs": done["outputs"], "beside": done["beside"],
+        "vanished": 0, "damaged": [],
+    });
+    json!({ "spark": "3.5.3", "hours": [hour] }).to_string()
+}
+
+/// Whether the settings that a job was given are those of the hour, where it lies.
+fn asks_for_the_hour(settings: &Value, lake: &str) {
+    assert_eq!(settings["results"], lake);
+    assert_eq!(settings["hours"][0]["files"][0]["url"], format!("{lake}2021/12/30/17/stream-1"));
+    assert!(settings["reader"].is_null(), "hydrant itself is not there to read lines of JSON");
+}
+
+/// Whether the command has said what the job came to, and the hour is combined like any that hydrant itself combines.
+async fn is_combined(done: &Ran, hydrant: impl AsyncFn(&[&str]) -> Ran) {
+    let done = done.json();
+    assert_eq!((&done["hours"], &done["rows_out"]), (&1.into(), &1.into()), "{done}");
+    let due = hydrant(&["combine", "--dry-run", "--json"]).await.expect(0).json();
+    assert_eq!(due, json!({ "due": [], "skipped_hours": 1 }));
+    let hours = hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
+    assert_eq!((&hours[0]["rows"], &hours[0]["stale"]), (&1.into(), &false.into()), "{hours}");
+    assert!(done["outputs"].as_array().unwrap().contains(&hours[0]["combined"]), "{hours} and {done}");
 }
 
 /// A role that a service may take.

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 
-use super::{LEFT, documents, make_role, until};
+use super::{
+    LEFT, asks_for_the_hour, combine_on, documents, get, is_combined, leave_combined, make_role, put,
+    put_an_hour, until,
+};
+use crate::console::console;
 use crate::support::run::{Ran, Running};
 use crate::support::sandbox::Sandbox;
 
@@ -58,17 +62,33 @@ impl Desk {
         sagemaker.describe_processing_job().processing_job_name(name).send().await.unwrap()
     }
 
-    /// What its container would leave, where the order says.
-    async fn leave_results(&self, name: &str) {
+    /// A file that its container is given.
+    async fn given(&self, name: &str, file: &str) -> String {
+        let inputs = self.described(name).await.processing_inputs.unwrap();
+        let code = inputs[0].s3_input().unwrap().s3_uri().unwrap();
+        String::from_utf8(get(&self.sandbox.aws(), &format!("{code}{file}")).await).unwrap()
+    }
+
+    /// Leaves a file where its container would, as the order says.
+    async fn leave(&self, name: &str, file: &str, text: &str) {
         let job = self.described(name).await;
         let outputs = job.processing_output_config.unwrap().outputs.unwrap_or_default();
-        let to = outputs[0].s3_output().unwrap().s3_uri().unwrap().to_owned();
-        let (bucket, prefix) = to.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+        let to = outputs[0].s3_output().unwrap().s3_uri().unwrap();
+        put(&self.sandbox.aws(), &format!("{to}{file}"), text).await;
+    }
+
+    async fn leave_results(&self, name: &str) {
         for (file, text) in LEFT {
-            let body = text.as_bytes().to_vec().into();
-            let s3 = &self.sandbox.aws().s3;
-            s3.put_object().bucket(bucket).key(format!("{prefix}{file}")).body(body).send().await.unwrap();
+            self.leave(name, file, text).await;
         }
+    }
+
+    /// What a job that combines the lake's hour would leave.
+    async fn leave_combined(&self, name: &str) {
+        let settings: Value = serde_json::from_str(&self.given(name, "settings.json").await).unwrap();
+        let (aws, home) = (self.sandbox.aws(), self.sandbox.home.path());
+        let hydrant = async |words: &[&str]| self.sandbox.hydrant(words).await;
+        self.leave(name, "spark.json", &leave_combined(&aws, home, &settings, hydrant).await).await;
     }
 }
 
@@ -94,17 +114,11 @@ async fn a_fit_at_sagemaker_is_ordered_whole_and_its_results_are_a_model_here() 
     assert!(job.role_arn.unwrap().ends_with(":role/hydrant-notebook-role"));
     let code = job.processing_inputs.unwrap()[0].s3_input().unwrap().s3_uri().unwrap().to_owned();
     assert!(code.contains("/datasets/twitter/kinesis-demo/models/jobs/"), "{code}");
-    let (bucket, prefix) = code.strip_prefix("s3://").unwrap().split_once('/').unwrap();
-    let get = async |file: &str| {
-        let s3 = &desk.sandbox.aws().s3;
-        let object = s3.get_object().bucket(bucket).key(format!("{prefix}{file}")).send().await.unwrap();
-        String::from_utf8(object.body.collect().await.unwrap().to_vec()).unwrap()
-    };
-    let settings: Value = serde_json::from_str(&get("settings.json").await).unwrap();
+    let settings: Value = serde_json::from_str(&desk.given(&name, "settings.json").await).unwrap();
     assert_eq!(settings["out"], "/opt/ml/processing/output");
     assert_eq!(settings["tokens"], "file:///opt/ml/processing/input/code/tokens.txt");
-    assert_eq!(get("tokens.txt").await, documents(9));
-    assert!(get("job.py").await.contains("def run(settings)"));
+    assert_eq!(desk.given(&name, "tokens.txt").await, documents(9));
+    assert!(desk.given(&name, "job.py").await.contains("def run(settings)"));
     let tags = desk.sandbox.aws().sagemaker.list_tags();
     let tags = tags.resource_arn(job.processing_job_arn.unwrap()).send().await.unwrap();
     assert!(tags.tags().iter().any(|tag| tag.key() == Some("hydrant:stack")));
@@ -118,6 +132,50 @@ async fn a_fit_at_sagemaker_is_ordered_whole_and_its_results_are_a_model_here() 
     assert!(done.out.contains("rocket"), "{}", done.out);
     let shown = desk.sandbox.hydrant(&["topics", "show", "model"]).await.expect(0);
     assert!(shown.out.contains("rocket"));
+    assert_eq!(desk.jobs().await[0]["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_are_combined_at_sagemaker_as_ordered_and_read_as_hydrants_own() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    let lake = put_an_hour(&desk.sandbox.aws()).await;
+    let combine = desk.sandbox.start(&combine_on("sagemaker"));
+    let name = desk.name().await;
+    let settings: Value = serde_json::from_str(&desk.given(&name, "settings.json").await).unwrap();
+    asks_for_the_hour(&settings, &lake);
+    assert_eq!(settings["out"], "/opt/ml/processing/output");
+    assert!(desk.given(&name, "job.py").await.contains(r#"settings["passing"]"#), "the script that combines");
+    let app = desk.described(&name).await.app_specification.unwrap();
+    assert_eq!(app.container_entrypoint(), ["smspark-submit"]);
+    desk.leave_combined(&name).await;
+    desk.sandbox.faults(&[]).await;
+    let done = combine.end().await.expect(0);
+    is_combined(&done, async |words| desk.sandbox.hydrant(words).await).await;
+    assert_eq!(desk.jobs().await[0]["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lakes_form_hands_hours_over_to_sagemaker_and_shows_them_combined() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    put_an_hour(&desk.sandbox.aws()).await;
+    let mut terminal = console(&desk.sandbox);
+    terminal.press("4");
+    terminal.until("1 to combine");
+    terminal.press("c");
+    terminal.until("engine");
+    // Back from the confirmation to the engine, and from hydrant itself to SageMaker.
+    terminal.press("\u{1b}[Z\u{1b}[C\r");
+    terminal.until("combining hours at SageMaker");
+    terminal.until("hand it over");
+    terminal.press("\r");
+    let name = desk.name().await;
+    desk.leave_combined(&name).await;
+    desk.sandbox.faults(&[]).await;
+    terminal.until("1 hours combined: 1 posts");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
+    let due = desk.sandbox.hydrant(&["combine", "--dry-run", "--json"]).await.expect(0).json();
+    assert_eq!(due["skipped_hours"], 1);
     assert_eq!(desk.jobs().await[0]["state"], "done");
 }
 
