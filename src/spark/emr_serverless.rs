@@ -53,7 +53,7 @@ impl EmrServerless {
     /// What a run needs: the role that it runs by, which must trust EMR Serverless, so that none is hydrant's own, the
     /// bucket that its files lie in, and the application, which is made if there is none.
     async fn needed(&self) -> Result<(String, Option<String>), SparkError> {
-        let role = role(&self.cloud, &self.names, None).await?;
+        let role = role(&self.cloud, &self.names, "emr-serverless", None).await?;
         bucket_is_there(&self.jobs).await?;
         Ok((role, self.application().await?))
     }

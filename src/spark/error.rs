@@ -103,7 +103,17 @@ pub enum SparkError {
         /// Its name.
         role: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
+    },
+    /// The role that a job should work by is not for the service that runs it.
+    #[error(
+        "the role {role} does not let {service} take it, so that no Spark job can run by it there: let it in the role's trust policy, or name another role with `spark_role`"
+    )]
+    NoTrust {
+        /// Its name.
+        role: String,
+        /// Who would take it.
+        service: String,
     },
     /// The bucket that a job's files lie in is not there.
     #[error(

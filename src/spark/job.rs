@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use super::{SparkError, Stage, combine, topics};
@@ -119,28 +120,42 @@ pub(super) async fn bucket_is_there(jobs: &Place) -> Result<(), SparkError> {
     }
 }
 
-/// The ARN of the role that jobs run by, as it is: one that was adopted, or is named without its path, lies elsewhere
-/// than hydrant's own. `own` is what is taken where none is named.
-pub(super) async fn role(cloud: &Cloud, names: &Names, own: Option<&str>) -> Result<String, SparkError> {
-    let given = names.spark_role();
+/// The ARN of the role that a service's jobs run by, as it is: one that was adopted, or is named without its path, lies
+/// elsewhere than hydrant's own. `own` is what is taken where none is named.
+pub(super) async fn role(
+    cloud: &Cloud,
+    names: &Names,
+    service: &str,
+    own: Option<&str>,
+) -> Result<String, SparkError> {
+    let (given, service) = (names.spark_role(), Names::service(service));
     let (role, remedy) = match (&given, own) {
-        (Some(arn), _) => (arn.rsplit('/').next().unwrap_or(arn), "make it in IAM"),
-        (None, Some(own)) => (own, "`hydrant notebook up` makes it"),
+        (Some(arn), _) => (arn.rsplit('/').next().unwrap_or(arn), "make it in IAM".to_owned()),
+        (None, Some(own)) => (own, "`hydrant notebook up` makes it".to_owned()),
         (None, None) => {
             return Err(SparkError::NoRole {
                 role: "(`spark_role` is not set)".to_owned(),
-                remedy: "make one in IAM that emr-serverless.amazonaws.com may take and that reads and writes the bucket",
+                remedy: format!(
+                    "make one in IAM that {service} may take and that reads and writes the bucket"
+                ),
             });
         }
     };
     let request = cloud.iam.get_role().role_name(role).send();
-    match (cloud.call(Operation::GetRole, role, request).await, &given) {
-        (Ok(answer), _) => Ok(answer.role.map(|role| role.arn).unwrap_or_default()),
-        (Err(error), _) if error.is_missing() => Err(SparkError::NoRole { role: role.to_owned(), remedy }),
+    let there = match (cloud.call(Operation::GetRole, role, request).await, &given) {
+        (Ok(answer), _) => answer.role,
+        (Err(error), _) if error.is_missing() => {
+            return Err(SparkError::NoRole { role: role.to_owned(), remedy });
+        }
         // Whoever may not look at it may well pass it on.
-        (Err(error), Some(arn)) if error.failure() == Failure::Denied => Ok(arn.clone()),
-        (Err(error), _) => Err(error.into()),
+        (Err(error), Some(arn)) if error.failure() == Failure::Denied => return Ok(arn.clone()),
+        (Err(error), _) => return Err(error.into()),
+    };
+    let trust = there.as_ref().and_then(|role| role.assume_role_policy_document()).unwrap_or_default();
+    if !percent_decode_str(trust).decode_utf8_lossy().contains(&service) {
+        return Err(SparkError::NoTrust { role: role.to_owned(), service });
     }
+    Ok(there.map(|role| role.arn).unwrap_or_default())
 }
 
 /// Sends a job's file of tokens, if it is of those and of this machine, to where a Spark elsewhere finds it.

@@ -97,7 +97,8 @@ impl SageMaker {
     /// What a job needs: the image that it runs, the role that it runs by, and the bucket that its files lie in.
     async fn needed(&self) -> Result<(String, String), SparkError> {
         let image = self.order.image.clone().map_or_else(|| image(self.cloud.region().as_str()), Ok)?;
-        let role = role(&self.cloud, &self.names, Some(self.names.of(Kind::NotebookRole))).await?;
+        let role =
+            role(&self.cloud, &self.names, "sagemaker", Some(self.names.of(Kind::NotebookRole))).await?;
         bucket_is_there(&self.jobs).await?;
         Ok((image, role))
     }

@@ -50,7 +50,15 @@ fn statements(names: &Names) -> Vec<(On, Value)> {
             actions.entry(*on).or_default().insert(permission);
         }
     }
-    actions.into_iter().map(|(on, actions)| (on, statement(names, on, &actions))).collect()
+    let mut all: Vec<_> =
+        actions.into_iter().map(|(on, actions)| (on, statement(names, on, &actions))).collect();
+    // Another's role is passed, and looked at before.
+    all.extend(
+        names.spark_role().map(|role| {
+            (On::Roles, json!({ "Effect": "Allow", "Action": ["iam:GetRole"], "Resource": role }))
+        }),
+    );
+    all
 }
 
 fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
@@ -77,7 +85,6 @@ fn statement(names: &Names, on: On, actions: &BTreeSet<&str>) -> Value {
                 adopted_role(Kind::InstanceRole),
                 adopted_role(Kind::NotebookRole),
             ];
-            // Another's role is only passed.
             roles.extend(names.spark_role().filter(|_| on == On::PassedRoles));
             json!(roles)
         }
@@ -239,6 +246,7 @@ mod tests {
             assert!(documents.iter().all(|one| weight(one) <= LARGEST_POLICY), "{stack}");
             let all: Vec<Value> = statements(&names).into_iter().map(|(_, statement)| statement).collect();
             assert_eq!(rights(&documents), rights(&[document_of(&all)]), "{stack}");
+            assert!(rights(&documents).contains(&format!("\"iam:GetRole\" \"{role}\" null")), "{stack}");
         }
     }
 }

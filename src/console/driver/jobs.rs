@@ -180,9 +180,11 @@ pub(super) fn trouble(error: &SparkError) -> Trouble {
         SparkError::Cloud(cloud) | SparkError::Lake(LakeError::Cloud(cloud)) => {
             Trouble::of(error, remedy(cloud))
         }
-        SparkError::NotSet { .. } | SparkError::NoRole { .. } | SparkError::NoImage(_) => {
-            Trouble::of(error, Remedy::Settings)
-        }
+        SparkError::NotSet { .. }
+        | SparkError::NoRole { .. }
+        | SparkError::NoTrust { .. }
+        | SparkError::NoApplication(_)
+        | SparkError::NoImage(_) => Trouble::of(error, Remedy::Settings),
         _ => Trouble::of(error, Remedy::Retry),
     }
 }

@@ -280,9 +280,11 @@ async fn what_is_missing_is_said_with_the_plan_and_nothing_is_begun() {
     let fit = async |more: &[&str]| desk.hydrant(&[&FIT[..], more].concat()).await;
     let arguments = desk.with_role(&[]);
     let role: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    make_role(&desk.world.aws(), "notebooks", "sagemaker.amazonaws.com").await;
     for (set, why, remedy) in [
         (vec![], "`spark_role` is not set", "emr-serverless.amazonaws.com"),
         (vec!["--set", "spark_role=nobody"], "no role nobody", "make it in IAM"),
+        (vec!["--set", "spark_role=notebooks"], "does not let emr-serverless.amazonaws.com", "trust policy"),
         ([&role[..], &["--set", "emr_application=00none"]].concat(), "no application 00none", "leave it out"),
         ([&role[..], &["--set", "bucket=hydrant-nowhere"]].concat(), "no bucket", "`hydrant up` makes it"),
     ] {
