@@ -43,19 +43,38 @@ pub async fn start(host: &Host, arguments: &[String]) -> Result<Output, HostErro
     let what = "starting the stream on the host";
     let facts = Facts::read(host).await?;
     let start = if facts.systemd && !facts.confined {
-        let unit_arguments = format!("STREAM_ARGUMENTS=\"{}\"", arguments.join(" ").replace('"', ""));
-        let root = facts.as_root();
+        let (there, arguments, root) = (there(), word(&arguments_of_unit(arguments)), facts.as_root());
+        // It is there once it answers, or if it came to its end by then. What systemd has to start again has failed.
         format!(
-            "{there}\nset -e; umask 077; printf '%s\\n' {arguments} > service.env; {root}systemctl restart {UNIT}\n\
-             for i in 1 2 3 4 5 6 7 8 9 10; do bin/hydrant stream status --json 2>/dev/null | grep -q running && break; sleep 1; done\n\
-             bin/hydrant stream status --json",
-            there = there(),
-            arguments = word(&unit_arguments),
+            "{there}\nset -e; umask 077; printf '%s\\n' {arguments} > service.env\n\
+             {root}systemctl reset-failed {UNIT} 2>/dev/null || true\n\
+             {root}systemctl restart {UNIT}\n\
+             for i in $(seq 60); do\n\
+               bin/hydrant stream status --json 2>/dev/null | grep -q '\"pid\":[0-9]' && break\n\
+               case $(systemctl show -p ActiveState --value {UNIT}) in\n\
+                 active) sleep 0.5;;\n\
+                 inactive) break;;\n\
+                 *) {root}systemctl stop {UNIT}; {root}journalctl -q -o cat -n 1 _SYSTEMD_UNIT={UNIT} >&2; exit 1;;\n\
+               esac\n\
+             done\n\
+             bin/hydrant stream status --json"
         )
     } else {
         script(&[&["start".to_owned(), "--json".to_owned()], arguments].concat())
     };
     host.run_once(&Order::new(what, start).within(START)).await
+}
+
+/// The line of the file from which the unit has the arguments. systemd takes the quotes off a value first, and then
+/// parts it into words as a shell would.
+fn arguments_of_unit(arguments: &[String]) -> String {
+    let quoted = |text: &str, quote: char, special: &[char]| {
+        let escaped: String =
+            text.chars().flat_map(|c| special.contains(&c).then_some('\\').into_iter().chain([c])).collect();
+        format!("{quote}{escaped}{quote}")
+    };
+    let words: Vec<String> = arguments.iter().map(|word| quoted(word, '\'', &['\\', '\''])).collect();
+    format!("STREAM_ARGUMENTS={}", quoted(&words.join(" "), '"', &['\\', '"', '$', '`']))
 }
 
 /// Stops it, once everything is delivered; the last line is its status as JSON.
@@ -157,6 +176,15 @@ mod tests {
         assert_eq!((&status["on"], &status["state"]), (&"host".into(), &"running".into()));
         assert_eq!(said("no JSON"), None);
         assert_eq!(said(""), None);
+    }
+
+    #[test]
+    fn arguments_stay_the_words_that_they_are() {
+        let words = ["--set", "source=replay:/srv/it's \"here\".jsonl", r"a\b $HOME"].map(ToOwned::to_owned);
+        assert_eq!(
+            arguments_of_unit(&words),
+            r#"STREAM_ARGUMENTS="'--set' 'source=replay:/srv/it\\'s \"here\".jsonl' 'a\\\\b \$HOME'""#
+        );
     }
 
     #[test]

@@ -215,10 +215,11 @@ impl Place {
 
     /// How the service is: asked of it if it runs, else what is left of the last one.
     pub async fn status(&self, pending_on_disk: u64) -> Result<Status, ServiceError> {
-        if self.is_running() {
+        let began = tokio::time::Instant::now();
+        while self.is_running() {
             match self.asked().await {
-                // It ended while it was asked: what it left says how.
-                Err(_) if !self.is_running() => {}
+                // It may be ending: for a moment it holds its lock and answers no more. What it leaves says how.
+                Err(_) if began.elapsed() < ANSWER_LIMIT => tokio::time::sleep(LOOK_AGAIN).await,
                 answered => return answered,
             }
         }
@@ -604,11 +605,15 @@ mod tests {
         let live = Live::new("x".into(), vec![]);
         live.change(|status| status.state = State::Stopped);
         place.remember(&live.status());
-        // It holds its lock, and answers no more: the last moments of a process.
+        // The last moments of a process: it takes no more questions, ends the connections that it never looked at, and
+        // holds its lock.
+        let socket = std::os::unix::net::UnixListener::bind(place.socket()).expect("a socket");
         let asking = tokio::spawn({
             let place = place.clone();
             async move { place.status(0).await }
         });
+        tokio::time::sleep(LOOK_AGAIN * 2).await;
+        drop(socket);
         tokio::time::sleep(LOOK_AGAIN * 2).await;
         drop(lock);
         assert_eq!(asking.await.expect("no panic").expect("a status").state, State::Stopped);

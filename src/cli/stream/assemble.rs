@@ -84,7 +84,15 @@ fn sinks(context: &Context) -> Result<Vec<SinkKind>, CliError> {
 /// What a run will tell of itself. Finds what is wrong with source and sinks.
 pub(super) fn live(context: &Context) -> Result<Live, CliError> {
     let sinks = sinks(context)?.iter().map(ToString::to_string).collect();
-    let live = Live::new(source_kind(context)?.to_string(), sinks);
+    let source = source_kind(context)?;
+    if let SourceKind::Replay(files) = &source {
+        for file in files.iter().filter(|file| *file != Path::new("-")) {
+            // Not opened: a pipe would have to be waited for.
+            let what = || format!("read {}", file.display());
+            std::fs::metadata(file).map_err(|source| CliError::Io { what: what(), source })?;
+        }
+    }
+    let live = Live::new(source.to_string(), sinks);
     let terms = Wish::of(context)?.terms;
     let connecting = stop_words::lookup("en");
     let mut words: Vec<String> = terms

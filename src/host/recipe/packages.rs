@@ -130,7 +130,9 @@ impl Task for Python {
     async fn apply(&self, host: &Host) -> Result<String, HostError> {
         let what = "installing Python packages";
         let names = words(&self.missing(host).await?);
-        let script = format!("python3 -m pip -q install --user {names}");
+        // Into the user's own folder, which the system's packages do not use: what Debian's pip refuses by itself. The
+        // variable says so to a pip that asks, and nothing to an older one.
+        let script = format!("PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip -q install --user {names}");
         let output = host.run(&Order::new(what, script).within(LIMIT)).await?;
         if output.err.contains("No module named pip") || output.code == 127 {
             let why = "there is no pip on the host: put python3-pip into `host_packages`";

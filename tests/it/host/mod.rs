@@ -1,6 +1,7 @@
 //! The host over ssh: a real sshd on a loopback port, by itself and behind the sandbox's instance.
 
 mod connection;
+mod machine;
 mod provisioning;
 mod running;
 #[cfg(feature = "sandbox")]

@@ -2,6 +2,7 @@
 //! test says so, interferes, and the real binary run in a home of its own.
 
 pub mod aws;
+pub mod machine;
 pub mod moto;
 pub mod proxy;
 pub mod run;

@@ -29,35 +29,41 @@ fn keygen(path: &Path) {
     assert!(made.expect("the tests need ssh-keygen: `apt-get install openssh-client`").success());
 }
 
+/// The settings of an sshd whose keys lie in a folder, and what it gives to whoever signs in.
+fn config(port: u16, keys: &Path, given: &[(&str, &str)]) -> String {
+    let given = given.iter().map(|(name, value)| format!("\"{name}={value}\""));
+    format!(
+        "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
+         StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv {}\n\
+         AllowStreamLocalForwarding yes\nForceCommand cd \"$HOME\" && exec /bin/sh -c \"${{SSH_ORIGINAL_COMMAND:-exec /bin/sh -i}}\"\n",
+        keys.join("host_key").display(),
+        keys.join("authorized_keys").display(),
+        given.collect::<Vec<_>>().join(" "),
+    )
+}
+
+const PATH: (&str, &str) = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+
+/// Where sshd is; it wants to be called by its whole path.
+pub(super) fn sshd() -> &'static str {
+    let known = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
+    let found = known.into_iter().find(|program| Path::new(program).is_file());
+    found.expect("the tests need sshd: `apt-get install openssh-server`")
+}
+
 impl Sshd {
     pub async fn start(home: Option<&Path>, variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = |name: &str| folder.path().join(name);
+        let keys = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| keys.path().join(name);
         let home = home.map_or_else(|| path("home"), Path::to_path_buf);
         std::fs::create_dir_all(&home).expect("made");
-        keygen(&path("host_key"));
-        keygen(&path("key"));
-        std::fs::copy(path("key.pub"), path("authorized_keys")).expect("copied");
-        let id = Command::new("id").arg("-un").output().expect("there is `id`");
-        let user = String::from_utf8_lossy(&id.stdout).trim().to_owned();
         let port = free_port().await;
-        let all = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        let given = [("HOME", home.to_str().expect("text")), ("PATH", all)];
-        let given = given.iter().chain(variables).map(|(name, value)| format!("\"{name}={value}\""));
-        let config = format!(
-            "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
-             StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv {}\n\
-             AllowStreamLocalForwarding yes\nForceCommand cd \"$HOME\" && exec /bin/sh -c \"${{SSH_ORIGINAL_COMMAND:-exec /bin/sh -i}}\"\n",
-            path("host_key").display(),
-            path("authorized_keys").display(),
-            given.collect::<Vec<_>>().join(" "),
-        );
+        let given = [&[("HOME", home.to_str().expect("text"))], variables].concat();
+        let config = Self::make(keys.path(), keys.path(), port, &given);
         std::fs::write(path("sshd_config"), config).expect("written");
         drop(std::fs::create_dir("/run/sshd"));
-        let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"];
-        let program = program.iter().find(|program| Path::new(program).is_file());
         let log = std::fs::File::create(path("log")).expect("made");
-        let child = Command::new(program.expect("the tests need sshd: `apt-get install openssh-server`"))
+        let child = Command::new(sshd())
             .args(["-D", "-e", "-f"])
             .arg(path("sshd_config"))
             .stdin(Stdio::null())
@@ -65,19 +71,48 @@ impl Sshd {
             .stderr(log)
             .spawn()
             .expect("sshd starts");
+        Self::of(keys, port, child).await
+    }
+
+    /// Makes the keys of a host and of its user, and gives the settings of the sshd that will find them in another
+    /// folder than they are made in.
+    pub(super) fn make(keys: &Path, found_in: &Path, port: u16, variables: &[(&str, &str)]) -> String {
+        keygen(&keys.join("host_key"));
+        keygen(&keys.join("key"));
+        std::fs::copy(keys.join("key.pub"), keys.join("authorized_keys")).expect("copied");
+        config(port, found_in, &[&[PATH], variables].concat())
+    }
+
+    /// The host of these keys, as soon as it answers. The process is what it ends with.
+    pub(super) async fn of(folder: tempfile::TempDir, port: u16, child: Child) -> Self {
+        let id = Command::new("id").arg("-un").output().expect("there is `id`");
+        let user = String::from_utf8_lossy(&id.stdout).trim().to_owned();
         let mut sshd = Self { folder, port, user, child };
         let public = std::fs::read_to_string(sshd.path("host_key.pub")).expect("a key");
         sshd.trust(sshd.port, &public);
+        sshd.answers().await;
+        sshd
+    }
+
+    async fn answers(&mut self) {
         for _ in 0..600 {
-            if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return sshd;
+            if TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                return;
             }
-            let ended = sshd.child.try_wait().expect("it is ours");
-            let log = || std::fs::read_to_string(sshd.folder.path().join("log")).unwrap_or_default();
+            let ended = self.child.try_wait().expect("it is ours");
+            let log = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(ended.is_none(), "sshd ends: {}", log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("sshd does not answer");
+    }
+
+    /// Ends it with all that it runs, and has another process serve in its place.
+    pub(super) async fn again(&mut self, start: impl FnOnce(&Self) -> Child) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        self.child = start(self);
+        self.answers().await;
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

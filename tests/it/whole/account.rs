@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::support::World;
 use crate::support::aws::Aws;
+use crate::support::machine::Machine;
 use crate::support::run::{EndsStream, Ran, SECRET, run};
 use crate::support::sandbox::Sandbox;
 use crate::support::sshd::{Sshd, Wire};
@@ -16,6 +17,8 @@ pub enum Account {
     /// the loopback, behind a wire that can be cut, which knows the account's keys and endpoint as an instance knows
     /// those of its role.
     Moto { _ends: EndsStream, world: World, sshd: Sshd, wire: Wire },
+    /// moto, with a host that systemd runs and that can be made ready whole.
+    Machine { machine: Machine, world: World },
 }
 
 impl Account {
@@ -26,25 +29,36 @@ impl Account {
     pub async fn moto() -> Self {
         let world = World::new().await;
         let variables = of_world(&world);
-        let variables: Vec<(&str, &str)> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let sshd = Sshd::start(None, &variables).await;
+        let sshd = Sshd::start(None, &borrowed(&variables)).await;
         let wire = Wire::to(sshd.port).await;
         sshd.through(&wire);
         Self::Moto { _ends: EndsStream(sshd.home()), world, sshd, wire }
     }
 
+    /// `None` where no machine can be had. It has these files.
+    pub async fn moto_and_a_machine(files: &[(&str, &[u8])]) -> Option<Self> {
+        let world = World::new().await;
+        let variables = of_world(&world);
+        // An instance knows the keys of its role by itself; here the unit is told.
+        let told: Vec<String> =
+            variables.iter().map(|(name, value)| format!("Environment=\"{name}={value}\"\n")).collect();
+        let told = format!("[Service]\n{}", told.concat());
+        let told = ("/etc/systemd/system/hydrant-stream.service.d/trial.conf", told.as_bytes());
+        let machine = Machine::boot(&[files, &[told]].concat(), &borrowed(&variables)).await?;
+        Some(Self::Machine { machine, world })
+    }
+
     pub fn home(&self) -> &Path {
         match self {
             Self::Sandbox(sandbox) => sandbox.home.path(),
-            Self::Moto { world, .. } => world.home.path(),
+            Self::Moto { world, .. } | Self::Machine { world, .. } => world.home.path(),
         }
     }
 
     pub fn aws(&self) -> Aws {
         match self {
             Self::Sandbox(sandbox) => sandbox.aws(),
-            Self::Moto { world, .. } => world.aws(),
+            Self::Moto { world, .. } | Self::Machine { world, .. } => world.aws(),
         }
     }
 
@@ -56,12 +70,8 @@ impl Account {
                 let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
                 variables.iter().map(|(name, value)| (name.clone(), text(value))).collect()
             }
-            Self::Moto { world, sshd, wire, .. } => {
-                let settings = sshd.settings(wire.port).into_iter();
-                let settings =
-                    settings.map(|(key, value)| (format!("HYDRANT_{}", key.to_uppercase()), value));
-                of_world(world).into_iter().chain(settings).collect()
-            }
+            Self::Moto { world, sshd, wire, .. } => with_host(world, sshd, wire.port),
+            Self::Machine { machine, world } => with_host(world, &machine.sshd, machine.sshd.port),
         }
     }
 
@@ -72,10 +82,7 @@ impl Account {
     }
 
     pub fn console(&self) -> Terminal {
-        let variables = self.variables();
-        let variables: Vec<(&str, &str)> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Terminal::run(self.home(), (140, 44), &[], &variables)
+        Terminal::run(self.home(), (140, 44), &[], &borrowed(&self.variables()))
     }
 }
 
@@ -89,4 +96,15 @@ fn of_world(world: &World) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
+}
+
+/// What leads an operator to moto and to the host.
+fn with_host(world: &World, sshd: &Sshd, port: u16) -> Vec<(String, String)> {
+    let settings = sshd.settings(port).into_iter();
+    let settings = settings.map(|(key, value)| (format!("HYDRANT_{}", key.to_uppercase()), value));
+    of_world(world).into_iter().chain(settings).collect()
+}
+
+fn borrowed(variables: &[(String, String)]) -> Vec<(&str, &str)> {
+    variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

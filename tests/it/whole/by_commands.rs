@@ -33,7 +33,12 @@ impl Day {
 
     /// The host's stream with the posts as its source.
     async fn start(&self, speed: &str) {
-        let source = format!("replay:{}", self.posts.display());
+        self.start_from(&self.posts.display().to_string(), speed).await;
+    }
+
+    /// The same with the posts that are in a file there.
+    pub(super) async fn start_from(&self, posts: &str, speed: &str) {
+        let source = format!("replay:{posts}");
         let start =
             ["stream", "start", "--on", "host", "--to", "firehose", "--source", &source, "--speed", speed];
         self.done(&start).await;

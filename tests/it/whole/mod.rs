@@ -6,3 +6,4 @@ mod account;
 mod by_commands;
 mod by_keys;
 mod given;
+mod on_a_machine;
