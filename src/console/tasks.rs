@@ -47,19 +47,26 @@ pub struct Tasks {
 const REMEMBERED: usize = 50;
 
 impl Tasks {
-    /// A task begins; one in the same place is over with it.
+    /// A task begins; one in the same place is over with it. What only looks is remembered by the last time alone: it
+    /// may look every other second.
     pub(super) fn begin(&mut self, job: &Job, now: Timestamp) {
-        self.end(job.slot(), State::Cancelled, now);
-        let task = Task {
-            slot: job.slot(),
-            words: job.words(),
-            last: String::new(),
-            began: now,
-            ended: None,
-            state: State::Running,
-        };
+        let (slot, words) = (job.slot(), job.words());
+        self.end(slot, State::Cancelled, now);
+        if matches!(slot.manner(), Manner::Loads | Manner::Watches) {
+            self.list.retain(|task| task.slot != slot || task.words != words);
+        }
+        let task = Task { slot, words, last: String::new(), began: now, ended: None, state: State::Running };
         self.list.insert(0, task);
-        self.list.truncate(REMEMBERED);
+        self.forget();
+    }
+
+    /// Of what has ended, the oldest is forgotten; what runs never is, however old.
+    fn forget(&mut self) {
+        let mut ended = 0;
+        self.list.retain(|task| {
+            ended += usize::from(task.ended.is_some());
+            task.ended.is_none() || ended <= REMEMBERED
+        });
     }
 
     /// A task was asked to stop.
@@ -106,5 +113,44 @@ impl Tasks {
 
     fn running_mut(&mut self, slot: Slot) -> Option<&mut Task> {
         self.list.iter_mut().find(|task| task.slot == slot && task.ended.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::effect::{logs, stream};
+    use super::*;
+
+    fn saving(number: usize) -> Job {
+        logs::Job::Save { path: format!("{number}.log").into(), text: String::new() }.into()
+    }
+
+    #[test]
+    fn what_has_ended_is_forgotten_and_what_runs_never_is() {
+        let (mut tasks, now) = (Tasks::default(), Timestamp::UNIX_EPOCH);
+        let long = Job::from(stream::Job::Stop(stream::On::Local));
+        tasks.begin(&long, now);
+        for number in 0..3 * REMEMBERED {
+            tasks.begin(&saving(number), now);
+            tasks.end(logs::Slot::Save.into(), State::Done, now);
+        }
+        assert!(tasks.runs(long.slot()));
+        assert_eq!(tasks.all().len(), REMEMBERED + 1);
+        tasks.end(long.slot(), State::Done, now);
+        tasks.begin(&saving(0), now);
+        assert!(tasks.all().iter().all(|task| task.slot != long.slot()), "it was the oldest");
+    }
+
+    #[test]
+    fn what_looks_again_and_again_is_listed_once() {
+        let (mut tasks, now) = (Tasks::default(), Timestamp::UNIX_EPOCH);
+        let watch = Job::from(stream::Job::Watch(stream::On::Local));
+        for _ in 0..9 {
+            tasks.begin(&watch, now);
+            tasks.end(watch.slot(), State::Done, now);
+        }
+        tasks.begin(&watch, now);
+        assert_eq!(tasks.all().len(), 1);
+        assert!(tasks.runs(watch.slot()));
     }
 }

@@ -1,6 +1,6 @@
 //! Consoles to begin a test with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::buffer::Buffer;
@@ -33,6 +33,8 @@ pub(super) fn look(depth: Depth, signs: &Signs) -> Look {
 pub(super) struct Given {
     pub(super) app: App,
     pub(super) now: Timestamp,
+    /// What was started and did not end.
+    pub(super) under_way: BTreeSet<Slot>,
 }
 
 impl Given {
@@ -49,7 +51,8 @@ impl Given {
             readonly,
             missing,
         };
-        let mut given = Self { app: App::new(beginning, morning()), now: morning() };
+        let mut given =
+            Self { app: App::new(beginning, morning()), now: morning(), under_way: BTreeSet::new() };
         given.happen(Event::Resized(Size { width, height }));
         given.happen(Event::Started);
         given
@@ -73,7 +76,12 @@ impl Given {
     }
 
     pub(super) fn happen(&mut self, event: Event) -> Vec<Effect> {
-        self.app.update(self.now, event)
+        if let Event::Ended(slot, _) = &event {
+            self.under_way.remove(slot);
+        }
+        let effects = self.app.update(self.now, event);
+        self.under_way.extend(started(&effects));
+        effects
     }
 
     /// A task ended well.

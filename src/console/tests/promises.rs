@@ -1,4 +1,5 @@
 use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
+use crate::console::action::Action;
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream, topics};
@@ -46,6 +47,24 @@ fn creating_shows_its_plan_before_it_does_anything() {
     assert!(given.shows("This will be done"));
     assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up(_))));
     assert!(given.app.overlays.is_empty());
+}
+
+#[test]
+fn a_run_is_known_for_as_long_as_it_goes_on_however_often_the_stream_is_looked_for() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.press("enter 1");
+    let watch = stream::Slot::Watch(stream::On::Local);
+    for _ in 0..100 {
+        let stopped = stream::Outcome::Status(stream::On::Local, Box::default());
+        given.came(watch, stopped);
+        assert_eq!(started(&given.seconds_later(2)), [watch.into()]);
+    }
+    assert!(given.app.hindrance(Action::Create).is_some(), "a second run would end the first");
+    given.press("t");
+    assert!(given.shows("creating the stack"));
+    assert!(given.press("esc q").is_empty(), "who quits is asked");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -5,7 +7,7 @@ use ratatui::layout::Rect;
 use super::given::{Given, look, plan, plan_down, surveyed, trouble};
 use crate::console::canvas::Canvas;
 use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
-use crate::console::effect::{Remedy, Slot as AnySlot};
+use crate::console::effect::{Remedy, Slot as AnySlot, stream};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::key::{Code, Key};
 use crate::console::theme::{Depth, Role, Signs};
@@ -77,6 +79,7 @@ enum Happening {
     PlannedDown(bool),
     Ran(bool),
     Topics(u8),
+    LookedForStream,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -96,6 +99,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => any::<bool>().prop_map(Happening::PlannedDown),
         1 => any::<bool>().prop_map(Happening::Ran),
         3 => any::<u8>().prop_map(Happening::Topics),
+        6 => Just(Happening::LookedForStream),
     ]
 }
 
@@ -119,6 +123,11 @@ fn happen(given: &mut Given, happening: Happening) {
         Happening::Connected => drop(given.signed_in()),
         Happening::Topics(step) => {
             given.happen(Event::Came(Box::new(super::topics::any(step).into())));
+        }
+        Happening::LookedForStream => {
+            let stopped = stream::Outcome::Status(stream::On::Local, Box::default());
+            given.came(stream::Slot::Watch(stream::On::Local), stopped);
+            given.seconds_later(2);
         }
         Happening::Surveyed(state) => drop(given.came(Slot::Survey, Outcome::Surveyed(surveyed(state)))),
         Happening::PlannedUp => drop(given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)))),
@@ -145,6 +154,8 @@ proptest! {
         let mut given = Given::started(100, 30);
         for (index, happening) in happenings.into_iter().enumerate() {
             happen(&mut given, happening);
+            let listed: BTreeSet<AnySlot> = given.app.desk.tasks.running().map(|task| task.slot).collect();
+            prop_assert_eq!(&listed, &given.under_way, "what was started and did not end is listed");
             // A buffer refuses what lies outside it by a panic.
             if index % 7 == 0 {
                 given.screen();
