@@ -120,12 +120,34 @@ impl HourRow {
 
 /// Begins a listing; what it sees comes through the receiver, an error as the last.
 pub fn begin(lake: &Lake, span: Span, stop: &CancellationToken) -> mpsc::Receiver<Result<Listed, LakeError>> {
+    let root = Task { folder: lake.layout.root().to_owned(), flat: false, after: None };
+    walk(lake, span, root, stop)
+}
+
+/// Begins a listing of one hour. Where its folder is known, nothing else is looked into.
+pub fn begin_hour(
+    lake: &Lake,
+    hour: Hour,
+    stop: &CancellationToken,
+) -> mpsc::Receiver<Result<Listed, LakeError>> {
+    match lake.layout.folder_of(hour) {
+        Some(folder) => walk(lake, Span::only(hour), Task { folder, flat: true, after: None }, stop),
+        None => begin(lake, Span::only(hour), stop),
+    }
+}
+
+fn walk(
+    lake: &Lake,
+    span: Span,
+    first: Task,
+    stop: &CancellationToken,
+) -> mpsc::Receiver<Result<Listed, LakeError>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let (lake, stop) = (lake.clone(), stop.clone());
     tokio::spawn(async move {
         let walk = Walk { lake, span, seen: sender.clone() };
         let ended = tokio::select! {
-            ended = Arc::new(walk).run() => ended,
+            ended = Arc::new(walk).run(first) => ended,
             () = stop.cancelled() => Err(LakeError::Interrupted),
             () = sender.closed() => Ok(()),
         };
@@ -158,22 +180,10 @@ pub async fn totals(
 /// Every file of one hour, in the order of their keys.
 pub async fn files(lake: &Lake, hour: Hour, stop: &CancellationToken) -> Result<Vec<Entry>, LakeError> {
     let mut all = Vec::new();
-    if let Some(folder) = lake.layout.folder_of(hour) {
-        let mut pages = lake.place.list(&folder, Depth::All);
-        loop {
-            let page = tokio::select! {
-                page = pages.next() => page?,
-                () = stop.cancelled() => return Err(LakeError::Interrupted),
-            };
-            let Some(page) = page else { break };
-            all.extend(page.files);
-        }
-    } else {
-        let mut listing = begin(lake, Span::only(hour), stop);
-        while let Some(listed) = listing.recv().await {
-            if let Listed::Files { files, .. } = listed? {
-                all.extend(files);
-            }
+    let mut listing = begin_hour(lake, hour, stop);
+    while let Some(listed) = listing.recv().await {
+        if let Listed::Files { files, .. } = listed? {
+            all.extend(files);
         }
     }
     all.sort_by(|one, other| one.key.cmp(&other.key));
@@ -195,10 +205,9 @@ struct Task {
 }
 
 impl Walk {
-    async fn run(self: Arc<Self>) -> Result<(), LakeError> {
-        let root = self.lake.layout.root().to_owned();
+    async fn run(self: Arc<Self>, first: Task) -> Result<(), LakeError> {
         // The last key is taken first: years, days and hours come newest first.
-        let mut waiting = vec![Task { folder: root, flat: false, after: None }];
+        let mut waiting = vec![first];
         let mut under_way = FuturesUnordered::new();
         let (mut done, mut known) = (0, 1);
         loop {
@@ -274,6 +283,8 @@ impl Walk {
         tasks
     }
 
+    /// Tells which files are of which hour. Everybody hears of files from here alone, so that all of them, the plan and
+    /// whoever carries it out, mean the same.
     async fn tell_files(&self, files: Vec<Entry>) {
         let mut hours: Vec<(Hour, String, Vec<Entry>)> = Vec::new();
         for file in files {

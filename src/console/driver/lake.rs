@@ -9,7 +9,6 @@ use crate::console::effect::{Remedy, Trouble};
 use crate::lake::combine::{self, Plan, Wish};
 use crate::lake::hours::Span;
 use crate::lake::listing::{self, Listed, Totals};
-use crate::lake::place::Depth;
 use crate::lake::unwanted::Unwanted;
 use crate::lake::{Address, Hour, Lake, LakeError, Layout, Place, download, outputs, preview};
 use crate::progress::Phase;
@@ -74,14 +73,11 @@ async fn hours(lake: &Lake, span: Span, line: &Line) -> Result<Outcome, LakeErro
 }
 
 async fn files(lake: &Lake, hour: Hour, line: &Line) -> Result<Outcome, LakeError> {
-    if let Some(folder) = lake.layout.folder_of(hour) {
-        let mut pages = lake.place.list(&folder, Depth::All);
-        while let Some(page) = pages.next().await? {
-            line.came(Outcome::Files { hour, files: page.files }).await;
+    let mut listing = listing::begin_hour(lake, hour, line.stop());
+    while let Some(listed) = listing.recv().await {
+        if let Listed::Files { files, .. } = listed? {
+            line.came(Outcome::Files { hour, files }).await;
         }
-    } else {
-        let files = listing::files(lake, hour, line.stop()).await?;
-        line.came(Outcome::Files { hour, files }).await;
     }
     Ok(Outcome::FilesListed(hour))
 }

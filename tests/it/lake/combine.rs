@@ -100,6 +100,21 @@ async fn late_files_make_an_hour_stale_and_it_is_combined_again() {
     assert_eq!(texts(&given::get(&world, rows).await), ["one", "late"]);
 }
 
+/// Other programs leave marks beside what they write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_data_is_not_of_its_hour_for_anybody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let from = folder.path().to_str().expect("a path");
+    write(folder.path(), &key(HOUR, 0), record(1, "one"));
+    let hidden = key(HOUR, 1).replace("twitter_delivery_stream", "_SUCCESS");
+    write(folder.path(), &hidden, "no row");
+    write(folder.path(), &hidden.replace("_SUCCESS", ".crc"), "no row");
+    let combine = ["combine", "--from", from, "--format", "csv", "--json"];
+    let done = local(folder.path(), &combine).await.expect(0).json();
+    assert_eq!((&done["files"], &done["malformed"]), (&1.into(), &0.into()));
+    assert_eq!(local(folder.path(), &combine).await.expect(0).json()["skipped_hours"], 1);
+}
+
 /// The content of a file is another one, with as many files as before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_changed_makes_its_hour_stale() {
