@@ -113,11 +113,18 @@ def read_by_hydrant(reader, lines):
     return answers
 
 
-def take_apart(content, settings):
+def take_apart(content, damage, settings):
     """Each line that is not empty: its number, its bytes, how long it is, and what it is (see `read_by_hydrant`)."""
     count, longest = settings["count"], settings["longest"]
     found, braced = [], []
-    for number, line in enumerate(lines_of(content), 1):
+    lines = lines_of(content)
+    broken = len(lines) if damage and not content.endswith(b"\n") else None
+    for number, line in enumerate(lines, 1):
+        if number == broken:
+            # However whole it looks, what was to follow is not known.
+            answer = {"fields": fields_in(line[:longest]), "why": "its file breaks off in it"}
+            found.append([number, line[:longest], len(line), [answer]])
+            continue
         if line in (b"", b"\r"):
             continue
         bare = line[:-1] if line.endswith(b"\r") else line
@@ -278,7 +285,7 @@ class Taker:
         content, encoding, damage = unpack(content)
         row, none = 0, nothing(len(self.columns))
         name, key = file["name"], file["key"]
-        for line_number, line, length, answers in take_apart(content, self.settings):
+        for line_number, line, length, answers in take_apart(content, damage, self.settings):
             for answer in answers:
                 fields, why = answer.get("row"), answer.get("why")
                 stamps = () if fields is None else [milliseconds(fields[place]) for place in self.times]

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use zstd::stream::raw::{self, InBuffer, Operation, OutBuffer};
+
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -51,7 +53,7 @@ enum State {
     Undecided,
     Plain,
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+    Zstd(Box<Zstd>),
     Bzip2(Box<bzip2::write::BzDecoder<Vec<u8>>>),
 }
 
@@ -97,7 +99,7 @@ impl Decoder {
         for step in piece.chunks(STEP) {
             let written = match &mut self.0 {
                 State::Gzip(decoder) => decoder.write_all(step),
-                State::Zstd(decoder) => decoder.write_all(step).and_then(|()| decoder.flush()),
+                State::Zstd(decoder) => decoder.write(step),
                 State::Bzip2(decoder) => write_streams(decoder, step),
                 State::Undecided | State::Plain => Ok(()),
             };
@@ -115,22 +117,21 @@ impl Decoder {
         &mut self,
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Result<(), std::io::Error>, E> {
-        let cut = || std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is cut off");
         let ended = match &mut self.0 {
             State::Undecided | State::Plain => Ok(()),
             State::Gzip(decoder) => decoder.try_finish(),
-            State::Zstd(decoder) => decoder.flush(),
+            State::Zstd(decoder) => decoder.finish(),
             State::Bzip2(decoder) => decoder.try_finish(),
         };
         self.give(&mut each)?;
-        Ok(ended.map_err(|_| cut()))
+        Ok(ended.map_err(|_| cut_off()))
     }
 
     fn give<E>(&mut self, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let unpacked = match &mut self.0 {
             State::Undecided | State::Plain => return Ok(()),
             State::Gzip(decoder) => decoder.get_mut(),
-            State::Zstd(decoder) => decoder.get_mut(),
+            State::Zstd(decoder) => &mut decoder.unpacked,
             State::Bzip2(decoder) => decoder.get_mut(),
         };
         if !unpacked.is_empty() {
@@ -145,9 +146,47 @@ fn begin(piece: &[u8]) -> Result<State, std::io::Error> {
     Ok(match Encoding::of(piece) {
         Encoding::Plain => State::Plain,
         Encoding::Gzip => State::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
-        Encoding::Zstd => State::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new())?)),
+        Encoding::Zstd => State::Zstd(Box::new(Zstd::new()?)),
         Encoding::Bzip2 => State::Bzip2(Box::new(bzip2::write::BzDecoder::new(Vec::new()))),
     })
+}
+
+fn cut_off() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is cut off")
+}
+
+/// Unpacks frames of zstd, one behind another. The crate's own writer does not tell whether the last frame ended.
+struct Zstd {
+    decoder: raw::Decoder<'static>,
+    unpacked: Vec<u8>,
+    frame_ended: bool,
+}
+
+impl Zstd {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { decoder: raw::Decoder::new()?, unpacked: Vec::new(), frame_ended: true })
+    }
+
+    fn write(&mut self, packed: &[u8]) -> std::io::Result<()> {
+        let mut input = InBuffer::around(packed);
+        let mut held_back = false;
+        while input.pos() < packed.len() || held_back {
+            if self.frame_ended {
+                self.decoder.reinit()?;
+            }
+            self.unpacked.reserve(STEP);
+            let unpacked = self.unpacked.len();
+            let mut output = OutBuffer::around_pos(&mut self.unpacked, unpacked);
+            self.frame_ended = self.decoder.run(&mut input, &mut output)? == 0;
+            // Where the room is used up, there may be more for which nothing more has to be read.
+            held_back = !self.frame_ended && output.pos() == output.capacity();
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> std::io::Result<()> {
+        if self.frame_ended { Ok(()) } else { Err(cut_off()) }
+    }
 }
 
 /// Writes to a bzip2 decoder; where one stream ends and more follows, another begins, as packers that work in
@@ -210,7 +249,8 @@ mod tests {
     }
 
     fn text() -> Vec<u8> {
-        (0..20_000_u32).flat_map(|number| format!("{number} orbit\n").into_bytes()).collect()
+        // More than one block of any packing.
+        (0..40_000_u32).flat_map(|number| format!("{number} orbit\n").into_bytes()).collect()
     }
 
     #[test]
@@ -233,10 +273,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_gives_what_there_is_and_says_so() {
-        let [_, gzip, _, _] = packings(&text());
-        let (all, good) = unpack(gzip.get(..gzip.len() / 2).expect("half"), 1000);
-        assert!(!good && !all.is_empty() && text().starts_with(&all));
+    fn what_is_cut_off_anywhere_gives_what_there_is_and_says_so() {
+        for packed in packings(&text()).into_iter().skip(1) {
+            for length in (5..packed.len()).step_by(packed.len() / 97) {
+                let (all, good) = unpack(packed.get(..length).expect("a part"), 1000);
+                assert!(!good && text().starts_with(&all), "{:?} of {length} bytes", Encoding::of(&packed));
+            }
+            let (all, _) = unpack(packed.get(..packed.len() * 9 / 10).expect("most"), 1000);
+            assert!(!all.is_empty(), "{:?}", Encoding::of(&packed));
+        }
+    }
+
+    #[test]
+    fn what_unpacks_to_very_much_comes_back_whole() {
+        let text = vec![b'x'; 5 << 20];
+        for packed in packings(&text).into_iter().skip(1) {
+            let (all, good) = unpack(&packed, usize::MAX);
+            assert!(good && all == text, "{:?}", Encoding::of(&packed));
+        }
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(super) enum Malformed {
     Notice(String),
     /// A time is none.
     Time(Column),
+    /// Its file breaks off in it: however whole it looks, what was to follow is not known.
+    BrokenOff,
 }
 
 impl fmt::Display for Malformed {
@@ -59,6 +61,7 @@ impl fmt::Display for Malformed {
             Self::Deletion(id) => write!(f, "it is no post, but says that {id} was deleted"),
             Self::Notice(kind) => write!(f, "it is no post, but a notice: {kind}"),
             Self::Time(column) => write!(f, "{} is not a time", column.name()),
+            Self::BrokenOff => f.write_str("its file breaks off in it"),
         }
     }
 }
@@ -203,7 +206,7 @@ fn row<'a>(fields: &Fields<'a>) -> Result<Row<'a>, Malformed> {
 }
 
 /// How many fields there are: parted by tabs, one after the last or not.
-fn fields_in(line: &[u8]) -> usize {
+pub(super) fn fields_in(line: &[u8]) -> usize {
     let tabs = memchr::memchr_iter(b'\t', line).count();
     if line.last() == Some(&b'\t') { tabs } else { tabs + 1 }
 }

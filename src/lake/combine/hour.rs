@@ -20,7 +20,7 @@ use crate::lake::manifest::{Counts, Manifest, Source, UnwantedWords, sources_jso
 use crate::lake::outputs::{Fingerprint, Kind, Stamp, Sums};
 use crate::lake::place::{Body, Entry};
 use crate::lake::raw_rows::RawRow;
-use crate::lake::rows::{Malformed, Reader, Row};
+use crate::lake::rows::{Malformed, Reader, Row, fields_in};
 use crate::lake::{LakeError, Place};
 use crate::progress::Phase;
 use crate::stream::record::Column;
@@ -347,7 +347,8 @@ impl<'w> Rows<'w> {
                 taken.file.damage = Some(format!("it is not good {}: {fault}", decoder.encoding().name()));
             }
         }
-        lines.finish(|line| taken.line(reader, line))?;
+        let broken = taken.file.damage.is_some();
+        lines.finish(|line| if broken { taken.broken_off(line) } else { taken.line(reader, line) })?;
         taken.end(decoder.encoding().name())
     }
 }
@@ -387,6 +388,12 @@ impl Taken<'_> {
     fn line(&mut self, reader: &mut Reader, line: Line<'_>) -> Result<(), LakeError> {
         self.file.line += 1;
         reader.read(line, |fields, row| self.row(line, fields, row))
+    }
+
+    /// The line that a damaged file breaks off in.
+    fn broken_off(&mut self, line: Line<'_>) -> Result<(), LakeError> {
+        self.file.line += 1;
+        self.row(line, fields_in(line.bytes), Err(Malformed::BrokenOff))
     }
 
     fn row(

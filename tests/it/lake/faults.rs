@@ -78,11 +78,39 @@ async fn of_a_torn_file_what_can_be_read_is_combined_and_the_rest_is_said() {
     );
     assert!(done["damaged"][0].as_str().is_some_and(|why| why.contains("not good gzip")), "{done}");
     let quarantine = given::get(&world, &given::results(&world, "quarantine").await[0]).await;
-    assert!(String::from_utf8_lossy(&quarantine).contains("from here on, it is not good gzip"));
+    let quarantine = String::from_utf8_lossy(&quarantine);
+    assert!(quarantine.contains("from here on, it is not good gzip"), "{quarantine}");
+    assert!(quarantine.contains("its file breaks off in it"), "{quarantine}");
     assert_eq!(
         world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["skipped_hours"],
         1
     );
+}
+
+/// A record's text is its last column: broken off in it, it looks like a row of another text.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_torn_file_breaks_off_in_is_no_row() {
+    let noise = |number: u64| format!("{:08x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32);
+    let long = |id: u64| (0..2000).map(|at| noise(id * 2000 + at)).collect::<String>();
+    let content: String = (0..40).map(|id| record(id, &long(id))).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(content.as_bytes()).expect("packed");
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(content.as_bytes()).expect("packed");
+    let zstd = zstd::encode_all(content.as_bytes(), 1).expect("packed");
+    for packed in [gzip.finish().expect("packed"), bzip2.finish().expect("packed"), zstd] {
+        let folder = tempfile::tempdir().expect("a folder");
+        given::write(folder.path(), &key(HOUR, 0), packed.get(..packed.len() * 7 / 10).expect("a part"));
+        let combine =
+            ["combine", "--from", folder.path().to_str().expect("a path"), "--format", "csv", "--json"];
+        let done = given::local(folder.path(), &combine).await.expect(3).json();
+        assert!(done["damaged"][0].as_str().is_some_and(|why| why.contains("it is cut off")), "{done}");
+        assert_eq!(done["malformed"], 1, "{done}");
+        let csv = std::fs::read(done["outputs"][0].as_str().expect("a path")).expect("a file");
+        let rows = texts(&csv);
+        let whole: Vec<String> = (0..rows.len() as u64).map(long).collect();
+        assert!(!rows.is_empty() && rows == whole, "{} rows", rows.len());
+    }
 }
 
 /// Killed at each of its writes in turn, it leaves whole results or none, and the next run completes them.
