@@ -1,5 +1,7 @@
 //! What is going on, and what has ended: the list behind the header's count.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::effect::{Job, Manner, Slot};
@@ -57,16 +59,6 @@ impl Tasks {
         }
         let task = Task { slot, words, last: String::new(), began: now, ended: None, state: State::Running };
         self.list.insert(0, task);
-        self.forget();
-    }
-
-    /// Of what has ended, the oldest is forgotten; what runs never is, however old.
-    fn forget(&mut self) {
-        let mut ended = 0;
-        self.list.retain(|task| {
-            ended += usize::from(task.ended.is_some());
-            task.ended.is_none() || ended <= REMEMBERED
-        });
     }
 
     /// A task was asked to stop.
@@ -87,6 +79,17 @@ impl Tasks {
     pub(super) fn end(&mut self, slot: Slot, state: State, now: Timestamp) {
         if let Some(task) = self.running_mut(slot) {
             (task.state, task.ended) = (state, Some(now));
+        }
+        self.forget();
+    }
+
+    /// Of what has ended, that which ended first is forgotten; what runs never is, however old.
+    fn forget(&mut self) {
+        let ended = || self.list.iter().zip(0..).filter_map(|(task, at)| Some((task.ended?, Reverse(at))));
+        if ended().count() > REMEMBERED
+            && let Some((_, Reverse(at))) = ended().min()
+        {
+            self.list.remove(at);
         }
     }
 
@@ -118,6 +121,8 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::super::effect::{logs, stream};
     use super::*;
 
@@ -126,19 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_forgotten_and_what_runs_never_is() {
+    fn what_ended_first_is_forgotten_and_what_runs_never_is() {
         let (mut tasks, now) = (Tasks::default(), Timestamp::UNIX_EPOCH);
+        let later = |seconds: usize| now + SignedDuration::from_secs(i64::try_from(seconds).expect("few"));
         let long = Job::from(stream::Job::Stop(stream::On::Local));
         tasks.begin(&long, now);
         for number in 0..3 * REMEMBERED {
-            tasks.begin(&saving(number), now);
-            tasks.end(logs::Slot::Save.into(), State::Done, now);
+            tasks.begin(&saving(number), later(number));
+            tasks.end(logs::Slot::Save.into(), State::Done, later(number));
         }
         assert!(tasks.runs(long.slot()));
         assert_eq!(tasks.all().len(), REMEMBERED + 1);
-        tasks.end(long.slot(), State::Done, now);
-        tasks.begin(&saving(0), now);
-        assert!(tasks.all().iter().all(|task| task.slot != long.slot()), "it was the oldest");
+        tasks.end(long.slot(), State::Done, later(3 * REMEMBERED));
+        assert_eq!(tasks.all().len(), REMEMBERED);
+        assert!(tasks.all().iter().any(|task| task.slot == long.slot()), "it began first and ended last");
     }
 
     #[test]

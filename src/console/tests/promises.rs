@@ -59,7 +59,7 @@ fn a_run_is_known_for_as_long_as_it_goes_on_however_often_the_stream_is_looked_f
     for _ in 0..100 {
         let stopped = stream::Outcome::Status(stream::On::Local, Box::default());
         given.came(watch, stopped);
-        assert_eq!(started(&given.seconds_later(2)), [watch.into()]);
+        assert!(started(&given.seconds_later(2)).contains(&watch.into()));
     }
     assert!(given.app.hindrance(Action::Create).is_some(), "a second run would end the first");
     given.press("t");
