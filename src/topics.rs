@@ -60,7 +60,7 @@ pub use order::{Found, Order};
 pub use outputs::{write_outputs, write_words};
 pub use predictions::{predictions, write_posts};
 pub use shelf::{Shelf, find_models};
-pub use store::{DescribedTopic, Description, Text, describe, load, read_text, save, write_text};
+pub use store::{DescribedTopic, Description, Text, describe, load, make_room, read_text, save, write_text};
 pub use text::{Post, Prepared, TextCounts, TextSteps};
 pub use vocabulary::VocabularyRule;
 

@@ -15,8 +15,8 @@ use serde_json::json;
 use super::plan::Size;
 use super::{Job, LAST, SparkError, Work};
 use crate::topics::{
-    Description, Fitted, Method, Model, Quality, RowFile, Seconds, TextCounts, TextSteps, save, write_text,
-    write_words,
+    Description, Fitted, Method, Model, Quality, RowFile, Seconds, TextCounts, TextSteps, make_room, save,
+    write_text, write_words,
 };
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
@@ -125,6 +125,7 @@ pub(super) fn finish(out: &Path, steps: Option<&TextSteps>) -> Result<Descriptio
     let left: Left =
         serde_json::from_str(&read(out, LAST)?).map_err(|error| odd(out, LAST, error.to_string()))?;
     let model = left.model(out)?;
+    make_room(out)?;
     write_words(out, &model)?;
     if let Some(steps) = steps {
         write_text(out, steps, &left.counts)?;
@@ -252,6 +253,8 @@ mod tests {
     fn what_the_script_leaves_becomes_a_model_like_any_other() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         left(folder.path(), "0.9,0.1\n0.25,0.75\n");
+        // What another model left here is none of this one's.
+        std::fs::write(folder.path().join("predictions.parquet"), "another's").expect("written");
         let described = finish(folder.path(), None).expect("a model");
         assert_eq!((described.k, described.documents, described.vocabulary), (2, 3, 2));
         let model = crate::topics::load(folder.path()).expect("it loads again");
@@ -259,6 +262,7 @@ mod tests {
         assert_eq!(model.topics.row(1).to_vec(), [0.25, 0.75]);
         let words = std::fs::read_to_string(folder.path().join("topic_terms.csv")).expect("words");
         assert!(words.starts_with("topic,rank,term,weight\n0,1,rocket,0.9\n"), "{words}");
+        assert!(!folder.path().join("predictions.parquet").exists());
         assert!(!folder.path().join("topics.csv").exists(), "what only leads to a model goes");
     }
 

@@ -15,7 +15,7 @@ use super::fit::Seconds;
 use super::order::Order;
 use super::outputs::write_outputs;
 use super::predictions::write_posts;
-use super::store::{Description, describe, save, write_described, write_text};
+use super::store::{Description, describe, make_room, save, write_described, write_text};
 use super::text::{Post, Prepared, TextCounts, TextSteps};
 
 /// Documents to be fitted, and where they came from.
@@ -49,7 +49,7 @@ impl Documents {
 }
 
 /// Fits documents and writes everything into a folder, which is made: the model, its tables, and every post with its
-/// topics. `read` is how many seconds it took to come by the documents.
+/// topics. A model that is there stays until the new one is to be written, and then goes. `read` is how many seconds it took to come by the documents.
 pub fn fit_into(
     folder: &Path,
     order: &Order,
@@ -65,6 +65,7 @@ pub fn fit_into(
     })?;
     let mut found = order.fit(documents.corpus)?;
     seconds.measure("write", || -> Result<(), TopicsError> {
+        make_room(folder)?;
         write_outputs(folder, &found.model, &found.shares)?;
         if let Some((posts, steps, prepared)) = &documents.posts {
             write_text(folder, steps, &prepared.counts)?;
@@ -281,6 +282,50 @@ mod tests {
         assert!(matches!(rename(home.path(), 2, "x"), Err(TopicsError::NoTopic { topic: 2, last: 1 })));
     }
 
+    fn fit_tokens(folder: &Path) -> Result<Description, TopicsError> {
+        let tokens = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(tokens.path(), "a b\nb c\nc d\n").expect("written");
+        let documents = Documents::of_tokens(tokens.path()).expect("read");
+        let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
+        fit_into(folder, &order, documents, 0.0)
+    }
+
+    #[test]
+    fn a_model_takes_the_place_of_another_whole_and_given_names_are_kept_beside() {
+        let home = tempfile::tempdir().expect("a folder");
+        let old = fit(home.path());
+        rename(home.path(), 1, "space").expect("named");
+        let new = fit_tokens(home.path()).expect("a model");
+        assert_ne!(new.vocabulary, old.vocabulary);
+        assert_eq!(describe(home.path()).expect("read"), new);
+        assert!(new.topics.iter().all(|topic| topic.name.is_empty()));
+        let mut files: Vec<String> = std::fs::read_dir(home.path())
+            .expect("read")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect();
+        files.sort();
+        let names = files.iter().position(|file| file.starts_with("names_")).expect("names are kept");
+        let names = std::fs::read(home.path().join(files.remove(names))).expect("read");
+        assert_eq!(
+            files,
+            ["doc_topics.csv", "model.json", "model.parquet", "topic_term_matrix.csv", "topic_terms.csv"]
+        );
+        let names: Vec<crate::topics::store::DescribedTopic> =
+            serde_json::from_slice(&names).expect("topics");
+        assert_eq!(names.len(), 1);
+        assert_eq!((&*names[0].name, &names[0].words), ("space", &old.topics[1].words));
+    }
+
+    #[test]
+    fn a_fit_that_breaks_off_while_it_writes_leaves_no_model_that_is_half_another() {
+        let home = tempfile::tempdir().expect("a folder");
+        fit(home.path());
+        // Nothing can be written under this name.
+        std::fs::create_dir(home.path().join("model.parquet.part")).expect("made");
+        fit_tokens(home.path()).expect_err("it cannot be written");
+        assert!(matches!(describe(home.path()), Err(TopicsError::NotAModel { .. })));
+    }
+
     #[test]
     fn typical_posts_are_of_their_topic_and_folded() {
         let home = tempfile::tempdir().expect("a folder");
@@ -305,11 +350,7 @@ mod tests {
     #[test]
     fn a_model_of_tokens_keeps_no_texts() {
         let home = tempfile::tempdir().expect("a folder");
-        std::fs::write(home.path().join("tokens"), "a b\nb c\nc d\n").expect("written");
-        let documents = Documents::of_tokens(&home.path().join("tokens")).expect("read");
-        assert!(documents.counts().is_none());
-        let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
-        fit_into(home.path(), &order, documents, 0.0).expect("a model");
+        fit_tokens(home.path()).expect("a model");
         assert_eq!(
             typical_posts(home.path(), &[Asked { topic: 0, words: Vec::new() }], &steps(), 4).expect("read"),
             None

@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use super::TopicsError;
 use super::input::RowFile;
 use super::kept::Kept;
-use super::store::described;
+use super::store::{COMPANIONS, DESCRIPTION, described, given_names};
 use crate::cloud::Cloud;
 use crate::lake::place::Depth;
 use crate::lake::{Address, LakeError, Place};
 
-/// What describes a model: the file that makes a folder one.
-const DESCRIPTION: &str = "model.json";
 /// What a loaded model is made of; the last may be missing.
 const PARTS: [&str; 3] = [DESCRIPTION, "model.parquet", "text.json"];
 /// Where predictions of a fit's own posts are, and of hours that came later.
@@ -111,7 +109,31 @@ impl Shelf {
         Ok(self.place.put(DESCRIPTION, &content).await?)
     }
 
-    /// Sends every file that is in the folder here to where the model lies; nothing if that is here.
+    /// The file in which names are kept that somebody gave to topics of the model that lies there now, when another takes
+    /// its place; none, if there are no such names.
+    pub async fn names_to_keep(&self) -> Result<Option<String>, TopicsError> {
+        Ok(self.given_names().await?.map(|(name, _)| name))
+    }
+
+    async fn given_names(&self) -> Result<Option<(String, Vec<u8>)>, TopicsError> {
+        match self.place.get(DESCRIPTION).await {
+            Ok(json) => Ok(given_names(&json)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same as [`make_room`](super::make_room) does in a folder.
+    async fn make_room(&self) -> Result<(), TopicsError> {
+        if let Some((name, names)) = self.given_names().await? {
+            self.place.put(&name, &names).await?;
+        }
+        self.place.delete(&[DESCRIPTION.to_owned()]).await?;
+        Ok(self.place.delete(&COMPANIONS.map(str::to_owned)).await?)
+    }
+
+    /// Sends every file that is in the folder here to where the model lies, in the place of what lies there; nothing if
+    /// that is here.
     pub async fn send(&self) -> Result<(), TopicsError> {
         if self.passing.is_none() {
             return Ok(());
@@ -122,6 +144,7 @@ impl Shelf {
             names.extend(entry.map_err(failed)?.file_name().into_string());
         }
         names.sort_by_key(|name| name == DESCRIPTION);
+        self.make_room().await?;
         for name in names {
             let content = tokio::fs::read(self.folder.join(&name)).await.map_err(failed)?;
             self.place.put(&name, &content).await?;

@@ -1,5 +1,8 @@
 //! A model in files: `model.json` says what it is, `model.parquet` holds a row a word with its document frequency and
 //! its weight in every topic. Together they load again to the same model.
+//!
+//! Where a model was, another may be written: [`make_room`] takes the old one away first, and what makes a folder a model
+//! before all else, so that whatever happens on the way no folder holds parts of two.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -105,6 +108,51 @@ impl From<&Model> for Description {
     }
 }
 
+/// What describes a model: the file that makes a folder one.
+pub(super) const DESCRIPTION: &str = "model.json";
+/// What else is of one model alone, and may be missing of another.
+pub(super) const COMPANIONS: [&str; 4] = ["model.parquet", "text.json", "predictions.parquet", "folded.csv"];
+
+/// The names that somebody gave to topics of the model in a folder, as a file to be kept when the model goes: its name,
+/// which is another for other names, and its content. None, if no topic was named or there is no model.
+pub(super) fn given_names(model_json: &[u8]) -> Option<(String, Vec<u8>)> {
+    let mut described: Description = serde_json::from_slice(model_json).ok()?;
+    described.topics.retain(|topic| !topic.name.is_empty());
+    if described.topics.is_empty() {
+        return None;
+    }
+    let mut json = serde_json::to_vec_pretty(&described.topics).expect("numbers and text are JSON");
+    json.push(b'\n');
+    Some((format!("names_{:08x}.json", crc32fast::hash(&json)), json))
+}
+
+/// Takes the model in a folder away, if there is one, for another to be written there. Names that somebody gave to its
+/// topics are kept in a file beside.
+pub fn make_room(folder: &Path) -> Result<(), TopicsError> {
+    if let Some((name, names)) = read_if_there(&folder.join(DESCRIPTION))?.as_deref().and_then(given_names) {
+        write(&folder.join(name), &[names])?;
+    }
+    for name in [&[DESCRIPTION][..], &COMPANIONS].concat() {
+        let path = folder.join(name);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(TopicsError::File { action: "remove", path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A file's content; none if it is not there.
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, TopicsError> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(TopicsError::File { action: "read", path: path.to_owned(), source }),
+    }
+}
+
 /// Writes `model.json` and `model.parquet` into a folder that is there.
 pub fn save(folder: &Path, model: &Model) -> Result<(), TopicsError> {
     let path = folder.join("model.parquet");
@@ -126,7 +174,7 @@ pub fn save(folder: &Path, model: &Model) -> Result<(), TopicsError> {
 pub(super) fn write_described(folder: &Path, described: &Description) -> Result<(), TopicsError> {
     let mut text = serde_json::to_vec_pretty(described).expect("numbers and text are JSON");
     text.push(b'\n');
-    write(&folder.join("model.json"), &[text])
+    write(&folder.join(DESCRIPTION), &[text])
 }
 
 fn frame(model: &Model) -> Result<DataFrame, PolarsError> {
@@ -160,24 +208,19 @@ pub fn write_text(folder: &Path, steps: &TextSteps, counts: &TextCounts) -> Resu
 /// Reads the steps that a model's posts went through; the usual ones if it came from tokens.
 pub fn read_text(folder: &Path) -> Result<Text, TopicsError> {
     let path = folder.join("text.json");
-    match std::fs::read(&path) {
-        Ok(json) => serde_json::from_slice(&json)
-            .map_err(|error| TopicsError::NotAModel { path, why: error.to_string() }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Text::default()),
-        Err(source) => Err(TopicsError::File { action: "read", path, source }),
-    }
+    let Some(json) = read_if_there(&path)? else { return Ok(Text::default()) };
+    serde_json::from_slice(&json).map_err(|error| TopicsError::NotAModel { path, why: error.to_string() })
 }
 
 /// Reads what a model is, without its words' weights.
 pub fn describe(folder: &Path) -> Result<Description, TopicsError> {
-    let path = folder.join("model.json");
-    match std::fs::read(&path) {
-        Ok(text) => described(&text, path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(TopicsError::NotAModel {
+    let path = folder.join(DESCRIPTION);
+    match read_if_there(&path)? {
+        Some(text) => described(&text, path),
+        None => Err(TopicsError::NotAModel {
             path: folder.to_owned(),
             why: "there is no model.json; `hydrant topics list` lists the models of a folder".to_owned(),
         }),
-        Err(source) => Err(TopicsError::File { action: "read", path, source }),
     }
 }
 

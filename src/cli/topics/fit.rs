@@ -69,6 +69,18 @@ pub(super) async fn cloud_for(
     Ok(if remote { Some(context.cloud().await?) } else { None })
 }
 
+/// Where a model is to be written. If it takes the place of one whose topics have names, says what becomes of those.
+pub(super) async fn shelf_for(context: &Context, out: &str) -> Result<Shelf, CliError> {
+    let shelf = Shelf::at(out, cloud_for(context, [out]).await?.as_ref())?;
+    if let Some(file) = context.unless_stopped(shelf.names_to_keep()).await?? {
+        talk!(
+            "the model in {} has topics with names: it makes room for the new one, and the names are kept in {file}",
+            safe(out)
+        );
+    }
+    Ok(shelf)
+}
+
 /// Reads posts; a bucket is reached only if one is named.
 async fn read_inputs(context: &Context, inputs: &[String]) -> Result<Vec<Post>, CliError> {
     let cloud = cloud_for(context, inputs).await?;
@@ -157,8 +169,7 @@ impl Fit {
         }
         context.refuse_if_readonly(1)?;
         let order = self.how.order(watch(context));
-        let cloud = cloud_for(context, [&self.out]).await?;
-        let shelf = Shelf::at(&self.out, cloud.as_ref())?;
+        let shelf = shelf_for(context, &self.out).await?;
         let json = context.global.json;
         let stop = context.stop.clone();
         let begun = Instant::now();

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::fit::{From, How, cloud_for};
+use super::fit::{From, How, cloud_for, shelf_for};
 use super::text::Steps;
 use crate::cli::jobs::{see_through, show_job, show_results};
 use crate::cli::{CliError, Context, Exit};
@@ -10,7 +10,7 @@ use crate::settings::EngineName as Place;
 use crate::spark::plan::{Kind, Machine, Plan, Size};
 use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
 use crate::spark::{Desk, must_reach};
-use crate::topics::{self, Method, Shelf};
+use crate::topics::{self, Method};
 
 /// Where the work is done, and what only Spark is told.
 #[derive(Debug, Clone, Args)]
@@ -111,7 +111,7 @@ impl OnSpark {
                 WeightsName::Tfidf => Weights::Tfidf,
             },
         };
-        let shelf = Shelf::at(out, cloud_for(context, [out]).await?.as_ref())?;
+        let shelf = shelf_for(context, out).await?;
         let job = order.job(shelf.folder())?;
         let results = see_through(context, engine.as_ref(), job).await?;
         shelf.send().await?;

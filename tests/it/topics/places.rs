@@ -75,3 +75,40 @@ async fn a_model_lives_in_a_bucket_and_predicts_each_new_hour_once() {
     let none = world.hydrant(&["topics", "show", &format!("{bucket}/lake/models/none")]).await.expect(1);
     assert!(none.err.contains("is not a topic model: there is no model.json"), "{}", none.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_in_a_bucket_takes_the_place_of_another_whole() {
+    let world = World::new().await;
+    world.aws().s3.create_bucket().bucket(world.bucket()).send().await.unwrap();
+    let model = format!("s3://{}/models/space", world.bucket());
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let posts = place("posts.csv", combined().as_bytes());
+    let tokens = place("tokens.txt", super::lines().as_bytes());
+    let fit = format!(
+        "topics fit --input {posts} --model lda --k 3 --longer-than 3 --alike 2 --min-df 2 --out {model} --json"
+    );
+    let told = world.hydrant(&fit.split(' ').collect::<Vec<_>>()).await.expect(0);
+    assert!(!told.err.contains("names"), "{}", told.err);
+    world.hydrant(&["topics", "name", &model, "1", "weather"]).await.expect(0);
+
+    let fit = format!("topics fit --tokens {tokens} --model lda --k 3 --out {model} --json");
+    let told = world.hydrant(&fit.split(' ').collect::<Vec<_>>()).await.expect(0);
+    let kept = keys(&world, "models/space/").await;
+    let (names, others): (Vec<&str>, Vec<&str>) = kept
+        .iter()
+        .map(|key| key.trim_start_matches("models/space/"))
+        .partition(|name| name.starts_with("names_"));
+    assert_eq!(
+        others,
+        ["doc_topics.csv", "model.json", "model.parquet", "topic_term_matrix.csv", "topic_terms.csv"]
+    );
+    assert!(names.len() == 1 && told.err.contains(names[0]), "{names:?} {}", told.err);
+    let object = world.aws().s3.get_object().bucket(world.bucket()).key(format!("models/space/{}", names[0]));
+    let names = object.send().await.unwrap().body.collect().await.unwrap().to_vec();
+    assert!(String::from_utf8(names).unwrap().contains("weather"));
+}
