@@ -77,6 +77,9 @@ pub struct Row {
     pub value: Option<String>,
     /// Where it came from, in words.
     pub origin: String,
+    /// Whether the value is masked.
+    #[serde(skip)]
+    pub is_secret: bool,
 }
 
 /// Why the settings cannot be used.
@@ -171,6 +174,7 @@ macro_rules! settings {
                     key: stringify!($name),
                     value: self.$name.show(),
                     origin: self.$name.origin.to_string(),
+                    is_secret: <$type as SettingValue>::SECRET,
                 } ),* ]
             }
         }

@@ -5,7 +5,7 @@
 //! packages     the user's own list, by dnf, yum or apt
 //! python       the user's own list, by pip
 //! binary       hydrant itself
-//! settings     hydrant.toml
+//! settings     hydrant.toml, and the word lists that it names
 //! credentials  X's keys, in a file that only its owner reads
 //! service      a systemd unit, where systemd runs
 //! logs         they are bounded
@@ -44,8 +44,8 @@ pub const UNIT: &str = "hydrant-stream.service";
 pub struct Recipe {
     /// The program to put there.
     pub binary: PathBuf,
-    /// The content of its hydrant.toml.
-    pub settings: String,
+    /// Its hydrant.toml, and what that names.
+    pub settings: HostSettings,
     /// The content of the file with X's keys; `None` if there are none to give.
     pub credentials: Option<SecretString>,
     /// Packages of the system.
@@ -68,7 +68,7 @@ impl Recipe {
         let this = || std::env::current_exe().map_err(HostError::file("find", "hydrant's own program"));
         Ok(Self {
             binary: binary.map_or_else(this, Ok)?,
-            settings: settings_for_host(settings, region),
+            settings: HostSettings::of(settings, region)?,
             credentials: credentials_file(settings),
             packages: list("host_packages", &settings.host_packages)?,
             python: list("host_python_packages", &settings.host_python_packages)?,
@@ -91,10 +91,7 @@ impl Recipe {
             Box::new(packages::Packages { facts: Arc::clone(facts), wanted: self.packages }),
             Box::new(packages::Python { wanted: self.python }),
             Box::new(binary::Binary::new(self.binary, &folder)),
-            Box::new(settings::TheSettings {
-                path: format!("{folder}/hydrant.toml"),
-                content: self.settings,
-            }),
+            Box::new(settings::TheSettings { folder: folder.clone(), wanted: self.settings }),
             Box::new(credentials::Credentials { path: format!("{folder}/.env"), content: self.credentials }),
             Box::new(service::Service { facts: Arc::clone(facts), folder: folder.clone() }),
             Box::new(service::Logs { facts: Arc::clone(facts), folder }),
@@ -125,7 +122,7 @@ async fn wait_for_first_boot(host: &Host) -> Result<(), HostError> {
 }
 
 pub use credentials::credentials_file;
-pub use settings::settings_for_host;
+pub use settings::HostSettings;
 
 /// The names of a list of packages; the error completes the sentence "`key` …".
 pub fn names(list: Option<&str>) -> Result<Vec<String>, String> {

@@ -10,6 +10,8 @@ pub type Secret = SecretString;
 
 /// A value that can be written in `hydrant.toml`, a variable or a flag.
 pub trait SettingValue: Sized {
+    /// Whether it is shown masked, and goes nowhere but to a process of our own.
+    const SECRET: bool = false;
     /// From how it is written; the error completes the sentence "`key` …".
     fn parse(written: &str) -> Result<Self, String>;
     /// As it may be shown; `None` when it is absent.
@@ -25,6 +27,8 @@ pub trait SettingValue: Sized {
 }
 
 impl<T: SettingValue> SettingValue for Option<T> {
+    const SECRET: bool = T::SECRET;
+
     /// An empty text unsets the key, so that a stronger layer can undo a weaker one.
     fn parse(written: &str) -> Result<Self, String> {
         if written.is_empty() { Ok(None) } else { T::parse(written).map(Some) }
@@ -64,6 +68,8 @@ impl SettingValue for bool {
 }
 
 impl SettingValue for Secret {
+    const SECRET: bool = true;
+
     fn parse(written: &str) -> Result<Self, String> {
         Ok(written.to_owned().into())
     }

@@ -1,7 +1,8 @@
 //! The settings that the streamer on the host runs with: those that were given here, without what is about this
-//! machine and without secrets.
+//! machine and without secrets. The word lists that they name go along, and lie beside them there.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,44 +12,90 @@ use super::short;
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload, checksum};
 use crate::host::{Host, HostError};
-use crate::settings::{Origin, Settings};
+use crate::settings::{Origin, Setting, Settings, SettingsError};
 
-pub(super) struct TheSettings {
-    pub(super) path: String,
-    pub(super) content: String,
+/// The settings of a host, as files of hydrant's folder there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostSettings {
+    /// The content of its hydrant.toml.
+    pub toml: String,
+    /// What that names: the name in the folder, and the content.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// What is about this machine or the way to the host, and what is secret: credentials go their own way, and the host
-/// has a role of its own at AWS.
-const NOT_THERE: [&str; 13] = [
+pub(super) struct TheSettings {
+    pub(super) folder: String,
+    pub(super) wanted: HostSettings,
+}
+
+/// What is about this machine or the way to the host, or is no secret by its type but is of no use without one:
+/// credentials go their own way, and the host has a role of its own at AWS.
+const NOT_THERE: [&str; 9] = [
     "theme",
     "ascii",
     "profile",
     "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "x_api_key",
-    "x_api_key_secret",
-    "x_access_token",
-    "x_access_token_secret",
     "ssh_from",
     "ssh_from_service",
     "region",
+    "models",
+    "notebook_script",
 ];
 
-/// The host's `hydrant.toml`. The region is the one that was found, whoever said it.
-pub fn settings_for_host(settings: &Settings, region: &str) -> String {
-    let mut text =
-        String::from("# Written by `hydrant host provision`: what is changed here is changed back.\n");
-    writeln!(text, "region = {region:?}").expect("a String takes every text");
-    let default = Origin::Default.to_string();
-    for row in settings.rows() {
-        let is_about_us = NOT_THERE.contains(&row.key) || row.key.starts_with("host_");
-        let (Some(value), false, false) = (row.value, row.origin == default, is_about_us) else { continue };
-        let quoted = toml::Value::String(value).to_string();
-        writeln!(text, "{} = {quoted}", row.key).expect("a String takes every text");
+impl HostSettings {
+    /// Those that were given here. The region is the one that was found, whoever said it. The service runs in
+    /// hydrant's folder, so the files beside its settings are found by their names.
+    pub fn of(settings: &Settings, region: &str) -> Result<Self, SettingsError> {
+        let named = [
+            ("unwanted_words", &settings.unwanted_words),
+            ("terms_file", &settings.terms_file),
+            ("stream_unwanted_words", &settings.stream_unwanted_words),
+        ];
+        let mut files = Vec::new();
+        for (key, path) in named {
+            if let Some(content) = content(key, path)? {
+                files.push((name(key), content));
+            }
+        }
+        let mut toml =
+            String::from("# Written by `hydrant host provision`: what is changed here is changed back.\n");
+        writeln!(toml, "region = {region:?}").expect("a String takes every text");
+        let default = Origin::Default.to_string();
+        for row in settings.rows() {
+            let stays = row.is_secret
+                || row.origin == default
+                || NOT_THERE.contains(&row.key)
+                || row.key.starts_with("host_");
+            let (Some(value), false) = (row.value, stays) else { continue };
+            let is_file = named.iter().any(|(key, _)| *key == row.key);
+            let value = toml::Value::String(if is_file { name(row.key) } else { value });
+            writeln!(toml, "{} = {value}", row.key).expect("a String takes every text");
+        }
+        Ok(Self { toml, files })
     }
-    text
+}
+
+/// What the file of a key is called on the host.
+fn name(key: &str) -> String {
+    format!("{key}.txt")
+}
+
+fn content(key: &'static str, path: &Setting<Option<String>>) -> Result<Option<Vec<u8>>, SettingsError> {
+    let Some(file) = path.as_deref() else { return Ok(None) };
+    let bad = |error| {
+        let why = format!("names {file}, which is to go to the host and cannot be read: {error}");
+        SettingsError::BadValue { key, origin: path.origin.clone(), why }
+    };
+    std::fs::read(Path::new(file)).map(Some).map_err(bad)
+}
+
+impl TheSettings {
+    /// What is to be there: the path and the content. The settings come last, so that they never name what is not there.
+    fn all(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let files = self.wanted.files.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+        let settings = ("hydrant.toml", self.wanted.toml.as_bytes());
+        files.chain([settings]).map(|(name, content)| (format!("{}/{name}", self.folder), content))
+    }
 }
 
 #[async_trait]
@@ -62,25 +109,33 @@ impl Task for TheSettings {
     }
 
     async fn check(&self, host: &Host) -> Result<Checked, HostError> {
-        let here = checksum(self.content.as_bytes());
-        Ok(match upload::checksum_there(host, &self.path).await? {
-            Some(there) if there == here => Checked::Good(short(&self.path)),
-            Some(_) => Checked::Needed(format!("replace {}, which differs", short(&self.path))),
-            None => Checked::Needed(format!("write {}", short(&self.path))),
+        let (mut good, mut needed) = (Vec::new(), Vec::new());
+        for (path, content) in self.all() {
+            match upload::checksum_there(host, &path).await? {
+                Some(there) if there == checksum(content) => good.push(short(&path)),
+                Some(_) => needed.push(format!("replace {}, which differs", short(&path))),
+                None => needed.push(format!("write {}", short(&path))),
+            }
+        }
+        Ok(if needed.is_empty() {
+            Checked::Good(good.join(", "))
+        } else {
+            Checked::Needed(needed.join("; "))
         })
     }
 
     async fn apply(&self, host: &Host) -> Result<String, HostError> {
-        let upload = Upload {
-            what: "writing the settings",
-            path: &self.path,
-            mode: "644",
-            proof: None,
-            limit: Duration::from_mins(1),
-        };
-        let content: Arc<[u8]> = self.content.as_bytes().into();
-        upload::put(host, &upload, content, false, &checksum(self.content.as_bytes())).await?;
-        Ok(self.content.clone())
+        for (path, content) in self.all() {
+            let upload = Upload {
+                what: "writing the settings",
+                path: &path,
+                mode: "644",
+                proof: None,
+                limit: Duration::from_mins(1),
+            };
+            upload::put(host, &upload, Arc::from(content), false, &checksum(content)).await?;
+        }
+        Ok(self.wanted.toml.clone())
     }
 }
 
@@ -89,21 +144,25 @@ mod tests {
     use super::*;
     use crate::settings::Sources;
 
+    fn given<const N: usize>(flags: [(&str, &str); N]) -> Settings {
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings")
+    }
+
     #[test]
     fn what_was_given_goes_along_and_secrets_do_not() {
-        let flags = [
+        let settings = given([
             ("bucket", "my-lake"),
             ("delivery_stream", "mine"),
             ("buffer_mb", "7"),
             ("x_api_key", "hunter2"),
             ("aws_secret_access_key", "hunter3"),
+            ("databricks_token", "hunter4"),
             ("host_address", "127.0.0.1:22"),
             ("theme", "light"),
-        ];
-        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings");
-        let text = settings_for_host(&settings, "us-east-1");
-        let lines: Vec<&str> = text.lines().skip(1).collect();
+        ]);
+        let wanted = HostSettings::of(&settings, "us-east-1").expect("settings");
+        let lines: Vec<&str> = wanted.toml.lines().skip(1).collect();
         assert_eq!(
             lines,
             [
@@ -113,10 +172,33 @@ mod tests {
                 "buffer_mb = \"7\""
             ]
         );
+        assert_eq!(wanted.files, []);
         // It is read back as it was written.
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("hydrant.toml"), &text).expect("written");
+        std::fs::write(folder.path().join("hydrant.toml"), &wanted.toml).expect("written");
         let sources = Sources { working_folder: folder.path().to_owned(), ..Sources::default() };
         assert_eq!(Settings::load(&sources).expect("good settings").buffer_mb.get(), 7);
+    }
+
+    #[test]
+    fn the_word_lists_that_settings_name_go_along_with_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        std::fs::write(path("terms.txt"), "mars rover\n").expect("written");
+        std::fs::write(path("spam.txt"), "nft\n").expect("written");
+        let (terms, spam) = (path("terms.txt"), path("spam.txt"));
+        let settings = given([("terms_file", &*terms), ("stream_unwanted_words", &*spam)]);
+        let wanted = HostSettings::of(&settings, "us-east-1").expect("settings");
+        let file = |name: &str, content: &str| (name.to_owned(), content.as_bytes().to_owned());
+        assert_eq!(
+            wanted.files,
+            [file("terms_file.txt", "mars rover\n"), file("stream_unwanted_words.txt", "nft\n")]
+        );
+        assert!(wanted.toml.contains("terms_file = \"terms_file.txt\"\n"), "{}", wanted.toml);
+        assert!(!wanted.toml.contains("spam.txt"), "{}", wanted.toml);
+
+        let missing = HostSettings::of(&given([("terms_file", "nowhere.txt")]), "us-east-1");
+        let said = missing.expect_err("it is not there").to_string();
+        assert!(said.contains("`terms_file` names nowhere.txt") && said.contains("cannot be read"), "{said}");
     }
 }

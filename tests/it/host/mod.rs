@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hydrant::host::facts::Facts;
-use hydrant::host::recipe::Recipe;
+use hydrant::host::recipe::{HostSettings, Recipe};
 use hydrant::host::task::{Done, Mode, State, run};
 use hydrant::host::{Host, HostError, Way};
 use hydrant::progress::{Progress, Report};
@@ -59,7 +59,10 @@ fn program(folder: &Path, bytes: usize) -> PathBuf {
 fn recipe(binary: PathBuf) -> Recipe {
     Recipe {
         binary,
-        settings: "region = \"us-east-1\"\n".to_owned(),
+        settings: HostSettings {
+            toml: "region = \"us-east-1\"\nterms_file = \"terms_file.txt\"\n".to_owned(),
+            files: vec![("terms_file.txt".to_owned(), b"mars rover\n".to_vec())],
+        },
         credentials: Some("HYDRANT_X_API_KEY='k'\n".to_owned().into()),
         packages: Vec::new(),
         python: Vec::new(),

@@ -28,6 +28,8 @@ async fn from_nothing_then_nothing_to_do_then_tampering_is_changed_back() {
     assert!(first.iter().all(|done| done.state != State::Failed), "{first:?}");
     let content = |name: &str| std::fs::read(folder.join(name)).expect("there");
     assert_eq!(content("bin/hydrant"), std::fs::read(&recipe.binary).expect("there"));
+    assert_eq!(content("hydrant.toml"), recipe.settings.toml.as_bytes());
+    assert_eq!(content("terms_file.txt"), b"mars rover\n", "what the settings name is there");
     let mode = |name: &str| folder.join(name).metadata().expect("there").permissions().mode() & 0o777;
     assert_eq!((mode(".env"), mode("bin/hydrant"), mode("")), (0o600, 0o755, 0o700));
 
@@ -36,9 +38,12 @@ async fn from_nothing_then_nothing_to_do_then_tampering_is_changed_back() {
 
     std::fs::write(folder.join("bin/hydrant"), "another").expect("written");
     std::fs::write(folder.join("hydrant.toml"), "bucket = \"theirs\"\n").expect("written");
+    std::fs::write(folder.join("terms_file.txt"), "other words\n").expect("written");
     std::fs::set_permissions(folder.join(".env"), std::fs::Permissions::from_mode(0o644)).expect("set");
     let back = provision(&host, recipe.clone(), Mode::Apply).await;
     assert!(OURS.iter().all(|task| state(&back, task) == State::Changed), "{back:?}");
+    assert!(text(&back, "settings").contains("replace ~/hydrant/terms_file.txt, which differs"), "{back:?}");
+    assert_eq!(content("terms_file.txt"), b"mars rover\n");
     assert_eq!(
         (content("bin/hydrant"), mode(".env")),
         (std::fs::read(&recipe.binary).expect("there"), 0o600)
