@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use crate::cloud::{CloudError, Failure};
 
 pub use groups::{Group, groups};
-pub use tail::{Ending, Follow, Note, Request, Told, tail};
+pub use tail::{Ending, Follow, Note, PATIENCE, Request, Told, tail};
 
 /// One event of a log group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::style::{answer, safe, strong, talk};
 use super::topics::show_model;
 use super::{CliError, Context, Exit, style};
 use crate::lake::Place;
-use crate::logs::{Ending, Follow, LogsError, Request, Told, tail};
+use crate::logs::{Ending, Follow, LogsError, PATIENCE, Request, Told, tail};
 use crate::progress::{Progress, Report};
 use crate::settings::EngineName;
 use crate::spark::plan::Plan;
@@ -297,7 +297,8 @@ impl Logs {
     ) -> Result<Exit, CliError> {
         let cloud = context.cloud().await?;
         let follow = if self.follow { Follow::Poll } else { Follow::No };
-        let request = Request { groups: vec![group.clone()], since: entry.begun, pattern: None, follow };
+        let groups = vec![group.clone()];
+        let request = Request { groups, since: entry.begun, pattern: None, follow, patience: PATIENCE };
         let json = context.global.json;
         let told = |told| {
             let Told::Events(events) = told else { return };

@@ -9,7 +9,7 @@ use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::logs::line::{Folded, Level};
 use crate::logs::moment::Moment;
-use crate::logs::{Ending, Follow, LogEvent, LogsError, Note, Request, Told, groups, own, tail};
+use crate::logs::{Ending, Follow, LogEvent, LogsError, Note, PATIENCE, Request, Told, groups, own, tail};
 use crate::stack::Names;
 use crate::stack::graph::Kind;
 
@@ -98,7 +98,7 @@ impl Tail {
             (true, true) => Follow::Watch,
             (true, false) => Follow::Poll,
         };
-        let request = Request { groups, since, pattern: self.filter, follow };
+        let request = Request { groups, since, pattern: self.filter, follow, patience: PATIENCE };
         let ending = tail(&cloud, &request, &context.stop, |told| show.told(told)).await?;
         if ending == Ending::Gone {
             let left = request.groups.join(", ");

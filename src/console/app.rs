@@ -78,6 +78,10 @@ pub struct Desk {
     pub now: Timestamp,
     /// Whether the terminal is looked at.
     pub focused: bool,
+    /// When that last changed.
+    pub focus_changed: Timestamp,
+    /// When somebody last did something here: pressed a key, or came back.
+    pub touched: Timestamp,
     /// How it looks.
     pub look: Look,
     /// Which key does what.
@@ -162,6 +166,8 @@ impl App {
             size: Size::default(),
             now,
             focused: true,
+            focus_changed: now,
+            touched: now,
             look: beginning.look,
             keymap: beginning.keymap,
             target: beginning.target,
@@ -184,6 +190,9 @@ impl App {
     /// Something happened, at this moment.
     pub fn update(&mut self, now: Timestamp, event: Event) -> Vec<Effect> {
         self.desk.now = now;
+        if matches!(event, Event::Key(_) | Event::Paste(_) | Event::Mouse(_) | Event::Focus(true)) {
+            self.desk.touched = now;
+        }
         let mut effects = match event {
             Event::Started if matches!(self.desk.session, Session::Unset(_)) => Vec::new(),
             Event::Started => self.start(Job::Connect),
@@ -195,7 +204,9 @@ impl App {
                 Vec::new()
             }
             Event::Focus(focused) => {
-                self.desk.focused = focused;
+                if focused != self.desk.focused {
+                    (self.desk.focused, self.desk.focus_changed) = (focused, now);
+                }
                 Vec::new()
             }
             Event::Tick => Vec::new(),

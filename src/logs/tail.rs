@@ -31,7 +31,8 @@ pub enum Follow {
     No,
     /// By asking every other second: complete, and without cost.
     Poll,
-    /// By Live Tail where the endpoint has it, and asking besides: for whoever looks on.
+    /// By Live Tail where the endpoint has it, for as long as its session lasts, and asking besides: for whoever looks on.
+    /// It costs by the minute: whether another session is begun is for who began this one.
     Watch,
 }
 
@@ -46,7 +47,12 @@ pub struct Request {
     pub pattern: Option<String>,
     /// What comes after the history.
     pub follow: Follow,
+    /// For how long a call is made again and again: to somebody who follows, until the first is answered.
+    pub patience: Duration,
 }
+
+/// Long enough for a service that is busy, and no longer than somebody waits for who does not answer at all.
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What a listener is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +93,7 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CaughtUp => f.write_str("up to now; following"),
-            Self::Live => f.write_str("events come live"),
+            Self::Live => f.write_str("events come live, by Live Tail, which costs a cent a minute"),
             Self::Polling(why) => write!(f, "no live tail ({why}): asking every {} s", EVERY.as_secs()),
             Self::Sampled => {
                 f.write_str("more than 500 events a second: a sample is shown, the rest follows")
@@ -136,8 +142,12 @@ pub async fn tail(
     stop: &CancellationToken,
     told: impl FnMut(Told) + Send,
 ) -> Result<Ending, LogsError> {
-    let windows = request.groups.iter().map(|group| (group.as_str().into(), Window::since(request.since)));
-    let mut tail = Tail { cloud, request, told, windows: windows.collect(), live: None, sampled: None };
+    let window = || match request.follow {
+        Follow::No => Window::once(request.since),
+        Follow::Poll | Follow::Watch => Window::since(request.since),
+    };
+    let windows = request.groups.iter().map(|group| (group.as_str().into(), window())).collect();
+    let mut tail = Tail { cloud, request, told, windows, live: None, sampled: None, answered: false };
     tokio::select! {
         ending = tail.run() => ending,
         () = stop.cancelled() => Ok(Ending::Stopped),
@@ -152,6 +162,8 @@ struct Tail<'a, F> {
     live: Option<Live>,
     /// When Live Tail last showed a sample.
     sampled: Option<Timestamp>,
+    /// Whether a call was answered yet.
+    answered: bool,
 }
 
 impl<F: FnMut(Told) + Send> Tail<'_, F> {
@@ -181,10 +193,9 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
                 Some(Update::Events { events, sampled }) => self.came_live(events, sampled),
                 Some(Update::Over(why)) => {
                     tracing::info!(why, "the live tail is over");
-                    // Three hours are over, or the connection is: a new session shows what comes after it, and what
-                    // lies between the two is found by the round that follows.
+                    // What came in since is found by the round that follows.
                     self.live = None;
-                    self.go_live().await;
+                    self.note(Note::Polling(why));
                     next = Instant::now();
                 }
                 None => {
@@ -315,7 +326,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
     }
 
     /// The next page of a group, and whether more come; `None` if the group is not there any more. Waits out what
-    /// passes.
+    /// passes: for ever, if somebody follows what was answered before.
     async fn page(&mut self, pager: &mut Pager) -> Result<Option<Page>, LogsError> {
         let mut pauses = ExponentialBuilder::default()
             .with_jitter()
@@ -324,6 +335,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
             .without_max_times()
             .build();
         let mut failed = false;
+        let begun = Instant::now();
         loop {
             let request = self
                 .cloud
@@ -342,6 +354,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
                 .send();
             let error = match self.cloud.call(Operation::FilterLogEvents, &pager.group, request).await {
                 Ok(page) => {
+                    self.answered = true;
                     if failed {
                         self.note(Note::Answered);
                     }
@@ -359,7 +372,9 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
             if error.is_missing() && self.windows.get(&pager.group).is_some_and(Window::is_followed) {
                 return Ok(None);
             }
-            let (Some(after), true) = (pauses.next(), error.failure().passes()) else {
+            let waits = self.answered && self.request.follow != Follow::No;
+            let again = error.failure().passes() && (waits || begun.elapsed() < self.request.patience);
+            let (Some(after), true) = (pauses.next(), again) else {
                 return Err(LogsError::of(error, &pager.group, self.request.pattern.as_deref()));
             };
             failed = true;

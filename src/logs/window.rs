@@ -5,10 +5,11 @@
 //! remembers the ids of what was shown of the overlap. Live Tail gives events without ids: what came that way and what
 //! was polled is matched by time, stream and words, each one event with one event, whichever comes first.
 //!
-//! Memory is bounded: of a group so busy that the overlap does not fit, the oldest part is given up, and never asked
-//! for again, so that nothing is shown twice.
+//! Memory is bounded, however long the history is: what is too old to be asked for again is forgotten as newer events
+//! come. Of a group so busy that the overlap does not fit, the oldest part is given up, and never asked for again, so that
+//! nothing is shown twice.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::Timestamp;
@@ -37,6 +38,8 @@ impl Reach {
 const REMEMBERED: i64 = Reach::Far.milliseconds() + 30_000;
 /// So many ids are remembered at most: some ten megabytes.
 const MOST: usize = 100_000;
+/// Of a history that is read once, as many as stand on one page: none comes again but, perhaps, where two pages meet.
+const MOST_ONCE: usize = 10_000;
 /// Streams of a group are a little apart: an event so far behind the newest one is not yet late.
 const APART: i64 = 2_000;
 
@@ -49,6 +52,9 @@ pub(super) struct Window {
     before: Option<i64>,
     /// Nothing older than this is asked for.
     floor: i64,
+    /// The ids of what is older than this may be forgotten. In the first round nothing of that was shown before, so it is
+    /// taken in all the same.
+    forgotten: i64,
     most: usize,
     ids: HashSet<Box<str>>,
     by_time: BTreeMap<i64, Vec<Box<str>>>,
@@ -59,7 +65,7 @@ pub(super) struct Window {
 
 /// How many events of each time and words came one way and not yet the other.
 #[derive(Debug, Default)]
-struct Unmatched(HashMap<(i64, u64), u32>);
+struct Unmatched(BTreeMap<(i64, u64), u32>);
 
 impl Unmatched {
     fn add(&mut self, key: (i64, u64)) {
@@ -79,7 +85,9 @@ impl Unmatched {
     }
 
     fn forget_before(&mut self, time: i64) {
-        self.0.retain(|(at, _), _| *at >= time);
+        while self.0.first_key_value().is_some_and(|((at, _), _)| *at < time) {
+            self.0.pop_first();
+        }
     }
 }
 
@@ -95,12 +103,18 @@ impl Window {
         Self::with_room(time, MOST)
     }
 
+    /// The same for one round alone.
+    pub(super) fn once(time: Timestamp) -> Self {
+        Self::with_room(time, MOST_ONCE)
+    }
+
     fn with_room(time: Timestamp, most: usize) -> Self {
         let since = time.as_millisecond();
         Self {
             newest: since,
             before: None,
             floor: since,
+            forgotten: since,
             most,
             ids: HashSet::new(),
             by_time: BTreeMap::new(),
@@ -129,14 +143,15 @@ impl Window {
         self.ids.insert(id.into());
         self.by_time.entry(at).or_default().push(id.into());
         self.count += 1;
-        if self.live.take(key(event)) {
-            return false;
+        let is_new = !self.live.take(key(event));
+        if is_new {
+            if live {
+                self.polled.add(key(event));
+            }
+            self.show(event, now);
         }
-        if live {
-            self.polled.add(key(event));
-        }
-        self.show(event, now);
-        true
+        self.forget();
+        is_new
     }
 
     /// Takes an event that came live; whether it is to be shown.
@@ -155,29 +170,37 @@ impl Window {
         self.newest = self.newest.max(at.min(now.as_millisecond()));
     }
 
-    /// A round is over: what comes from now on and is older than what was shown is late; what is too old to be asked
-    /// for again is forgotten.
+    /// A round is over: what comes from now on and is older than what was shown is late; what may be forgotten is not
+    /// asked for again.
     pub(super) fn end_round(&mut self) {
         self.before = Some(self.newest);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         let oldest = self.newest.saturating_sub(REMEMBERED);
-        while let Some((time, _)) = self.by_time.first_key_value() {
-            let time = *time;
-            if time >= oldest && self.count <= self.most {
-                break;
-            }
-            for id in self.by_time.remove(&time).unwrap_or_default() {
+        while let Some(entry) = self.by_time.first_entry()
+            && (*entry.key() < oldest || self.count > self.most)
+        {
+            let (time, ids) = entry.remove_entry();
+            for id in ids {
                 self.ids.remove(&id);
                 self.count -= 1;
             }
-            self.floor = self.floor.max(time.saturating_add(1));
+            self.forgotten = self.forgotten.max(time.saturating_add(1));
         }
-        self.live.forget_before(oldest);
-        self.polled.forget_before(oldest);
+        self.live.forget_before(oldest.max(self.forgotten));
+        self.polled.forget_before(oldest.max(self.forgotten));
+        if self.is_followed() {
+            self.floor = self.floor.max(self.forgotten);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -240,6 +263,25 @@ mod tests {
             assert_eq!(poll(&mut window, &number.to_string(), 1000 + number), None);
         }
         assert_eq!(poll(&mut window, "before the floor", 1050), None);
+    }
+
+    #[test]
+    fn a_long_history_is_shown_whole_and_not_remembered_whole() {
+        for step in [1, 1_000] {
+            let mut window = Window::with_room(time(0), 200);
+            for number in 0..10_000 {
+                // Pages are in no order among themselves.
+                let at = (number ^ 7) * step;
+                assert_eq!(poll(&mut window, &number.to_string(), at), Some(false), "{number}");
+                assert!(window.ids.len() <= 200 && window.by_time.len() <= 200, "{} ids", window.ids.len());
+                assert!(window.polled.0.len() <= 200, "{} by words", window.polled.0.len());
+            }
+            window.end_round();
+            let from = window.from(Reach::Far);
+            for number in (0..10_000).filter(|number| (number ^ 7) * step >= from) {
+                assert_eq!(poll(&mut window, &number.to_string(), (number ^ 7) * step), None, "{number}");
+            }
+        }
     }
 
     #[test]

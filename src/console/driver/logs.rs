@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use super::{Line, Rooms, remedy};
 use crate::console::effect::logs::{Item, Job, Outcome};
 use crate::console::effect::{Remedy, Trouble};
-use crate::logs::{Ending, Follow, Group, LogEvent, LogsError, Note, Request, Told, file, groups, own, tail};
+use crate::logs::{
+    Ending, Follow, Group, LogEvent, LogsError, Note, PATIENCE, Request, Told, file, groups, own, tail,
+};
 use crate::settings::EngineName;
 use crate::spark::{Book, LogLine};
 use crate::stack::graph::{Kind, Part};
@@ -37,7 +39,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             let groups = jobs.chain(groups).collect();
             Ok(Outcome::Groups { own: stack.names().of(Kind::LogGroup).to_owned(), groups })
         }
-        Job::Tail { groups, since, pattern } => {
+        Job::Tail { groups, since, pattern, live } => {
             let since = since.before(Timestamp::now());
             let (mut jobs, groups) = (job_logs(rooms), groups);
             let (of_jobs, groups): (Vec<String>, Vec<String>) =
@@ -59,7 +61,8 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
                     return Ok(Ending::Whole);
                 }
                 let cloud = rooms.cloud().await?;
-                let request = Request { groups: theirs, since, pattern, follow: Follow::Watch };
+                let follow = if live { Follow::Watch } else { Follow::Poll };
+                let request = Request { groups: theirs, since, pattern, follow, patience: PATIENCE };
                 let ending = tail(&cloud, &request, stop, |told| feed(line, told)).await;
                 ending.map_err(|error| trouble(&error))
             };

@@ -7,8 +7,9 @@
 
 mod drawing;
 pub mod lines;
+mod live;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 
 use super::{Ask, Employs, Pane, PaneState};
@@ -27,6 +28,7 @@ use crate::logs::moment::Moment;
 use crate::logs::{Ending, Group, LogEvent, Note, own};
 use crate::progress::Report;
 use lines::Lines;
+use live::Live;
 
 /// What is being typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub struct LogsPane {
     dropped: u64,
     /// How the reading goes, the last that was told.
     note: Option<Note>,
+    /// Whether events come live, and are to.
+    live: Live,
     /// Whether a tail that began anew shows again what is there.
     overlaps: bool,
     typing: Option<(Typing, Input)>,
@@ -95,6 +99,7 @@ impl Default for LogsPane {
             waiting: 0,
             dropped: 0,
             note: None,
+            live: Live::default(),
             overlaps: false,
             typing: None,
         }
@@ -105,10 +110,11 @@ impl Default for LogsPane {
 const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 
 impl LogsPane {
-    fn tail(&mut self, since: Moment) -> Vec<Ask> {
+    fn tail(&mut self, since: Moment, live: bool) -> Vec<Ask> {
         self.note = None;
+        self.live.end();
         let (groups, pattern) = (self.followed.clone(), self.pattern.clone());
-        vec![Ask::start(Job::Tail { groups, since, pattern })]
+        vec![Ask::start(Job::Tail { groups, since, pattern, live })]
     }
 
     /// Follows what is marked, or else what is chosen, from the beginning.
@@ -129,17 +135,18 @@ impl LogsPane {
         (self.lines, self.chosen, self.overlaps) = (Lines::default(), None, false);
         (self.top, self.waiting, self.dropped) = (0, 0, 0);
         self.focus = Focus::Lines;
-        self.tail(self.since)
+        self.tail(self.since, true)
     }
 
-    fn go_on(&mut self) -> Vec<Ask> {
+    /// Follows on from what is there.
+    fn go_on(&mut self, live: bool) -> Vec<Ask> {
         let newest = self.lines.iter().next_back().map(|event| event.at);
         match newest.and_then(|at| at.checked_sub(OVERLAP).ok()) {
             Some(at) => {
                 self.overlaps = true;
-                self.tail(Moment::At(at))
+                self.tail(Moment::At(at), live)
             }
-            None => self.tail(self.since),
+            None => self.tail(self.since, live),
         }
     }
 
@@ -301,7 +308,7 @@ impl PaneState for LogsPane {
             Action::Refresh => {
                 let mut asks = vec![Ask::start(Job::Groups)];
                 if !desk.tasks.runs(Slot::Tail) && !self.followed.is_empty() {
-                    asks.extend(self.go_on());
+                    asks.extend(self.go_on(true));
                 }
                 return Some(asks);
             }
@@ -416,13 +423,23 @@ impl PaneState for LogsPane {
         match desk.identity() {
             None => Vec::new(),
             Some(_) if self.followed.is_empty() => vec![Ask::start(Job::Groups)],
-            Some(_) => self.go_on(),
+            Some(_) => self.go_on(true),
         }
     }
 
     fn left(&mut self, desk: &Desk) -> Vec<Ask> {
-        // Live Tail costs by the minute: it is for who looks on.
+        self.live.end();
         if desk.tasks.runs(Slot::Tail) { vec![Ask::cancel(Slot::Tail)] } else { Vec::new() }
+    }
+
+    fn due(&self, desk: &Desk) -> Option<Timestamp> {
+        let follows = desk.pane == Pane::Logs && desk.tasks.runs(Slot::Tail);
+        self.live.due(desk).filter(|_| follows)
+    }
+
+    fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
+        let live = self.live.turn(desk.now);
+        self.go_on(live)
     }
 
     fn address(&self, _desk: &Desk) -> Option<String> {
@@ -471,13 +488,14 @@ impl Employs for LogsPane {
 
     fn told(&mut self, _slot: Slot, _report: Report, _desk: &Desk) {}
 
-    fn arrived(&mut self, _slot: Slot, items: Vec<Item>, dropped: u64, _desk: &Desk) {
+    fn arrived(&mut self, _slot: Slot, items: Vec<Item>, dropped: u64, desk: &Desk) {
         self.dropped += dropped;
         for item in items {
             match item {
                 Item::Event(event) => self.take(event),
                 Item::Note(note) => {
                     self.overlaps &= note != Note::CaughtUp;
+                    self.live.told(&note, desk.now);
                     // That calls are answered again takes the word that they were not away.
                     self.note = Some(note);
                 }

@@ -51,9 +51,17 @@ fn lines(given: &mut Given, events: &[(i64, &str)]) {
 /// The tail that effects start.
 fn tail(effects: &[Effect]) -> Option<(Vec<String>, String, Option<String>)> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Start(AnyJob::Logs(Job::Tail { groups, since, pattern })) => {
+        Effect::Start(AnyJob::Logs(Job::Tail { groups, since, pattern, .. })) => {
             Some((groups.clone(), since.to_string(), pattern.clone()))
         }
+        _ => None,
+    })
+}
+
+/// Whether effects start a tail, and if so, whether it is to be live.
+fn live(effects: &[Effect]) -> Option<bool> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Start(AnyJob::Logs(Job::Tail { live, .. })) => Some(*live),
         _ => None,
     })
 }
@@ -208,6 +216,59 @@ fn lines_are_searched_written_and_filtered() {
     given.type_text("soon");
     assert_eq!(tail(&given.press("enter")), None);
     assert!(given.shows("write it as 90s"));
+}
+
+fn note(given: &mut Given, note: Note) {
+    feed(given, vec![Item::Note(note)], 0);
+}
+
+fn over() -> Note {
+    Note::Polling("the session ended".to_owned())
+}
+
+#[test]
+fn a_live_session_that_ended_is_followed_by_another_only_for_who_looks_on() {
+    let mut given = Given::with_stack(120, 36, StackState::Ready);
+    given.came(Slot::Groups, groups());
+    assert_eq!(live(&given.press("6")), Some(true));
+    note(&mut given, Note::Live);
+    note(&mut given, Note::CaughtUp);
+    assert!(given.shows("live, $0.01 a minute"), "what costs by the minute says so");
+    given.seconds_later(3 * 3600);
+    note(&mut given, over());
+    assert!(given.shows("asking every 2 s"));
+    for _ in 0..100 {
+        assert_eq!(live(&given.seconds_later(600)), None, "nobody is there");
+    }
+    assert_eq!(live(&given.press("down")), Some(true));
+}
+
+#[test]
+fn sessions_that_end_at_once_are_begun_ever_more_seldom() {
+    let mut given = followed(120, 36);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        note(&mut given, Note::Live);
+        note(&mut given, over());
+        let mut seconds = 0;
+        while live(&[given.seconds_later(1), given.press("down")].concat()).is_none() {
+            seconds += 1;
+        }
+        pauses.push(seconds);
+    }
+    assert!(pauses[0] >= 8 && pauses.is_sorted(), "{pauses:?}");
+    assert!(pauses[7] > 500, "{pauses:?}");
+}
+
+#[test]
+fn who_turns_to_another_window_pays_for_no_live_session() {
+    let mut given = followed(120, 36);
+    note(&mut given, Note::Live);
+    given.happen(Event::Focus(false));
+    assert_eq!(live(&given.seconds_later(59)), None, "a glance aside ends nothing");
+    assert_eq!(live(&given.seconds_later(1)), Some(false));
+    assert_eq!(live(&given.seconds_later(3600)), None);
+    assert_eq!(live(&given.happen(Event::Focus(true))), Some(true));
 }
 
 #[test]

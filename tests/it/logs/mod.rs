@@ -44,12 +44,23 @@ struct Tailed {
 
 impl Tailed {
     async fn start(endpoint: &str, groups: &[&str], pattern: Option<&str>, follow: Follow) -> Self {
+        Self::with(endpoint, groups, pattern, follow, LIMIT).await
+    }
+
+    async fn with(
+        endpoint: &str,
+        groups: &[&str],
+        pattern: Option<&str>,
+        follow: Follow,
+        patience: Duration,
+    ) -> Self {
         let cloud = cloud(endpoint).await;
         let request = Request {
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             since: Timestamp::now() - jiff::SignedDuration::from_mins(30),
             pattern: pattern.map(ToOwned::to_owned),
             follow,
+            patience,
         };
         let (sender, told) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();

@@ -51,6 +51,60 @@ async fn throttling_is_said_waited_out_and_costs_nothing() {
     assert_eq!(tailed.notes.last(), Some(&Note::Answered));
 }
 
+/// moto's sessions are over as soon as they are begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_session_that_ends_is_not_begun_again_by_itself() {
+    let world = World::new().await;
+    let aws = world.aws();
+    make(&aws, "g", &["a"]).await;
+    world.proxy.take_calls();
+    let mut tailed = Tailed::start(&world.proxy.endpoint(), &["g"], None, Follow::Watch).await;
+    tailed.until("it polls", |tailed| tailed.has(|note| matches!(note, Note::Polling(_)))).await;
+    for message in ["one", "two"] {
+        put(&aws, "g", "a", &[(0, message)]).await;
+        tailed.until_shown(message).await;
+    }
+    let begun = world.proxy.take_calls().iter().filter(|call| call.is("StartLiveTail")).count();
+    assert_eq!(begun, 1);
+    tailed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_no_first_answer_gives_up_and_says_why() {
+    // Nothing listens there.
+    for follow in [Follow::No, Follow::Poll] {
+        let patience = Duration::from_secs(1);
+        let tailed = Tailed::with("http://127.0.0.1:9", &["g"], None, follow, patience).await;
+        let (ending, tailed) = tailed.end().await;
+        let error = ending.expect_err("nobody answers").to_string();
+        assert!(error.contains("logs:FilterLogEvents on g"), "{error}");
+        assert!(tailed.has(|note| matches!(note, Note::Again { .. })), "it is tried again first");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_waits_for_an_endpoint_that_is_away_for_longer_than_that() {
+    let world = World::new().await;
+    let aws = world.aws();
+    make(&aws, "g", &["a"]).await;
+    let (endpoint, patience) = (world.proxy.endpoint(), Duration::from_secs(1));
+    let mut tailed = Tailed::with(&endpoint, &["g"], None, Follow::Poll, patience).await;
+    tailed.until("it is caught up", |tailed| tailed.has(|note| *note == Note::CaughtUp)).await;
+    let mut refusals = 4;
+    world.proxy.rule(move |call| {
+        if !call.is("FilterLogEvents") || refusals == 0 {
+            return Verdict::Forward;
+        }
+        refusals -= 1;
+        Verdict::throttled()
+    });
+    put(&aws, "g", "a", &[(0, "one")]).await;
+    tailed.until_shown("one").await;
+    let again = tailed.notes.iter().filter(|note| matches!(note, Note::Again { .. })).count();
+    assert_eq!(again, 4);
+    tailed.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_that_is_not_there_is_named() {
     let world = World::new().await;

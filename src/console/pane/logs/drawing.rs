@@ -134,8 +134,12 @@ fn state(pane: &LogsPane, desk: &Desk, signs: &Signs) -> (String, Role) {
     } else {
         match &pane.note {
             None => (signs.working, "reading".to_owned(), Role::Warn),
-            Some(Note::Live) => (signs.ready, "live".to_owned(), Role::Good),
-            Some(Note::CaughtUp | Note::Answered) => (signs.ready, "following".to_owned(), Role::Good),
+            Some(Note::Live | Note::CaughtUp | Note::Answered) if pane.live.is_on() => {
+                (signs.ready, "live, $0.01 a minute".to_owned(), Role::Good)
+            }
+            Some(Note::Live | Note::CaughtUp | Note::Answered) => {
+                (signs.ready, "following".to_owned(), Role::Good)
+            }
             Some(Note::Polling(_)) => (signs.ready, "asking every 2 s".to_owned(), Role::Good),
             Some(Note::Sampled) => (signs.drifted, "sampled".to_owned(), Role::Warn),
             Some(Note::Again { throttled, after, .. }) => {
