@@ -56,11 +56,14 @@ pub enum Ending {
     Done,
     /// It was quit while a run was going on, which was stopped at a safe point.
     Stopped,
+    /// Something in it met a fault; where the report is was said.
+    Fault,
 }
 
 /// Opens the console and keeps it until it is quit, or asked to stop.
 pub async fn run(beginning: Beginning, rooms: Rooms, stop: CancellationToken) -> std::io::Result<Ending> {
-    terminal::report_panics(rooms.folders.state.clone());
+    let stop = stop.child_token();
+    terminal::report_panics(rooms.folders.state.clone(), stop.clone());
     let mut console = Console {
         screen: Some(Screen::take()?),
         input: Some(EventStream::new()),
@@ -71,7 +74,14 @@ pub async fn run(beginning: Beginning, rooms: Rooms, stop: CancellationToken) ->
     };
     console.keep(stop).await?;
     drop(console.screen.take());
-    Ok(console.leave().await)
+    let ending = console.leave().await;
+    Ok(match terminal::fault() {
+        Some(said) => {
+            eprintln!("{said}");
+            Ending::Fault
+        }
+        None => ending,
+    })
 }
 
 struct Console {

@@ -55,10 +55,14 @@ pub(super) async fn open(context: Context, target: Target) -> Result<Exit, CliEr
     let ending = console::run(beginning, rooms, context.stop.clone())
         .await
         .map_err(|source| CliError::Io { what: "use the terminal".to_owned(), source })?;
-    if ending == Ending::Stopped {
-        talk!("hydrant: stopped; the same action goes on from there");
+    match ending {
+        Ending::Done => Ok(Exit::Done),
+        Ending::Stopped => {
+            talk!("hydrant: stopped; the same action goes on from there");
+            Ok(Exit::Done)
+        }
+        Ending::Fault => Ok(Exit::Failed),
     }
-    Ok(Exit::Done)
 }
 
 fn keymap(context: &Context) -> Result<Keymap, CliError> {

@@ -19,9 +19,12 @@ mod topics;
 pub use topics::LastShelf;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -189,11 +192,13 @@ impl Driver {
         self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.clone() });
         let (rooms, sender, fed) = (self.rooms.clone(), self.sender.clone(), Arc::clone(&self.fed));
         let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
+        // In the heap: what a room's work holds between its steps is more than a thread's stack has room for in copies.
+        let work = to_its_end(async move { rooms.run(job, line).await }.boxed());
         tokio::spawn(async move {
             let result = match slot.manner() {
-                Manner::Runs { .. } | Manner::Follows { .. } => rooms.run(job, line).await,
+                Manner::Runs { .. } | Manner::Follows { .. } => work.await,
                 Manner::Loads | Manner::Watches => tokio::select! {
-                    result = rooms.run(job, line) => result,
+                    result = work => result,
                     () = stop.cancelled() => Err(Trouble::cancelled()),
                 },
             };
@@ -253,6 +258,12 @@ impl Driver {
         let fed = |(slot, running): (&Slot, &Running)| Some(arrived(*slot, running.feed.drain()?));
         self.running.iter().filter_map(fed).collect()
     }
+}
+
+/// Work that meets a fault of its own comes to an end too: whoever waits for it, as who leaves the console does, hears of
+/// it. What it held is not used again: the console ends ([`super::terminal::report_panics`]).
+async fn to_its_end(work: BoxFuture<'static, Result<Outcome, Trouble>>) -> Result<Outcome, Trouble> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Trouble::fault()))
 }
 
 impl Rooms {
@@ -339,6 +350,11 @@ impl Trouble {
 
     fn cancelled() -> Self {
         Self { sentence: "cancelled".to_owned(), causes: Vec::new(), remedy: Remedy::Cancelled }
+    }
+
+    fn fault() -> Self {
+        let sentence = "hydrant met a fault of its own: the console ends, and says where the report is";
+        Self { sentence: sentence.to_owned(), causes: Vec::new(), remedy: Remedy::Retry }
     }
 
     fn of(error: &(dyn std::error::Error + 'static), remedy: Remedy) -> Self {
@@ -483,6 +499,12 @@ mod tests {
         let ended = tokio::time::timeout(std::time::Duration::from_mins(1), driver.next()).await;
         let Ok(Event::Ended(Slot::Connect, result)) = ended else { panic!("it ends: {ended:?}") };
         assert_eq!(result.expect_err("it was cancelled").remedy, Remedy::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn work_that_meets_a_fault_ends_and_says_so() {
+        let ended = to_its_end(async { panic!("a fault that was asked for") }.boxed()).await;
+        assert_eq!(ended.map(drop), Err(Trouble::fault()));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use std::io::{Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +17,7 @@ use crossterm::{cursor, execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
+use tokio_util::sync::CancellationToken;
 
 /// Buttons and the wheel, by cells; not every movement, which nothing here needs and every terminal sends.
 const MOUSE_ON: &str = "\u{1b}[?1000h\u{1b}[?1006h";
@@ -96,26 +98,44 @@ pub fn copy(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// From now on a panic gives the terminal back, leaves a report in the folder, and says where.
-pub fn report_panics(folder: PathBuf) {
+/// What a panic beside the console's own thread left to be said once the terminal is given back.
+static FAULT: Mutex<Option<String>> = Mutex::new(None);
+
+/// From now on a panic leaves a report in the folder, and asks the console to stop. On this thread, which is the console's
+/// own, it gives the terminal back and says where the report is. On any other the console still draws: it is for the
+/// console to end, give the terminal back, and say so then ([`fault`]).
+pub fn report_panics(folder: PathBuf, stop: CancellationToken) {
+    let own = std::thread::current().id();
     std::panic::set_hook(Box::new(move |panic| {
-        give_back();
         let report = format!(
             "hydrant {} met a fault of its own.\n\n{panic}\n\n{}\n",
             env!("CARGO_PKG_VERSION"),
             std::backtrace::Backtrace::force_capture()
         );
-        match write_report(&folder, &report) {
-            Ok(path) => eprintln!("hydrant: a fault of its own; the report is in {}", path.display()),
-            Err(_) => eprintln!("{report}"),
+        let said = match write_report(&folder, &report) {
+            Ok(path) => format!("hydrant: a fault of its own; the report is in {}", path.display()),
+            Err(_) => report,
+        };
+        if std::thread::current().id() == own {
+            give_back();
+            eprintln!("{said}");
+        } else {
+            FAULT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
         }
+        stop.cancel();
     }));
 }
 
+/// What is to be said of a panic that ended the console.
+pub fn fault() -> Option<String> {
+    FAULT.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// One panic may lead to others: all of a process are in one file.
 fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
     crate::settings::Folders::make_private(folder)?;
     let path = folder.join(format!("panic-{}.txt", std::process::id()));
-    std::fs::write(&path, report)?;
+    std::fs::OpenOptions::new().create(true).append(true).open(&path)?.write_all(report.as_bytes())?;
     Ok(path)
 }
 

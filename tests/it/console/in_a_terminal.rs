@@ -1,7 +1,14 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use hydrant::console::Ending;
+use hydrant::console::action::Keymap;
+use hydrant::console::app::{Beginning, Missing, Target};
+use hydrant::console::driver::{Connections, LastShelf, Rooms};
 use hydrant::console::terminal::{Screen, report_panics};
+use hydrant::console::theme::{Depth, Look, Signs, Theme};
+use hydrant::settings::{Folders, Settings, Sources};
 use rustix::process::Signal;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::terminal::Terminal;
 
@@ -96,7 +103,7 @@ fn it_steps_aside_for_the_shell_and_comes_back() {
 #[test]
 fn panics_when_it_is_asked_to() {
     let Some(folder) = std::env::var_os("HYDRANT_TEST_PANICS_IN") else { return };
-    report_panics(folder.into());
+    report_panics(folder.into(), CancellationToken::new());
     let _screen = Screen::take().expect("a terminal");
     panic!("a fault that was asked for");
 }
@@ -117,6 +124,57 @@ fn a_panic_gives_the_terminal_back_and_leaves_a_report() {
         std::fs::read_dir(&folder).expect("the folder is made").next().expect("a report").expect("a report");
     let report = std::fs::read_to_string(report.path()).expect("it is text");
     assert!(report.contains("a fault that was asked for"), "{report}");
+}
+
+/// What `a_panic_in_a_job_ends_the_console_and_says_so` runs in a terminal: a console beside which something panics as soon
+/// as a file says so. By itself it is nothing.
+#[test]
+fn panics_beside_the_console_when_it_is_asked_to() {
+    let Some(folder) = std::env::var_os("HYDRANT_TEST_PANICS_BESIDE_IN").map(PathBuf::from) else { return };
+    let theme = Theme::shipped("dark", Depth::Sixteen).expect("it is shipped");
+    let beginning = Beginning {
+        look: Look { theme, signs: Signs::UNICODE },
+        keymap: Keymap::default(),
+        target: Target { words: "nowhere".to_owned(), real: false },
+        readonly: false,
+        missing: Some(Missing { checks: Vec::new(), settings_file: folder.join("hydrant.toml") }),
+    };
+    let rooms = Rooms {
+        settings: Settings::load(&Sources::default()).expect("good settings"),
+        folders: Folders { data: folder.clone(), state: folder.clone(), config: folder.clone() },
+        readonly: false,
+        connections: Connections::default(),
+        shelf: LastShelf::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let ending = runtime.block_on(async {
+        tokio::spawn(async move {
+            while !folder.join("now").exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            panic!("a fault that was asked for");
+        });
+        hydrant::console::run(beginning, rooms, CancellationToken::new()).await.expect("a terminal")
+    });
+    assert_eq!(ending, Ending::Fault);
+}
+
+#[test]
+fn a_panic_in_a_job_ends_the_console_and_says_so() {
+    let home = tempfile::tempdir().expect("a folder");
+    let program = std::env::current_exe().expect("this program");
+    let arguments =
+        ["--exact", "console::in_a_terminal::panics_beside_the_console_when_it_is_asked_to", "--nocapture"];
+    let place = home.path().to_str().expect("a path of this test");
+    let variables = [("HYDRANT_TEST_PANICS_BESIDE_IN", place)];
+    let terminal = Terminal::of(&program, home.path(), (120, 36), &arguments, &variables);
+    terminal.until("Welcome");
+    std::fs::write(home.path().join("now"), "").expect("written");
+    let (status, written) = terminal.end();
+    assert!(status.success() && is_given_back(&written), "{written}");
+    let left = written.rfind("\u{1b}[?1049l");
+    assert!(left > written.rfind("\u{1b}[?2026h"), "nothing is drawn after the terminal is given back");
+    assert!(left < written.rfind("the report is in"), "{written}");
 }
 
 #[test]
