@@ -37,8 +37,8 @@ pub struct Tried {
 pub struct Sweep {
     /// Every model, in the order of sizes and seeds.
     pub tried: Vec<Tried>,
-    /// The size to take.
-    pub recommended: usize,
+    /// The size to take; none, if the sweep was stopped before it had tried every one.
+    pub recommended: Option<usize>,
     /// Why.
     pub because: String,
 }
@@ -65,7 +65,8 @@ pub fn held_out(model: &Model, corpus: &Corpus) -> f64 {
     if tokens == 0 { 0.0 } else { sum / tokens as f64 }
 }
 
-/// Fits every size from every seed, and tells `listener` of each.
+/// Fits every size from every seed, and tells `listener` of each. A fit that is stopped is of fewer passes than the others
+/// and is not judged beside them: what was tried before is given, and no recommendation.
 pub fn sweep(
     corpus: &Corpus,
     order: &Order,
@@ -80,6 +81,14 @@ pub fn sweep(
         for seed in seeds {
             let order = Order { k: Some(*k), seed: Some(*seed), ..order.clone() };
             let model = order.fit(learned.clone())?.model;
+            if model.fitted.stopped {
+                let because = format!(
+                    "it was stopped: {} of {} models were tried",
+                    tried.len(),
+                    sizes.len() * seeds.len()
+                );
+                return Ok(Sweep { tried, recommended: None, because });
+            }
             let one = Tried {
                 k: *k,
                 seed: *seed,
@@ -90,13 +99,10 @@ pub fn sweep(
             };
             listener(&one);
             tried.push(one);
-            if order.watch.is_stopped() {
-                break;
-            }
         }
     }
     let (recommended, because) = recommend(&tried);
-    Ok(Sweep { tried, recommended, because })
+    Ok(Sweep { tried, recommended: Some(recommended), because })
 }
 
 /// The smallest size that tells unseen words as well as the best one does, to within what chance makes of the best.
@@ -135,10 +141,43 @@ fn recommend(tried: &[Tried]) -> (usize, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::topics::{Method, Step, Watch};
 
     fn tried(k: usize, held_out: f64) -> Tried {
         Tried { k, seed: 1, topics: k, held_out, coherence_npmi: 0.1, diversity: 1.0 }
+    }
+
+    #[test]
+    fn a_model_that_was_cut_short_is_not_judged_and_nothing_is_recommended() {
+        let lines: Vec<String> =
+            (0..60).map(|line| format!("rocket{} orbit{} moon", line % 3, line % 5)).collect();
+        let corpus = Corpus::from_lines(&lines.join("\n"));
+        let stop = CancellationToken::new();
+        let in_the_second = {
+            let (stop, begun) = (stop.clone(), AtomicUsize::new(0));
+            Watch::new(stop.clone(), move |step: Step| {
+                if step.iteration == 1 && begun.fetch_add(1, Ordering::Relaxed) == 1 {
+                    stop.cancel();
+                }
+            })
+        };
+        let order = Order {
+            method: Some(Method::Lda),
+            iterations: Some(30),
+            watch: in_the_second,
+            ..Order::default()
+        };
+        let mut told = Vec::new();
+        let sweep = sweep(&corpus, &order, &[2, 3, 4], &[1], |one| told.push(one.k)).expect("a sweep");
+        assert!(stop.is_cancelled());
+        assert_eq!(sweep.tried.iter().map(|one| one.k).collect::<Vec<_>>(), [2]);
+        assert_eq!((sweep.recommended, told), (None, vec![2]));
+        assert_eq!(sweep.because, "it was stopped: 1 of 3 models were tried");
     }
 
     #[test]

@@ -302,7 +302,7 @@ fn swept(width: u16, height: u16) -> Given {
         part(&mut given, Outcome::Tried(one.clone()));
     }
     let because = "20 topics tell unseen words as well as 40 do, to within what the seed alone makes; fewer topics are easier to read";
-    let sweep = Sweep { tried: all, recommended: 20, because: because.to_owned() };
+    let sweep = Sweep { tried: all, recommended: Some(20), because: because.to_owned() };
     given.came(Slot::Fit, Outcome::Swept(sweep));
     given
 }

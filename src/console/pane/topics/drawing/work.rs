@@ -32,8 +32,13 @@ pub(super) fn draw(work: &Work, desk: &Desk, canvas: &mut Canvas<'_>) {
             return;
         }
         Some(End::Swept(sweep)) => {
-            let number = format!("{} topics", sweep.recommended);
-            canvas.line(0, y, &[("Take ", Role::Text), (&number, Role::Strong)]);
+            match sweep.recommended {
+                Some(number) => {
+                    let number = format!("{number} topics");
+                    canvas.line(0, y, &[("Take ", Role::Text), (&number, Role::Strong)]);
+                }
+                None => drop(canvas.put(0, y, "No recommendation", Role::Strong)),
+            }
             let width = canvas.width();
             let because = canvas.part(0, y + 1, width, 6).paragraph(0, &sweep.because, Role::Text);
             tried(&sweep.tried, y + because + 2, canvas);
