@@ -26,7 +26,6 @@ pub mod preview;
 mod raw_rows;
 mod rows;
 mod times;
-pub mod unwanted;
 
 use std::path::Path;
 
@@ -162,6 +161,9 @@ pub enum LakeError {
     /// A column that there is not.
     #[error("there is no column `{0}`")]
     NoColumn(String),
+    /// Unwanted words that cannot be looked for.
+    #[error(transparent)]
+    Words(#[from] crate::stream::words::TooManyWords),
     /// The operator asked to stop.
     #[error("stopped")]
     Interrupted,

@@ -11,6 +11,7 @@
 //! wire        lines of a source, read: what each is, and the posts in it
 //! post        a post, whatever its source
 //! wording     a post's text taken apart
+//! words       lists of words, and where a text has one of them
 //! filter      which posts are kept
 //! dedup       which posts were seen already
 //! record      the 53 columns, to and from bytes
@@ -47,6 +48,7 @@ pub mod source;
 pub mod spool;
 pub mod wire;
 pub mod wording;
+pub mod words;
 
 /// What can go wrong in a run.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +81,7 @@ pub enum StreamError {
     },
     /// Words that make no filter.
     #[error(transparent)]
-    Filter(#[from] filter::TooManyWords),
+    Filter(#[from] words::TooManyWords),
     /// Terms that make no rules.
     #[error(transparent)]
     Terms(#[from] rules::TermsError),

@@ -16,10 +16,10 @@ use super::{CliError, Context, Exit, style};
 use crate::lake::columns;
 use crate::lake::combine::{self, Format, Outcome, Plan, Wish};
 use crate::lake::hours::{Span, is_open};
-use crate::lake::unwanted::Unwanted;
 use crate::lake::{Lake, LakeError, Place};
 use crate::progress::{Phase, Progress, Report};
 use crate::settings::{EngineName, WordMatch};
+use crate::stream::words::Unwanted;
 
 /// Combine hourly folders into one file each
 ///
@@ -212,7 +212,7 @@ impl Combine {
                     what: format!("read the unwanted words in {}", path.display()),
                     source,
                 })?;
-                Unwanted::read(&text, how)?
+                Unwanted::read(&text, how).map_err(LakeError::from)?
             }
             None => Unwanted::nothing(),
         };

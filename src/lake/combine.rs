@@ -26,10 +26,10 @@ use super::hours::Span;
 use super::listing::{self, Totals};
 use super::manifest::Counts;
 use super::outputs::{self, Combined, Kind, Stamp};
-use super::unwanted::Unwanted;
 use super::{Hour, Lake, LakeError, Place};
 use crate::progress::{Phase, Progress};
 use crate::stream::record::Column;
+use crate::stream::words::Unwanted;
 pub use memory::LEAST as LEAST_MEMORY;
 use memory::Share;
 

@@ -1,12 +1,14 @@
 //! hydrant's own filter: which posts are kept.
 //!
 //! Terms are taken as X's track did: a term of several words asks for all of them in any order, whole words, in any
-//! case; a term in quotes asks for the words as they stand. Unwanted words drop a post wherever they occur. Samples are
-//! drawn by the post's key, so the same posts are kept whenever they come.
+//! case; a term in quotes asks for the words as they stand. Unwanted words drop a post wherever they occur. What a whole
+//! word is, [`words`](super::words) says. Samples are drawn by the post's key, so the same posts are kept whenever they
+//! come.
 
 use aho_corasick::AhoCorasick;
 
 use super::post::{Post, PostKey};
+use super::words::{TooManyWords, Unwanted, automaton, lowered, stands_alone};
 
 /// What is wanted.
 #[derive(Debug, Clone)]
@@ -16,9 +18,7 @@ pub struct Wanted {
     /// Any of these languages (`en`); none means every language. A post that does not say its own is kept.
     pub languages: Vec<String>,
     /// None of these words.
-    pub unwanted: Vec<String>,
-    /// Whether unwanted words count inside of other words too.
-    pub unwanted_anywhere: bool,
+    pub unwanted: Unwanted,
     /// Whether reposts are kept.
     pub retweets: bool,
     /// Of a hundred posts, so many.
@@ -30,26 +30,18 @@ impl Default for Wanted {
         Self {
             terms: Vec::new(),
             languages: Vec::new(),
-            unwanted: Vec::new(),
-            unwanted_anywhere: false,
+            unwanted: Unwanted::nothing(),
             retweets: true,
             sample_percent: 100,
         }
     }
 }
 
-/// Why the filter could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the filter's words are too many")]
-pub struct TooManyWords(#[from] aho_corasick::BuildError);
-
-/// The filter, ready to look at posts. Keeps its buffers from post to post.
+/// The filter, ready to look at posts.
 #[derive(Debug)]
 pub struct Filter {
     wanted: Wanted,
     terms: Option<Terms>,
-    unwanted: Option<AhoCorasick>,
-    lowered: String,
 }
 
 /// Terms as the words that they are made of.
@@ -66,13 +58,9 @@ impl Filter {
     /// Makes a filter.
     pub fn new(mut wanted: Wanted) -> Result<Self, TooManyWords> {
         wanted.languages.iter_mut().for_each(|language| *language = language.to_lowercase());
-        let lowered =
-            |words: &[String]| words.iter().map(|word| word.trim().to_lowercase()).collect::<Vec<_>>();
-        let terms = Terms::new(&lowered(&wanted.terms))?;
-        let unwanted = lowered(&wanted.unwanted).into_iter().filter(|word| !word.is_empty());
-        let unwanted = unwanted.collect::<Vec<_>>();
-        let unwanted = if unwanted.is_empty() { None } else { Some(AhoCorasick::new(unwanted)?) };
-        Ok(Self { wanted, terms, unwanted, lowered: String::new() })
+        let terms =
+            Terms::new(&wanted.terms.iter().map(|term| term.trim().to_lowercase()).collect::<Vec<_>>())?;
+        Ok(Self { wanted, terms })
     }
 
     /// Whether a post is kept.
@@ -85,7 +73,7 @@ impl Filter {
 
     /// Whether a record is kept: it knows no language, and its hashtags and users stand beside its text.
     pub fn keeps_record(&mut self, key: PostKey, is_retweet: bool, texts: &[&str]) -> bool {
-        let looks_at_text = self.terms.is_some() || self.unwanted.is_some();
+        let looks_at_text = self.terms.is_some() || !self.wanted.unwanted.is_nothing();
         (self.wanted.retweets || !is_retweet)
             && self.samples(key)
             && (!looks_at_text || self.keeps_text(&texts.join(" ")))
@@ -114,24 +102,8 @@ impl Filter {
     }
 
     fn keeps_text(&mut self, text: &str) -> bool {
-        if self.terms.is_none() && self.unwanted.is_none() {
-            return true;
-        }
-        self.lowered.clear();
-        if text.is_ascii() {
-            self.lowered.push_str(text);
-            self.lowered.make_ascii_lowercase();
-        } else {
-            self.lowered.extend(text.chars().flat_map(char::to_lowercase));
-        }
-        let text = &self.lowered;
-        let anywhere = self.wanted.unwanted_anywhere;
-        let is_unwanted = self.unwanted.as_ref().is_some_and(|words| {
-            words
-                .find_overlapping_iter(text)
-                .any(|found| anywhere || is_whole(text, found.start(), found.end()))
-        });
-        !is_unwanted && self.terms.as_mut().is_none_or(|terms| terms.are_in(text))
+        !self.wanted.unwanted.is_in(text)
+            && self.terms.as_mut().is_none_or(|terms| terms.are_in(&lowered(text)))
     }
 }
 
@@ -156,13 +128,13 @@ impl Terms {
             return Ok(None);
         }
         let found = vec![false; words.len()];
-        Ok(Some(Self { words: AhoCorasick::new(words)?, needed, found }))
+        Ok(Some(Self { words: automaton(&words)?, needed, found }))
     }
 
     fn are_in(&mut self, text: &str) -> bool {
         self.found.fill(false);
         for found in self.words.find_overlapping_iter(text) {
-            if is_whole(text, found.start(), found.end())
+            if stands_alone(text, found.range())
                 && let Some(word) = self.found.get_mut(found.pattern().as_usize())
             {
                 *word = true;
@@ -173,27 +145,10 @@ impl Terms {
     }
 }
 
-/// Whether neither end of the span lies within a word.
-fn is_whole(text: &str, start: usize, end: usize) -> bool {
-    let before = text.get(..start).and_then(|text| text.chars().next_back());
-    let after = text.get(end..).and_then(|text| text.chars().next());
-    let is_word = |character: char| character.is_alphanumeric() || character == '_';
-    !before.is_some_and(is_word) && !after.is_some_and(is_word)
-}
-
-/// The lines of a word list: one word or term each; empty lines and those that begin with `#` followed by a space are
-/// for people.
-pub fn word_list(text: &str) -> Vec<String> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && *line != "#" && !line.starts_with("# "))
-        .map(ToOwned::to_owned)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::WordMatch;
 
     fn keeps(wanted: &Wanted, text: &str) -> bool {
         let mut filter = Filter::new(wanted.clone()).expect("few words");
@@ -206,7 +161,7 @@ mod tests {
 
     #[test]
     fn terms_ask_for_all_their_words_in_any_order() {
-        let terms = words(&["mars rover", "\"james webb\"", "hubble", "nasa", "#esa"]);
+        let terms = words(&["mars rover", "\"james webb\"", "hubble", "nasa", "#esa", "宇宙"]);
         let wanted = Wanted { terms, ..Wanted::default() };
         for (text, kept) in [
             ("The Rover on MARS", true),
@@ -221,6 +176,7 @@ mod tests {
             ("#esa", true),
             ("esa", false),
             ("", false),
+            ("夕方の宇宙船", true),
         ] {
             assert_eq!(keeps(&wanted, text), kept, "{text}");
         }
@@ -228,14 +184,17 @@ mod tests {
 
     #[test]
     fn unwanted_words_are_whole_words_unless_asked_for_anywhere() {
-        let unwanted = words(&["god", "bin laden", "ß"]);
-        let wanted = Wanted { unwanted: unwanted.clone(), ..Wanted::default() };
-        let anywhere = Wanted { unwanted, unwanted_anywhere: true, ..Wanted::default() };
+        let unwanted = |how| Unwanted::read("god\nbin laden\nß\n#mars\n日本\n", how).expect("few words");
+        let wanted = Wanted { unwanted: unwanted(WordMatch::Word), ..Wanted::default() };
+        let anywhere = Wanted { unwanted: unwanted(WordMatch::Substring), ..Wanted::default() };
         for (text, kept, kept_anywhere) in [
             ("Goddard", true, false),
             ("oh GOD.", false, false),
             ("Bin Laden", false, false),
             ("good", true, true),
+            ("to #Mars!", false, false),
+            ("to Mars!", true, true),
+            ("夕方の日本語", false, false),
         ] {
             assert_eq!((keeps(&wanted, text), keeps(&anywhere, text)), (kept, kept_anywhere), "{text}");
         }
@@ -264,10 +223,5 @@ mod tests {
             (0..20_000).filter(|id| filter.samples(PostKey(1_477_000_000_000_000_000 + id * 4001))).collect();
         assert!((5_600..6_400).contains(&kept.len()), "{}", kept.len());
         assert!(kept.iter().all(|id| filter.samples(PostKey(1_477_000_000_000_000_000 + id * 4001))));
-    }
-
-    #[test]
-    fn a_word_list_has_comments() {
-        assert_eq!(word_list("# space\n\nmars rover\n #esa \n"), ["mars rover", "#esa"]);
     }
 }

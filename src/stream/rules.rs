@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::filter::word_list;
+use super::words::word_list;
 
 /// X takes no longer rule on self-serve plans.
 pub const LONGEST_RULE: usize = 1024;

@@ -1,20 +1,68 @@
-//! Unwanted words: posts that hold one are left out.
+//! Words that somebody wrote down, one a line of a file, and where a text has them. What is kept of a stream and what is
+//! left out when hours are combined is told by the same rules.
 //!
-//! The words are the user's, one a line of a file; a word may be several (`bin laden`). Upper and lower case are the
-//! same. By default a word must stand alone, so that "god" does not drop a post on the Goddard centre; the predecessor
-//! looked for it anywhere, and by setting so does this. However many words there are, a text is gone through once.
+//! Upper and lower case are the same; a word may be several (`bin laden`). A word stands alone where neither of its ends
+//! lies within another, so that "god" does not drop a post on the Goddard centre; the predecessor looked for it anywhere,
+//! and by setting so does this. However many words there are, a text is gone through once.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::borrow::Cow;
+use std::ops::Range;
 
-use super::LakeError;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use crate::settings::WordMatch;
 
-/// Words that are looked for.
+/// The lines of a word list: one word or term each. White space around it does not count; empty lines and those that begin
+/// with `#` followed by a space are for people. `#mars` is a word, as people write it.
+pub fn word_list(text: &str) -> Vec<String> {
+    text.trim_start_matches('\u{feff}')
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && *line != "#" && !line.starts_with("# "))
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// Why words cannot be looked for.
+#[derive(Debug, thiserror::Error)]
+#[error("the words are too many to be looked for")]
+pub struct TooManyWords(#[from] aho_corasick::BuildError);
+
+/// What finds words, which are in lower case, in texts as [`lowered`] gives them.
+pub(super) fn automaton(words: &[String]) -> Result<AhoCorasick, TooManyWords> {
+    // Where words must stand alone, one that does not may cover another that does: all of them must be seen.
+    Ok(AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind((words.len() < 500).then_some(AhoCorasickKind::DFA))
+        .build(words)?)
+}
+
+/// The text in lower case, as far as what finds words does not see to that itself: beyond ASCII, upper and lower case are
+/// more than a bit apart.
+pub(super) fn lowered(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
+}
+
+/// Whether neither end of a span lies within a word.
+pub(super) fn stands_alone(text: &str, span: Range<usize>) -> bool {
+    let (before, word, after) = (text.get(..span.start), text.get(span.clone()), text.get(span.end..));
+    let (Some(before), Some(word), Some(after)) = (before, word, after) else { return false };
+    !joins(before.chars().next_back(), word.chars().next())
+        && !joins(word.chars().next_back(), after.chars().next())
+}
+
+/// Words whose posts are left out.
 #[derive(Debug, Clone)]
 pub struct Unwanted {
     words: Vec<String>,
     how: WordMatch,
     automaton: Option<AhoCorasick>,
+}
+
+impl Default for Unwanted {
+    fn default() -> Self {
+        Self::nothing()
+    }
 }
 
 impl Unwanted {
@@ -23,32 +71,18 @@ impl Unwanted {
         Self { words: Vec::new(), how: WordMatch::Word, automaton: None }
     }
 
-    /// From the text of a file: a word a line; white space around it, empty lines and lines that begin with `#` do not
-    /// count.
-    pub fn read(text: &str, how: WordMatch) -> Result<Self, LakeError> {
-        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-        let words = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Self::new(words.map(str::to_lowercase).collect(), how)
-    }
-
-    fn new(mut words: Vec<String>, how: WordMatch) -> Result<Self, LakeError> {
+    /// From the text of a file, a [`word_list`].
+    pub fn read(text: &str, how: WordMatch) -> Result<Self, TooManyWords> {
+        let mut words: Vec<String> = word_list(text).iter().map(|word| word.to_lowercase()).collect();
         words.sort();
         words.dedup();
-        if words.is_empty() {
-            return Ok(Self { how, ..Self::nothing() });
-        }
-        // Where words must stand alone, one that does not may cover another that does: all of them must be seen.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .kind((words.len() < 500).then_some(AhoCorasickKind::DFA))
-            .build(&words)
-            .map_err(|error| LakeError::Unreadable {
-                file: "the file of unwanted words".to_owned(),
-                kind: "a list of words",
-                why: error.to_string(),
-            })?;
-        Ok(Self { words, how, automaton: Some(automaton) })
+        let automaton = if words.is_empty() { None } else { Some(automaton(&words)?) };
+        Ok(Self { words, how, automaton })
+    }
+
+    /// Whether there are none.
+    pub fn is_nothing(&self) -> bool {
+        self.words.is_empty()
     }
 
     /// The words, in lower case and in order.
@@ -64,29 +98,15 @@ impl Unwanted {
     /// Whether the text holds one of them.
     pub fn is_in(&self, text: &str) -> bool {
         let Some(automaton) = &self.automaton else { return false };
-        if text.is_ascii() {
-            self.found(automaton, text)
-        } else {
-            // Beyond ASCII, upper and lower case are more than a bit apart.
-            self.found(automaton, &text.to_lowercase())
-        }
-    }
-
-    fn found(&self, automaton: &AhoCorasick, text: &str) -> bool {
+        let text = &*lowered(text);
         // Most posts hold none: to know that takes half as long as to know where.
-        if !automaton.is_match(text) {
-            return false;
-        }
-        match self.how {
-            WordMatch::Substring => true,
-            WordMatch::Word => automaton.find_overlapping_iter(text).any(|found| {
-                let (before, word, after) =
-                    (text.get(..found.start()), text.get(found.range()), text.get(found.end()..));
-                let (Some(before), Some(word), Some(after)) = (before, word, after) else { return false };
-                !joins(before.chars().next_back(), word.chars().next())
-                    && !joins(word.chars().next_back(), after.chars().next())
-            }),
-        }
+        automaton.is_match(text)
+            && match self.how {
+                WordMatch::Substring => true,
+                WordMatch::Word => {
+                    automaton.find_overlapping_iter(text).any(|found| stands_alone(text, found.range()))
+                }
+            }
     }
 }
 
@@ -124,7 +144,7 @@ mod tests {
 
     fn unwanted(how: WordMatch) -> Unwanted {
         Unwanted::read(
-            "# one user's list\ngod\nbin laden\nNFT\nblock-2\n\n  élan  \nstraße\n日本\nwii\nwiiu party\n",
+            "# one user's list\ngod\nbin laden\nNFT\nblock-2\n\n  élan  \nstraße\n日本\nwii\nwiiu party\nοδος\n#mars\n",
             how,
         )
         .expect("words")
@@ -146,6 +166,9 @@ mod tests {
             ("élans", false),
             ("STRASSE straße", true),
             ("夕方の日本語", true),
+            ("ΟΔΟΣ", true),
+            ("on #Mars", true),
+            ("on mars", false),
             ("my wiiu party", true),
             ("my wiiu", false),
             ("", false),
@@ -160,6 +183,11 @@ mod tests {
         for (text, found) in [("The Goddard centre", true), ("nft_drop", true), ("rover", false)] {
             assert_eq!(unwanted.is_in(text), found, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_list_has_comments_and_hashtags() {
+        assert_eq!(word_list("\u{feff}# space\n\nmars rover\n #esa \n#\n# \n"), ["mars rover", "#esa"]);
     }
 
     #[test]

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::cli::{CliError, Context};
 use crate::cloud::Identity;
-use crate::settings::{Dollars, Folders, Origin, RecordFormat, Region, WordMatch};
+use crate::settings::{Dollars, Folders, Origin, RecordFormat, Region};
 use crate::stack::Names;
 use crate::stack::graph::Kind;
 use crate::stream::StreamError;
 use crate::stream::cloud_log::CloudLog;
 use crate::stream::dedup::Window;
-use crate::stream::filter::{Filter, Wanted, word_list};
+use crate::stream::filter::{Filter, Wanted};
 use crate::stream::intake::Intake;
 use crate::stream::live::Live;
 use crate::stream::money::{Book, Limits};
@@ -32,6 +32,7 @@ use crate::stream::source::x::FilteredStream;
 use crate::stream::source::x::api::Api;
 use crate::stream::source::{Source, SourceKind};
 use crate::stream::spool::Spool;
+use crate::stream::words::{Unwanted, word_list};
 
 /// Where this stack's stream keeps what must not be lost.
 pub(super) fn folder(context: &Context) -> PathBuf {
@@ -142,14 +143,16 @@ fn filter(context: &Context, source: &SourceKind) -> Result<Filter, CliError> {
         SourceKind::Replay(_) => (settings.terms_file.is_some(), said(&settings.languages.origin)),
     };
     let unwanted = match settings.stream_unwanted_words.as_ref() {
-        Some(file) => word_list(&read(Path::new(file), "stream_unwanted_words")?),
-        None => Vec::new(),
+        Some(file) => {
+            let text = read(Path::new(file), "stream_unwanted_words")?;
+            Unwanted::read(&text, *settings.unwanted_match).map_err(StreamError::from)?
+        }
+        None => Unwanted::nothing(),
     };
     let wanted = Wanted {
         terms: if by_terms { wish.terms } else { Vec::new() },
         languages: if by_language { wish.languages } else { Vec::new() },
         unwanted,
-        unwanted_anywhere: *settings.unwanted_match == WordMatch::Substring,
         retweets: *settings.retweets,
         sample_percent: if *source == SourceKind::X { 100 } else { settings.sample_percent.get() },
     };

@@ -9,10 +9,10 @@ use crate::console::effect::{Remedy, Trouble};
 use crate::lake::combine::{self, Plan, Wish};
 use crate::lake::hours::Span;
 use crate::lake::listing::{self, Listed, Totals};
-use crate::lake::unwanted::Unwanted;
 use crate::lake::{Address, Hour, Lake, LakeError, Layout, Place, download, outputs, preview};
 use crate::progress::Phase;
 use crate::stack::graph::{Kind, Part};
+use crate::stream::words::Unwanted;
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let lake = open(rooms, line).await?;

@@ -192,7 +192,7 @@ async fn stop(place: &Place, rooms: &Rooms) -> Result<Outcome, ServiceError> {
 fn shown_terms(settings: &Settings) -> io::Result<String> {
     let terms = match settings.terms_file.as_ref() {
         None => rules::example(),
-        Some(file) => crate::stream::filter::word_list(&std::fs::read_to_string(file)?),
+        Some(file) => crate::stream::words::word_list(&std::fs::read_to_string(file)?),
     };
     Ok(rules::essential(&terms).join(", "))
 }

@@ -10,9 +10,9 @@ use super::{Due, HourDone, Outcome, Plan, Wish, stamp};
 use crate::lake::lines::LONGEST;
 use crate::lake::outputs::{Fingerprint, Kind, Stamp};
 use crate::lake::place::Entry;
-use crate::lake::unwanted::word_characters;
 use crate::lake::{Hour, Lake, LakeError, Place, columns, listing};
 use crate::stream::record::{COLUMNS, COUNT, Column};
+use crate::stream::words::word_characters;
 
 /// The work of a plan as `assets/spark/combine.py` documents it, but for where it runs and what may lie there.
 pub async fn hand_over(
