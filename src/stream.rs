@@ -79,6 +79,9 @@ pub enum StreamError {
         /// Why.
         why: String,
     },
+    /// A run in the background ended, and not as it should have.
+    #[error("the stream ended with a failure: {0}")]
+    Failed(String),
     /// Words that make no filter.
     #[error(transparent)]
     Filter(#[from] words::TooManyWords),

@@ -266,7 +266,12 @@ fn finish(
         }
     }
     ended.map_err(|error| -> CliError { error.into() })?;
-    Ok(if context.stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
+    Ok(if context.stop.is_cancelled() { Exit::Interrupted } else { delivered(status) })
+}
+
+/// Whether everything that was received is delivered.
+fn delivered(status: &Status) -> Exit {
+    if status.counters.pending > 0 { Exit::Partly } else { Exit::Done }
 }
 
 impl Start {
@@ -319,17 +324,20 @@ async fn stop(context: &Context) -> Result<Exit, CliError> {
         style::clear_line();
     }
     let status = last.unwrap_or_default();
+    let waits = match status.counters.pending {
+        0 => "everything is delivered".to_owned(),
+        pending => format!("{pending} posts wait, and the next start delivers them"),
+    };
     if context.global.json {
         answer!("{}", shown::json(&status));
-    } else if status.counters.pending > 0 {
-        answer!(
-            "the stream is stopped; {} posts wait, and the next start delivers them",
-            status.counters.pending
-        );
-    } else {
-        answer!("the stream is stopped; everything is delivered");
+    } else if status.state != State::Failed {
+        answer!("the stream is stopped; {waits}");
     }
-    Ok(if status.counters.pending > 0 { Exit::Partly } else { Exit::Done })
+    if status.state == State::Failed {
+        let why = status.last_error.unwrap_or_else(|| "it does not say why".to_owned());
+        return Err(StreamError::Failed(format!("{why}; of what is kept, {waits}")).into());
+    }
+    Ok(delivered(&status))
 }
 
 async fn status(context: &Context) -> Result<Exit, CliError> {

@@ -20,7 +20,7 @@ use super::live::Live;
 use super::post::PostKey;
 use super::quarantine::Quarantine;
 use super::sink::csv::CsvFile;
-use super::sink::firehose::{Firehose, Packing, Request, Sent};
+use super::sink::firehose::{Firehose, Request, Sent};
 use super::spool::{Reader, Spool};
 
 /// The position is written down at most so often.
@@ -29,7 +29,7 @@ const SAVES: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_millis(400);
 /// So many posts do not wait for others.
 const ENOUGH: u64 = 1000;
-/// A local file that cannot be written is tried again so often.
+/// A spool that cannot be read, and a file that cannot be written, are tried again so often.
 const TRIES: Duration = Duration::from_secs(1);
 
 /// Posts that their authors took back while they were waiting here.
@@ -77,12 +77,10 @@ impl Shared {
 #[derive(Debug)]
 pub struct Delivery {
     shared: Shared,
+    /// What is before its place was handed on.
     reader: Reader,
     csv: Vec<(PathBuf, CsvFile)>,
     firehose: Option<Arc<Firehose>>,
-    packing: Packing,
-    /// The number of the next post to read.
-    next: u64,
     /// The number of the first post that is not settled.
     settled: u64,
     /// The number that is written down.
@@ -96,20 +94,14 @@ pub struct Delivery {
 
 impl Delivery {
     /// Begins at the first post that is not delivered.
-    pub fn new(
-        shared: Shared,
-        csv: Vec<(PathBuf, CsvFile)>,
-        firehose: Option<Firehose>,
-        packing: Packing,
-    ) -> Self {
-        let (reader, next) = shared.with_spool(|spool| (spool.reader(), spool.next() - spool.pending()));
+    pub fn new(shared: Shared, csv: Vec<(PathBuf, CsvFile)>, firehose: Option<Firehose>) -> Self {
+        let reader = shared.with_spool(|spool| spool.reader());
+        let next = reader.next();
         Self {
             shared,
             reader,
             csv,
             firehose: firehose.map(Arc::new),
-            packing,
-            next,
             settled: next,
             saved: next,
             under_way: BTreeMap::new(),
@@ -132,17 +124,18 @@ impl Delivery {
         saves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let upto = *received.borrow_and_update();
-            if upto > self.next && lingers.is_none() {
+            let waiting = upto - self.reader.next();
+            if waiting > 0 && lingers.is_none() {
                 lingers = Some(Instant::now() + LINGER);
             }
             let is_due = !open
                 || self.firehose.is_none()
-                || upto - self.next >= ENOUGH
+                || waiting >= ENOUGH
                 || lingers.is_some_and(|until| until <= Instant::now());
             let has_room = self.firehose.as_ref().is_none_or(|firehose| sending.len() < firehose.at_once());
-            if upto > self.next && is_due && has_room {
+            if waiting > 0 && is_due && has_room {
                 lingers = None;
-                self.take(upto, &mut sending, &give_up).await?;
+                self.take(upto, &mut sending, &give_up).await;
                 // Others must have their turn, however much there is.
                 tokio::task::yield_now().await;
                 if give_up.is_cancelled() {
@@ -150,7 +143,7 @@ impl Delivery {
                 }
                 continue;
             }
-            if !open && upto == self.next && sending.is_empty() {
+            if !open && waiting == 0 && sending.is_empty() {
                 break;
             }
             let linger = lingers.filter(|_| has_room && !is_due);
@@ -173,79 +166,70 @@ impl Delivery {
         Ok(())
     }
 
-    /// Reads some posts and hands them to the sinks.
+    /// Reads some posts and hands them on: to every file, and only then to Firehose. What could not be read or written
+    /// before it was given up is not settled: the next start delivers it.
     async fn take(
         &mut self,
         upto: u64,
         sending: &mut JoinSet<Option<Sent>>,
         give_up: &CancellationToken,
-    ) -> io::Result<()> {
-        let mut request = Request::new(self.next);
+    ) {
+        let live = self.shared.live.clone();
+        let Some((request, lines)) = insist("read the spool", &live, give_up, || self.pack(upto)).await
+        else {
+            return;
+        };
+        for (path, file) in &mut self.csv {
+            let what = format!("write {}", path.display());
+            if insist(&what, &live, give_up, || file.append(&lines)).await.is_none() {
+                return;
+            }
+        }
+        self.hand_on(request, sending, give_up);
+    }
+
+    /// Reads posts into a request, and their lines for the files; after an error, nothing was read.
+    fn pack(&mut self, upto: u64) -> io::Result<(Request, Vec<u8>)> {
+        let packing = self.firehose.as_ref().map(|firehose| firehose.packing());
+        let mut request = Request::new(self.reader.next(), packing);
         let mut lines: Vec<u8> = Vec::new();
         let mut first_received = None;
-        let (deleted, packing) = (self.shared.deleted.clone(), self.packing);
-        let wants_lines = !self.csv.is_empty();
-        let reader = &mut self.reader;
-        let lost = tokio::task::block_in_place(|| {
-            reader.read(upto, |number, entry| {
-                first_received.get_or_insert(entry.received);
-                if deleted.holds(entry.key) {
-                    request.withdraw(number);
-                } else {
-                    request.add(number, entry.line, packing);
-                    if wants_lines {
-                        lines.extend_from_slice(entry.line);
-                    }
+        let lost = self.reader.read(upto, |_, entry| {
+            first_received.get_or_insert(entry.received);
+            if self.shared.deleted.holds(entry.key) {
+                request.withdraw();
+            } else {
+                request.add(entry.line);
+                if !self.csv.is_empty() {
+                    lines.extend_from_slice(entry.line);
                 }
-                !request.is_full()
-            })
+            }
+            !request.is_full()
         })?;
         if lost > 0 {
             self.shared.live.failed(format!("{lost} posts in the spool were damaged on disk and are lost"));
-            request.settled.quarantined += lost;
-            // Numbers that no segment holds lie somewhere between; the request spans them.
-            request.upto = request.upto.max(self.next + lost);
         }
-        self.next = request.upto;
+        request.close(self.reader.next(), lost);
         request.received = first_received.unwrap_or_else(Timestamp::now);
+        Ok((request, lines))
+    }
+
+    /// Every file has the posts of a request: Firehose gets them, if there is one and anything to send.
+    fn hand_on(
+        &mut self,
+        request: Request,
+        sending: &mut JoinSet<Option<Sent>>,
+        give_up: &CancellationToken,
+    ) {
         self.last_received = request.received;
         self.under_way.insert(request.first, request.received);
-        self.write_csv(&lines, give_up).await;
         match &self.firehose {
             Some(firehose) if !request.is_empty() => {
                 let (firehose, live, give_up) =
                     (Arc::clone(firehose), self.shared.live.clone(), give_up.clone());
                 sending.spawn(async move { firehose.send(request, &live, &give_up).await });
             }
-            // With nobody to send to, what was written is delivered.
-            _ => {
-                let posts = request.upto - request.first;
-                let Request { first, upto, mut settled, oversized, .. } = request;
-                if self.firehose.is_none() {
-                    settled.quarantined -= oversized.len() as u64;
-                }
-                settled.delivered = posts - settled.quarantined - settled.withdrawn;
-                self.sent(Sent { first, upto, settled, refused: Vec::new() });
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes lines to every file; a file that cannot be written holds everything up until it can.
-    async fn write_csv(&mut self, lines: &[u8], give_up: &CancellationToken) {
-        for (path, file) in &mut self.csv {
-            loop {
-                let Err(error) = tokio::task::block_in_place(|| file.append(lines)) else {
-                    self.shared.live.hold(None);
-                    break;
-                };
-                let path = path.display();
-                self.shared.live.hold(Some(format!("cannot write {path}: {error}; what was received waits")));
-                tokio::select! {
-                    () = tokio::time::sleep(TRIES) => {}
-                    () = give_up.cancelled() => return,
-                }
-            }
+            _ => self.sent(request.unsent()),
         }
     }
 
@@ -283,9 +267,38 @@ impl Delivery {
     }
 }
 
+/// Tries something until it is done, and says meanwhile what everything waits for; `None` when it is given up.
+async fn insist<T>(
+    what: &str,
+    live: &Live,
+    give_up: &CancellationToken,
+    mut act: impl FnMut() -> io::Result<T>,
+) -> Option<T> {
+    let mut was_held = false;
+    loop {
+        match tokio::task::block_in_place(&mut act) {
+            Ok(done) => {
+                if was_held {
+                    live.hold(None);
+                }
+                return Some(done);
+            }
+            Err(error) => live.hold(Some(format!("cannot {what}: {error}; what was received waits"))),
+        }
+        was_held = true;
+        tokio::select! {
+            () = tokio::time::sleep(TRIES) => {}
+            () = give_up.cancelled() => return None,
+        }
+    }
+}
+
 async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,13 @@
 //! Lines that come together are flushed together, as [`super::group`] has it. When the spool is full, or its disk fails,
 //! the way in waits, and with it the source: nothing is dropped.
 //!
+//! The end, whoever asks for it, goes downstream: the source is told to stop, the way in takes what it handed over, the
+//! way out delivers. All of it together has the time of a drain; what is not kept then is said, and what is not delivered
+//! waits for the next start.
+//!
 //! Without a spool (`check`, and `--to none`) records go to the files at once.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -27,12 +32,14 @@ use super::money::Book;
 use super::post::PostKey;
 use super::quarantine::Quarantine;
 use super::sink::csv::CsvFile;
-use super::sink::firehose::{Firehose, Packing};
+use super::sink::firehose::Firehose;
 use super::source::{ARRIVALS, Arrival, Source};
 use super::spool::{Spool, SpoolError};
 
-/// A source that was told to stop is waited for this long.
-const SOURCE_LIMIT: Duration = Duration::from_secs(3);
+/// A source that was told to stop and hands over nothing for so long has nothing.
+const SILENCE: Duration = Duration::from_secs(2);
+/// From then on its end is waited for this long.
+const SOURCE_LIMIT: Duration = Duration::from_secs(1);
 /// How often a full spool or disk is tried again.
 const TRIES: Duration = Duration::from_millis(200);
 
@@ -51,10 +58,8 @@ pub struct Plan {
     pub csv: Vec<(PathBuf, CsvFile)>,
     /// The delivery stream that records go to.
     pub firehose: Option<Firehose>,
-    /// How records are put together for it.
-    pub packing: Packing,
-    /// What waits on disk, and how much did at start; `None` hands over at once.
-    pub spool: Option<(Spool, u64)>,
+    /// What waits on disk; `None` hands over at once.
+    pub spool: Option<Spool>,
     /// Where what cannot be used is kept.
     pub quarantine: Quarantine,
     /// Where ids of posts that their authors took back are written, for whoever keeps the lake.
@@ -65,36 +70,32 @@ pub struct Plan {
 
 /// Runs until the source ends, a limit is reached, or it is asked to stop; then takes no more, and delivers what it has.
 pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), StreamError> {
-    let Plan { source, intake, book, most_kept, csv, firehose, packing, spool, quarantine, deletes, drain } =
-        plan;
+    let Plan { source, intake, book, most_kept, csv, firehose, spool, quarantine, deletes, drain } = plan;
     let quarantine = Arc::new(Mutex::new(quarantine));
     let deleted = Deleted::default();
-    let give_up = CancellationToken::new();
-    let mut delivering: Option<JoinHandle<io::Result<()>>> = None;
-    let store = match spool {
-        Some((spool, pending)) => {
-            live.carried(pending);
-            let next = spool.next();
+    let ends = Ends { stop: stop.child_token(), give_up: CancellationToken::new() };
+    let (store, delivering) = match spool {
+        Some(spool) => {
+            live.carried(spool.pending());
+            let (kept, received) = watch::channel(spool.next());
             let shared = Shared {
                 spool: Arc::new(Mutex::new(spool)),
                 live: live.clone(),
                 deleted: deleted.clone(),
                 quarantine: Arc::clone(&quarantine),
             };
-            let (kept, received) = watch::channel(next);
-            let delivery = Delivery::new(shared.clone(), csv, firehose, packing);
-            delivering = Some(tokio::spawn(delivery.run(received, give_up.clone())));
-            Store::Spool { shared, kept }
+            let delivery = Delivery::new(shared.clone(), csv, firehose);
+            let delivering = tokio::spawn(delivery.run(received, ends.give_up.clone()));
+            (Store::Spool { shared, kept }, Some(delivering))
         }
-        None => Store::Direct { csv },
+        None => (Store::Direct { csv }, None),
     };
-    let source_stop = stop.child_token();
     let (to, arrivals) = mpsc::channel(ARRIVALS);
     live.change(|status| {
         status.state = State::Running;
         tracing::info!(source = status.source, sinks = status.sinks.join(", "), "the stream runs");
     });
-    let reading = tokio::spawn(source.run(to, live.clone(), source_stop.clone()));
+    let reading = tokio::spawn(source.run(to, live.clone(), ends.stop.clone()));
     let way_in = WayIn {
         intake,
         book,
@@ -107,33 +108,68 @@ pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), 
         deleted,
         deletes,
     };
-    let taken = way_in.run(arrivals, &stop).await;
-    source_stop.cancel();
-    live.change(|status| status.state = State::Draining);
-    // One that waits for a pipe to give something cannot be woken; it has nothing that was taken.
-    let read = match tokio::time::timeout(SOURCE_LIMIT, reading).await {
+    let whole = async {
+        let taken = way_in.run(arrivals, &ends).await;
+        let read = ended(reading).await;
+        // What went wrong with the way out says more than what followed from it.
+        delivered(delivering).await.and(taken).and(read)
+    };
+    tokio::select! {
+        whole = whole => whole,
+        never = ends.limit(drain, &live) => match never {},
+    }
+}
+
+/// What a source says that was told to stop. One that waits for a pipe to give something cannot be woken; it has nothing
+/// that was taken.
+async fn ended(reading: JoinHandle<Result<(), StreamError>>) -> Result<(), StreamError> {
+    match tokio::time::timeout(SOURCE_LIMIT, reading).await {
         Ok(read) => read.map_err(|error| StreamError::Broken(error.to_string()))?,
         Err(_) => Ok(()),
-    };
-    if let Some(mut delivering) = delivering {
-        let in_time = tokio::time::timeout(drain, &mut delivering).await;
-        let delivered = if let Ok(delivered) = in_time {
-            delivered
-        } else {
-            give_up.cancel();
-            delivering.await
-        };
-        delivered
-            .map_err(|error| StreamError::Broken(error.to_string()))?
-            .map_err(|source| StreamError::Disk { what: "deliver from the spool".to_owned(), source })?;
     }
-    taken?;
-    read
+}
+
+/// What the way out says when it has delivered everything, or has given up.
+async fn delivered(delivering: Option<JoinHandle<io::Result<()>>>) -> Result<(), StreamError> {
+    let Some(delivering) = delivering else { return Ok(()) };
+    delivering
+        .await
+        .map_err(|error| StreamError::Broken(error.to_string()))?
+        .map_err(|source| StreamError::Disk { what: "deliver from the spool".to_owned(), source })
+}
+
+/// How a run ends.
+struct Ends {
+    /// No more is asked of the source.
+    stop: CancellationToken,
+    /// What is not kept or delivered by now is not waited for any more.
+    give_up: CancellationToken,
+}
+
+impl Ends {
+    /// Gives up when a drain has had its time.
+    async fn limit(&self, drain: Duration, live: &Live) -> Infallible {
+        self.stop.cancelled().await;
+        live.change(|status| status.state = State::Draining);
+        tokio::time::sleep(drain).await;
+        self.give_up.cancel();
+        std::future::pending().await
+    }
 }
 
 enum Store {
     Spool { shared: Shared, kept: watch::Sender<u64> },
     Direct { csv: Vec<(PathBuf, CsvFile)> },
+}
+
+impl Store {
+    /// Waits until nobody delivers any more what is kept here.
+    async fn abandoned(&self) {
+        match self {
+            Self::Spool { kept, .. } => kept.closed().await,
+            Self::Direct { .. } => std::future::pending().await,
+        }
+    }
 }
 
 struct WayIn {
@@ -151,18 +187,37 @@ struct WayIn {
 }
 
 impl WayIn {
-    async fn run(
-        mut self,
-        mut arrivals: mpsc::Receiver<Arrival>,
-        stop: &CancellationToken,
+    /// Takes what a source hands over until it has ended, which it is told to when no more may be taken.
+    async fn run(mut self, mut arrivals: mpsc::Receiver<Arrival>, ends: &Ends) -> Result<(), StreamError> {
+        let mut taken = self.take_all(&mut arrivals, ends).await;
+        ends.stop.cancel();
+        if let Err(StreamError::NotKept { posts, .. }) = &mut taken {
+            // What is still on its way was read too: it is paid for, and it is not kept either.
+            while let Some(arrival) = next(&mut arrivals, &ends.stop).await {
+                tokio::task::block_in_place(|| self.take(arrival));
+            }
+            *posts = self.group.batch.posts();
+        }
+        self.book.save(Timestamp::now());
+        taken
+    }
+
+    async fn take_all(
+        &mut self,
+        arrivals: &mut mpsc::Receiver<Arrival>,
+        ends: &Ends,
     ) -> Result<(), StreamError> {
         loop {
             let due = self.group.due();
             let arrival = tokio::select! {
-                arrival = arrivals.recv() => arrival,
-                () = stop.cancelled() => None,
+                arrival = next(arrivals, &ends.stop) => arrival,
                 () = sleep_until(due), if due.is_some() => {
-                    self.commit(stop).await?;
+                    self.commit(&ends.give_up).await?;
+                    continue;
+                }
+                // Its end says why; what was read can still be kept.
+                () = self.store.abandoned(), if !ends.stop.is_cancelled() => {
+                    ends.stop.cancel();
                     continue;
                 }
             };
@@ -170,15 +225,13 @@ impl WayIn {
             let goes_on = tokio::task::block_in_place(|| self.take(arrival));
             // Asked here too: a source that always has something ready must not put the flush off.
             if self.group.is_due(Instant::now()) || !goes_on {
-                self.commit(stop).await?;
+                self.commit(&ends.give_up).await?;
             }
             if !goes_on {
                 break;
             }
         }
-        self.commit(stop).await?;
-        self.book.save(Timestamp::now());
-        Ok(())
+        self.commit(&ends.give_up).await
     }
 
     /// Takes what a source handed over; `false` when no more may be taken.
@@ -263,7 +316,7 @@ impl WayIn {
     }
 
     /// Keeps what was taken, and counts it.
-    async fn commit(&mut self, stop: &CancellationToken) -> Result<(), StreamError> {
+    async fn commit(&mut self, give_up: &CancellationToken) -> Result<(), StreamError> {
         if self.group.is_empty() {
             return Ok(());
         }
@@ -283,7 +336,7 @@ impl WayIn {
                 self.live.settled(delivered, None);
             }
             Store::Spool { shared, kept } => {
-                let next = flushed(&mut self.group, shared, stop).await?;
+                let next = flushed(&mut self.group, shared, kept, give_up).await?;
                 // Only now: a key that is known without its post would make it lost.
                 if let Err(error) = tokio::task::block_in_place(|| self.intake.window.keep(Timestamp::now()))
                 {
@@ -299,9 +352,26 @@ impl WayIn {
     }
 }
 
+/// What the source hands over next; `None` when it has ended, or was told to and hands over nothing.
+async fn next(arrivals: &mut mpsc::Receiver<Arrival>, stop: &CancellationToken) -> Option<Arrival> {
+    let silent = async {
+        stop.cancelled().await;
+        tokio::time::sleep(SILENCE).await;
+    };
+    tokio::select! {
+        arrival = arrivals.recv() => arrival,
+        () = silent => None,
+    }
+}
+
 /// Flushes a group to the spool, however long there is no room or the disk fails; gives the number of the next post.
-/// Asked to stop meanwhile, it says what is not kept, and why.
-async fn flushed(group: &mut Group, shared: &Shared, stop: &CancellationToken) -> Result<u64, StreamError> {
+/// Given up, or with nobody there any more who would make room, it says what is not kept, and why.
+async fn flushed(
+    group: &mut Group,
+    shared: &Shared,
+    kept: &watch::Sender<u64>,
+    give_up: &CancellationToken,
+) -> Result<u64, StreamError> {
     let mut was_held = false;
     loop {
         let error = match shared.with_spool(|spool| group.flush(spool, &shared.live)) {
@@ -320,13 +390,12 @@ async fn flushed(group: &mut Group, shared: &Shared, stop: &CancellationToken) -
             }
             other => format!("{other}: no more posts are read until it can be written"),
         }));
-        if stop.is_cancelled() {
-            return Err(StreamError::NotKept { posts: group.batch.posts(), why: error.to_string() });
-        }
         tokio::select! {
-            () = tokio::time::sleep(TRIES) => {}
-            () = stop.cancelled() => {}
+            () = tokio::time::sleep(TRIES) => continue,
+            () = give_up.cancelled() => {}
+            () = kept.closed() => {}
         }
+        return Err(StreamError::NotKept { posts: group.batch.posts(), why: error.to_string() });
     }
 }
 

@@ -586,9 +586,23 @@ struct OpenSegment {
 }
 
 impl Reader {
+    /// The number of the next post to give.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Hands posts to `take`, with their numbers, up to and without the number `upto`, which must be on disk, as long as
-    /// it asks for more. Gives back how many a damaged disk took on the way.
-    pub fn read(&mut self, upto: u64, mut take: impl FnMut(u64, Entry<'_>) -> bool) -> io::Result<u64> {
+    /// it asks for more. Gives back how many a damaged disk took on the way. After an error it stands where it stood
+    /// before: what was handed out is handed out again.
+    pub fn read(&mut self, upto: u64, take: impl FnMut(u64, Entry<'_>) -> bool) -> io::Result<u64> {
+        let begins = self.next;
+        self.read_on(upto, take).inspect_err(|_| {
+            self.next = begins;
+            self.segment = None;
+        })
+    }
+
+    fn read_on(&mut self, upto: u64, mut take: impl FnMut(u64, Entry<'_>) -> bool) -> io::Result<u64> {
         let mut lost = 0;
         if let Some(segment) = self.segment.as_mut().filter(|segment| segment.end.is_none()) {
             // It was the last one. Whatever is before `upto` is in segments that are there now.

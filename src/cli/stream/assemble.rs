@@ -273,7 +273,6 @@ pub(super) fn check(context: &Context, most: Option<u64>) -> Result<Plan, CliErr
         most_kept: most,
         csv: files,
         firehose: None,
-        packing: packing(context),
         spool: None,
         quarantine: Quarantine::new(folder.join("quarantine.jsonl")),
         deletes: None,
@@ -305,7 +304,7 @@ pub(super) async fn run(context: &Context) -> Result<Plan, CliError> {
     if sinks.contains(&SinkKind::Firehose) {
         let cloud = context.cloud().await?;
         let stream = names(context, cloud.region()).of(Kind::DeliveryStream).to_owned();
-        firehose = Some(Firehose::new(cloud, stream));
+        firehose = Some(Firehose::new(cloud, stream, packing(context)));
     }
     let mut files = Vec::new();
     for sink in &sinks {
@@ -335,8 +334,7 @@ pub(super) async fn run(context: &Context) -> Result<Plan, CliError> {
         most_kept: None,
         csv: files,
         firehose,
-        packing: packing(context),
-        spool: Some((spool, found.pending)),
+        spool: Some(spool),
         quarantine: Quarantine::new(shared.join("quarantine.jsonl")),
         deletes: Some(folder(context).join("deletes.jsonl")),
         drain: drain(context),

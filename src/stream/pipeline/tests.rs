@@ -16,6 +16,7 @@ struct Given {
     spool: Arc<Mutex<Spool>>,
     kept: watch::Receiver<u64>,
     stop: CancellationToken,
+    give_up: CancellationToken,
     running: JoinHandle<Result<(), StreamError>>,
 }
 
@@ -56,10 +57,10 @@ impl Given {
             deletes: None,
         };
         let (to, arrivals) = mpsc::channel(ARRIVALS);
-        let stop = CancellationToken::new();
-        let asked = stop.clone();
-        let running = tokio::spawn(async move { way_in.run(arrivals, &asked).await });
-        Self { folder, to, live, spool, kept, stop, running }
+        let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
+        let ends = Ends { stop: stop.clone(), give_up: give_up.clone() };
+        let running = tokio::spawn(async move { way_in.run(arrivals, &ends).await });
+        Self { folder, to, live, spool, kept, stop, give_up, running }
     }
 
     async fn post(&self, number: u64) {
@@ -146,13 +147,52 @@ async fn while_the_disk_fails_nothing_counts_and_then_everything_does_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_while_the_disk_fails_says_what_is_not_kept_and_why() {
+async fn a_stop_while_there_is_no_room_waits_for_room_and_takes_what_was_handed_over() {
     let given = Given::new(true);
     given.post(1).await;
     given.until_held().await;
+    for number in 2..=1 + ARRIVALS as u64 {
+        given.post(number).await;
+    }
     given.stop.cancel();
+    // It tries again after it was told to stop, and finds no room.
+    given.live.hold(None);
+    given.until_held().await;
+    assert_eq!((given.live.status().counters.received, given.running.is_finished()), (0, false));
+    std::fs::remove_dir(given.folder.path().join(FIRST)).expect("there");
+    let (ended, live, numbers, _) = given.end().await;
+    ended.expect("everything is kept");
+    assert_eq!(live.status().counters.received, 1 + ARRIVALS as u64);
+    assert_eq!(numbers, (1..=1 + ARRIVALS as u64).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_kept_when_a_stop_has_had_its_time_is_said_with_its_reason_and_all_of_it_is_counted() {
+    let given = Given::new(true);
+    given.post(1).await;
+    given.until_held().await;
+    for number in 2..=1 + ARRIVALS as u64 {
+        given.post(number).await;
+    }
+    given.stop.cancel();
+    given.give_up.cancel();
     let (ended, live, numbers, flushes) = given.end().await;
-    let said = ended.expect_err("a post is not kept").to_string();
-    assert!(said.starts_with("1 posts that were read are not kept: the spool in "), "{said}");
+    let said = ended.expect_err("posts are not kept").to_string();
+    let begins = format!("{} posts that were read are not kept: the spool in ", 1 + ARRIVALS);
+    assert!(said.starts_with(&begins), "{said}");
     assert_eq!((live.status().counters.received, numbers, flushes), (0, vec![], 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_nobody_delivers_any_more_what_was_read_is_kept_and_no_more_is_read() {
+    let mut given = Given::new(false);
+    given.post(1).await;
+    tokio::time::timeout(PATIENCE, given.kept.changed()).await.expect("flushed").expect("it goes on");
+    let (_, nobody) = watch::channel(0);
+    drop(std::mem::replace(&mut given.kept, nobody));
+    tokio::time::timeout(PATIENCE, given.stop.cancelled()).await.expect("the source is told to stop");
+    given.post(2).await;
+    let (ended, _, numbers, _) = given.end().await;
+    ended.expect("what was read is kept");
+    assert_eq!(numbers, [1, 2]);
 }

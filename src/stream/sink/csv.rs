@@ -53,6 +53,13 @@ impl CsvFile {
         self.hand_over()
     }
 
+    /// One whose disk is full.
+    #[cfg(test)]
+    pub(in crate::stream) fn that_takes_nothing() -> Self {
+        let file = OpenOptions::new().append(true).open("/dev/full").expect("it is everywhere");
+        Self { file, rows: Vec::new(), defuses: false }
+    }
+
     fn format(
         &mut self,
         write: impl FnOnce(&mut csv::Writer<&mut Vec<u8>>) -> csv::Result<()>,

@@ -50,7 +50,7 @@ struct Record {
     posts: u64,
 }
 
-/// Records that are sent together.
+/// Posts that are handed on together, as the records that are sent for them.
 #[derive(Debug)]
 pub struct Request {
     /// The number of the first post in it.
@@ -59,12 +59,13 @@ pub struct Request {
     pub upto: u64,
     /// When the first post was received.
     pub received: Timestamp,
+    packing: Option<Packing>,
     records: Vec<Record>,
     bytes: usize,
-    /// What was settled without being sent.
-    pub settled: Settled,
-    /// Lines that no record can hold.
-    pub oversized: Vec<Vec<u8>>,
+    /// What is settled without being sent.
+    settled: Settled,
+    /// Lines that no record can hold, and why.
+    refused: Vec<(Vec<u8>, String)>,
 }
 
 /// How lines are put together.
@@ -77,16 +78,18 @@ pub struct Packing {
 }
 
 impl Request {
-    /// An empty one that begins with the post of this number.
-    pub fn new(first: u64) -> Self {
+    /// An empty one that begins with the post of this number. Without a packing its posts are for nobody but the files
+    /// that have them: nothing will be sent.
+    pub fn new(first: u64, packing: Option<Packing>) -> Self {
         Self {
             first,
             upto: first,
             received: Timestamp::now(),
+            packing,
             records: Vec::new(),
             bytes: 0,
             settled: Settled::default(),
-            oversized: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -101,31 +104,35 @@ impl Request {
     }
 
     /// Passes over a post that its author took back.
-    pub fn withdraw(&mut self, number: u64) {
-        self.upto = number + 1;
+    pub fn withdraw(&mut self) {
         self.settled.withdrawn += 1;
     }
 
     /// Adds a post's line.
-    pub fn add(&mut self, number: u64, line: &[u8], packing: Packing) {
-        self.upto = number + 1;
-        let mut converted = Vec::new();
-        let line = match packing.format {
-            Format::Tsv => line,
-            Format::Json => {
+    pub fn add(&mut self, line: &[u8]) {
+        match self.packing {
+            Some(Packing { aggregate, format: Format::Tsv }) => self.pack(line, aggregate),
+            Some(Packing { aggregate, format: Format::Json }) => {
+                let mut converted = Vec::new();
                 // The spool holds nothing but what was written as a record.
                 if let Ok(fields) = Fields::split(line) {
                     fields.write(Format::Json, &mut converted);
                 }
-                &converted
+                self.pack(&converted, aggregate);
             }
-        };
+            None => self.bytes += line.len(),
+        }
+    }
+
+    /// Puts a line, as it is sent, into a record.
+    fn pack(&mut self, line: &[u8], aggregate: usize) {
         if line.len() > LONGEST_RECORD {
             self.settled.quarantined += 1;
-            self.oversized.push(line.to_vec());
+            let why = format!("it is longer than {LONGEST_RECORD} bytes, Firehose's limit");
+            self.refused.push((line.to_vec(), why));
             return;
         }
-        let most = packing.aggregate.min(LONGEST_RECORD);
+        let most = aggregate.min(LONGEST_RECORD);
         match self.records.last_mut() {
             Some(record) if record.data.len() + line.len() <= most => {
                 record.data.extend_from_slice(line);
@@ -134,6 +141,19 @@ impl Request {
             _ => self.records.push(Record { data: line.to_vec(), posts: 1 }),
         }
         self.bytes += line.len();
+    }
+
+    /// It goes up to this number; so many of its posts a damaged disk took.
+    pub fn close(&mut self, upto: u64, lost: u64) {
+        self.upto = upto;
+        self.settled.quarantined += lost;
+    }
+
+    /// What becomes of it when nothing is sent: whatever is not settled already is with everybody who wanted it.
+    pub fn unsent(self) -> Sent {
+        let Self { first, upto, mut settled, refused, .. } = self;
+        settled.delivered = upto - first - settled.quarantined - settled.withdrawn;
+        Sent { first, upto, settled, refused }
     }
 }
 
@@ -155,6 +175,7 @@ pub struct Sent {
 pub struct Firehose {
     cloud: Cloud,
     stream: String,
+    packing: Packing,
     at_once: AtomicUsize,
     /// Whether it ever took a record: until then, what it refuses is not the record's fault.
     took_some: AtomicBool,
@@ -187,9 +208,14 @@ impl Remedy {
 }
 
 impl Firehose {
-    /// The delivery stream of this name.
-    pub fn new(cloud: Cloud, stream: String) -> Self {
-        Self { cloud, stream, at_once: AtomicUsize::new(2), took_some: AtomicBool::new(false) }
+    /// The delivery stream of this name, and how records are put together for it.
+    pub fn new(cloud: Cloud, stream: String, packing: Packing) -> Self {
+        Self { cloud, stream, packing, at_once: AtomicUsize::new(2), took_some: AtomicBool::new(false) }
+    }
+
+    /// How records are put together.
+    pub fn packing(&self) -> Packing {
+        self.packing
     }
 
     /// How many requests may be under way now.
@@ -199,9 +225,7 @@ impl Firehose {
 
     /// Sends a request until all of its records are taken or refused; `None` when it was given up.
     pub async fn send(&self, request: Request, live: &Live, give_up: &CancellationToken) -> Option<Sent> {
-        let Request { first, upto, records, mut settled, oversized, .. } = request;
-        let too_long = |line| (line, format!("it is longer than {LONGEST_RECORD} bytes, Firehose's limit"));
-        let mut refused: Vec<(Vec<u8>, String)> = oversized.into_iter().map(too_long).collect();
+        let Request { first, upto, records, mut settled, mut refused, .. } = request;
         let mut waiting = VecDeque::from([records]);
         let mut tries = 0;
         while let Some(records) = waiting.pop_front() {
@@ -327,11 +351,12 @@ mod tests {
         let mut requests = Vec::new();
         let mut number = 0;
         while number < lines.len() {
-            let mut request = Request::new(number as u64);
+            let mut request = Request::new(number as u64, Some(packing));
             while number < lines.len() && !request.is_full() {
-                request.add(number as u64, &vec![b'x'; lines[number]], packing);
+                request.add(&vec![b'x'; lines[number]]);
                 number += 1;
             }
+            request.close(number as u64, 0);
             requests.push(request);
         }
         requests
@@ -343,6 +368,26 @@ mod tests {
         let records: usize = requests.iter().map(|request| request.records.len()).sum();
         let quarantined: u64 = requests.iter().map(|request| request.settled.quarantined).sum();
         assert_eq!((records, quarantined), (3, 1));
+    }
+
+    #[test]
+    fn of_a_request_with_nothing_to_send_every_post_is_accounted_for() {
+        let long = vec![b'x'; LONGEST_RECORD + 1];
+        let unsent = |packing| {
+            let mut request = Request::new(7, packing);
+            request.add(&long);
+            request.withdraw();
+            // The third was damaged on disk.
+            request.close(10, 1);
+            assert!(request.is_empty());
+            request.unsent()
+        };
+        let with = unsent(Some(ALONE));
+        assert_eq!(with.settled, Settled { delivered: 0, quarantined: 2, withdrawn: 1 });
+        assert!(matches!(with.refused.as_slice(), [(line, why)] if *line == long && why.contains("Firehose's limit")));
+        let without = unsent(None);
+        assert_eq!(without.settled, Settled { delivered: 1, quarantined: 1, withdrawn: 1 });
+        assert!(without.refused.is_empty(), "only Firehose has this limit");
     }
 
     #[test]

@@ -257,3 +257,82 @@ async fn a_stop_delivers_for_its_time_says_what_waits_and_the_next_start_deliver
     assert_eq!((&next["delivered"], &next["pending"]), (&40.into(), &0.into()), "{next}");
     assert_eq!(exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..40), 0);
 }
+
+/// A world whose delivery stream takes nothing until it is opened.
+async fn closed_world() -> (World, Arc<AtomicBool>) {
+    let (world, _) = world().await;
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    world.proxy.rule(move |call| {
+        let holds = call.is("PutRecordBatch") && !opened.load(Ordering::Relaxed);
+        if holds { refused("ServiceUnavailableException", "Slow down.") } else { Verdict::Forward }
+    });
+    (world, is_open)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_with_posts_that_wait_is_done_in_part() {
+    let (world, _) = closed_world().await;
+    let source = replay(&posts(world.home.path(), 0..40));
+    let run = ["stream", "run", "--json", "--source", &source, "--set", "drain_seconds=1"];
+    let status = world.hydrant(&run).await.expect(3).json();
+    balances(&status);
+    assert_eq!((&status["state"], &status["pending"]), (&"stopped".into(), &40.into()), "{status}");
+}
+
+/// Starts a stream of more posts than its spool holds, and waits until that is full.
+async fn with_a_full_spool(world: &World, drain: &str) {
+    let source = replay(&posts(world.home.path(), 0..8000));
+    let start = ["stream", "start", "--source", &source, "--set", "spool_mb=1", "--set", drain];
+    world.hydrant(&[&start[..], &["--set", "aggregate_kb=8"]].concat()).await.expect(0);
+    until(world, |status| status["held"].as_str().is_some_and(|why| why.contains("is full"))).await;
+}
+
+async fn until(world: &World, holds: impl Fn(&Value) -> bool) {
+    let seen = async {
+        while !holds(&world.hydrant(&["stream", "status", "--json"]).await.json()) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, seen).await.expect("it comes to that");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_spool_is_full_keeps_and_delivers_what_was_read() {
+    let (world, is_open) = closed_world().await;
+    let _ends = EndsStream(world.home.path().to_owned());
+    with_a_full_spool(&world, "drain_seconds=100").await;
+    let stop = world.start(&["stream", "stop", "--json"]);
+    until(&world, |status| status["state"] == "draining").await;
+    is_open.store(true, Ordering::Relaxed);
+    let stopped = stop.end().await.expect(0).json();
+    balances(&stopped);
+    assert_eq!((&stopped["state"], &stopped["pending"]), (&"stopped".into(), &0.into()), "{stopped}");
+    let received = stopped["received"].as_u64().expect("a count");
+    assert_eq!(exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..received), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_that_could_not_keep_what_was_read_is_a_failure_and_says_how_much() {
+    let (world, _) = closed_world().await;
+    let _ends = EndsStream(world.home.path().to_owned());
+    with_a_full_spool(&world, "drain_seconds=1").await;
+    let stopped = world.hydrant(&["stream", "stop"]).await.expect(1);
+    assert!(stopped.err.contains("posts that were read are not kept"), "{}", stopped.err);
+    assert!(stopped.err.contains("posts wait, and the next start delivers them"), "{}", stopped.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_too_long_for_firehose_is_kept_aside_also_when_it_is_alone() {
+    let (world, _) = world().await;
+    let file = world.home.path().join("long.jsonl");
+    let post = json!({ "data": { "id": "7", "text": "long ".repeat(300_000) } });
+    std::fs::write(&file, post.to_string()).unwrap();
+    let run = ["stream", "run", "--json", "--source", &replay(&file)];
+    let status = world.hydrant(&run).await.expect(0).json();
+    balances(&status);
+    assert_eq!((status["malformed"].as_u64(), status["delivered"].as_u64()), (Some(1), Some(0)));
+    let kept = world.home.path().join(".local/state/hydrant/stream/default/quarantine.jsonl");
+    let kept = std::fs::read_to_string(kept).expect("there");
+    assert!(kept.contains("longer than 1024000 bytes, Firehose's limit"), "{:.200}", kept);
+}

@@ -1,0 +1,154 @@
+//! The way out with a real spool and real files: what is settled when, and what damage and a disk that fails do to it.
+
+use std::path::Path;
+
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::stream::counters::Counters;
+use crate::stream::record::{COUNT, Format, Line};
+use crate::stream::spool::Batch;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const SPOOL: u64 = 16 << 20;
+
+fn batch(numbers: std::ops::Range<u64>) -> Batch {
+    let mut batch = Batch::default();
+    for number in numbers {
+        batch.push(PostKey(number), Timestamp::UNIX_EPOCH, |out| {
+            let mut line = Line::begin(Format::Tsv, out);
+            line.text(&number.to_string());
+            (1..COUNT).for_each(|_| line.absent());
+            line.end();
+        });
+    }
+    batch
+}
+
+/// Posts that wait from before.
+fn kept(folder: &Path, numbers: std::ops::Range<u64>) {
+    let (mut spool, _) = Spool::open(&folder.join("spool"), SPOOL).expect("a spool");
+    spool.append(&mut batch(numbers), None).expect("kept");
+}
+
+fn segment(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("spool/{first:020}.spool"))
+}
+
+fn pending(folder: &Path) -> u64 {
+    Spool::open(&folder.join("spool"), SPOOL).expect("a spool").0.pending()
+}
+
+/// The first cell of every row.
+fn rows(folder: &Path) -> Vec<String> {
+    let mut reader = csv::Reader::from_path(folder.join("posts.csv")).expect("a file");
+    reader.records().map(|row| row.expect("a row")[0].to_owned()).collect()
+}
+
+/// A way out into one file, with no more to come than waits.
+struct Given {
+    live: Live,
+    give_up: CancellationToken,
+    running: JoinHandle<io::Result<()>>,
+}
+
+impl Given {
+    fn new(folder: &Path, change: impl FnOnce(&mut Delivery)) -> Self {
+        let (spool, _) = Spool::open(&folder.join("spool"), SPOOL).expect("a spool");
+        let live = Live::new("x".into(), vec![]);
+        live.carried(spool.pending());
+        let (_, received) = watch::channel(spool.next());
+        let shared = Shared {
+            spool: Arc::new(Mutex::new(spool)),
+            live: live.clone(),
+            deleted: Deleted::default(),
+            quarantine: Arc::new(Mutex::new(Quarantine::new(folder.join("quarantine.jsonl")))),
+        };
+        let path = folder.join("posts.csv");
+        let file = CsvFile::open(&path, false).expect("a file");
+        let mut delivery = Delivery::new(shared, vec![(path, file)], None);
+        change(&mut delivery);
+        let give_up = CancellationToken::new();
+        let running = tokio::spawn(delivery.run(received, give_up.clone()));
+        Self { live, give_up, running }
+    }
+
+    async fn until_held(&self) -> String {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                if let Some(why) = self.live.status().held {
+                    return why;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        waited.await.expect("it says why it waits")
+    }
+
+    async fn end(self) -> Counters {
+        let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends").expect("no panic");
+        ended.expect("delivered, or given up");
+        let counters = self.live.status().counters;
+        assert!(counters.balance(), "{counters:?}");
+        counters
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_does_not_take_before_it_is_given_up_is_not_delivered_and_comes_with_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    let given = Given::new(folder.path(), |delivery| {
+        delivery.csv[0].1 = CsvFile::that_takes_nothing();
+    });
+    let why = given.until_held().await;
+    assert!(why.contains("cannot write") && why.contains("posts.csv"), "{why}");
+    given.give_up.cancel();
+    let counters = given.end().await;
+    assert_eq!((counters.delivered, counters.pending, pending(folder.path())), (0, 10, 10));
+    let counters = Given::new(folder.path(), |_| ()).end().await;
+    assert_eq!((counters.delivered, counters.pending, pending(folder.path())), (10, 0, 0));
+    assert_eq!(rows(folder.path()), (0..10).map(|number: u64| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_cannot_be_read_holds_everything_until_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    let (there, away) = (segment(folder.path(), 0), folder.path().join("away"));
+    let given = Given::new(folder.path(), |_| {
+        // Nothing can be read from a folder.
+        std::fs::rename(&there, &away).and_then(|()| std::fs::create_dir(&there)).expect("moved");
+    });
+    let why = given.until_held().await;
+    assert!(why.contains("cannot read the spool"), "{why}");
+    std::fs::remove_dir(&there).and_then(|()| std::fs::rename(&away, &there)).expect("moved");
+    let live = given.live.clone();
+    assert_eq!(given.end().await.delivered, 10);
+    assert_eq!(live.status().held, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_that_a_damaged_disk_took_are_counted_once_and_the_rest_is_delivered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for first in [0, 10, 20] {
+        kept(folder.path(), first..first + 10);
+    }
+    std::fs::remove_file(segment(folder.path(), 10)).expect("there");
+    let counters = Given::new(folder.path(), |_| ()).end().await;
+    assert_eq!((counters.received, counters.delivered, counters.malformed), (30, 20, 10));
+    assert_eq!((counters.pending, pending(folder.path())), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivery_goes_on_behind_damage_that_nothing_follows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    let mut bytes = std::fs::read(segment(folder.path(), 0)).expect("there");
+    *bytes.last_mut().expect("some") ^= 0x40;
+    std::fs::write(segment(folder.path(), 0), bytes).expect("written");
+    std::fs::write(segment(folder.path(), 10), "hydspl1\n").expect("written");
+    let counters = Given::new(folder.path(), |_| ()).end().await;
+    assert_eq!((counters.received, counters.delivered, counters.malformed), (10, 9, 1));
+    assert_eq!((counters.pending, pending(folder.path())), (0, 0));
+}
