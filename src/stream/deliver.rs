@@ -168,12 +168,7 @@ impl Delivery {
 
     /// Reads some posts and hands them on: to every file, and only then to Firehose. What could not be read or written
     /// before it was given up is not settled: the next start delivers it.
-    async fn take(
-        &mut self,
-        upto: u64,
-        sending: &mut JoinSet<Option<Sent>>,
-        give_up: &CancellationToken,
-    ) {
+    async fn take(&mut self, upto: u64, sending: &mut JoinSet<Option<Sent>>, give_up: &CancellationToken) {
         let live = self.shared.live.clone();
         let Some((request, lines)) = insist("read the spool", &live, give_up, || self.pack(upto)).await
         else {

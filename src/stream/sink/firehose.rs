@@ -384,7 +384,9 @@ mod tests {
         };
         let with = unsent(Some(ALONE));
         assert_eq!(with.settled, Settled { delivered: 0, quarantined: 2, withdrawn: 1 });
-        assert!(matches!(with.refused.as_slice(), [(line, why)] if *line == long && why.contains("Firehose's limit")));
+        assert!(
+            matches!(with.refused.as_slice(), [(line, why)] if *line == long && why.contains("Firehose's limit"))
+        );
         let without = unsent(None);
         assert_eq!(without.settled, Settled { delivered: 1, quarantined: 1, withdrawn: 1 });
         assert!(without.refused.is_empty(), "only Firehose has this limit");
