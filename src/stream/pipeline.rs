@@ -237,19 +237,14 @@ impl WayIn {
     /// Takes what a source handed over; `false` when no more may be taken.
     fn take(&mut self, arrival: Arrival) -> bool {
         let now = Timestamp::now();
-        let (lines, received) = match arrival {
+        let (lines, received, mark) = match arrival {
             Arrival::Broken { line, why } => {
                 self.group.came(Instant::now(), now);
                 self.group.tally.malformed += 1;
                 self.set_aside(&line, Aside::Malformed(why.to_owned()));
                 return true;
             }
-            Arrival::Lines { lines, received, mark } => {
-                if mark.is_some() {
-                    self.group.mark = mark;
-                }
-                (lines, received)
-            }
+            Arrival::Lines { lines, received, mark } => (lines, received, mark),
         };
         self.group.came(Instant::now(), received);
         let room = match self.book.room(now) {
@@ -258,7 +253,8 @@ impl WayIn {
         };
         let before = self.group.taken();
         let mut goes_on = true;
-        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
+        while let Some(line) = lines.next() {
             let Group { batch, tally, .. } = &mut self.group;
             let kept_before = batch.posts();
             let aside = self.intake.line(line, received, batch, tally);
@@ -273,6 +269,10 @@ impl WayIn {
             if self.group.taken() - before >= room {
                 break;
             }
+        }
+        // A source that goes on behind lines that were not taken would never give them again.
+        if mark.is_some() && lines.peek().is_none() {
+            self.group.mark = mark;
         }
         self.book.spend(self.group.taken() - before, now);
         let spent = self.book.spent();

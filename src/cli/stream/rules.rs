@@ -40,11 +40,15 @@ enum Verb {
 
 impl Rules {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        match self.command {
-            Verb::List => list(context).await,
-            Verb::Sync { dry_run } => sync(context, dry_run).await,
-            Verb::Clear { dry_run } => clear(context, dry_run).await,
-        }
+        let asking = async {
+            match self.command {
+                Verb::List => list(context).await,
+                Verb::Sync { dry_run } => sync(context, dry_run).await,
+                Verb::Clear { dry_run } => clear(context, dry_run).await,
+            }
+        };
+        // Nothing is lost by ending at any point: X takes a change or does not, and the next sync compares anew.
+        context.unless_stopped(asking).await?
     }
 }
 

@@ -26,6 +26,10 @@ const FIRST: &str = "spool/00000000000000000000.spool";
 impl Given {
     /// A way in whose disk fails from the beginning, if it is to: a folder stands where its segment belongs.
     fn new(fails: bool) -> Self {
+        Self::with(fails, Limits::default())
+    }
+
+    fn with(fails: bool, limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let (spool, _) = Spool::open(&path("spool"), 16 << 20).expect("a spool");
@@ -46,7 +50,7 @@ impl Given {
         let window = Window::in_memory(Duration::from_hours(1), Timestamp::UNIX_EPOCH);
         let way_in = WayIn {
             intake: Intake::new(Filter::new(Wanted::default()).expect("no words"), window),
-            book: Book::open(None, Dollars::default(), Limits::default()).expect("a book"),
+            book: Book::open(None, Dollars::default(), limits).expect("a book"),
             most_kept: None,
             store: Store::Spool { shared, kept: kept_to },
             group: Group::default(),
@@ -64,8 +68,15 @@ impl Given {
     }
 
     async fn post(&self, number: u64) {
-        let line = format!("{{\"data\":{{\"id\":\"{number}\",\"text\":\"{number}\"}}}}\n");
-        let arrival = Arrival::Lines { lines: line.into_bytes(), received: Timestamp::now(), mark: None };
+        self.posts(number..number + 1, None).await;
+    }
+
+    /// Posts that come together, and where their source goes on behind them.
+    async fn posts(&self, numbers: std::ops::Range<u64>, mark: Option<&str>) {
+        let line = |number| format!("{{\"data\":{{\"id\":\"{number}\",\"text\":\"{number}\"}}}}\n");
+        let lines: String = numbers.map(line).collect();
+        let mark = mark.map(str::to_owned);
+        let arrival = Arrival::Lines { lines: lines.into_bytes(), received: Timestamp::now(), mark };
         self.to.send(arrival).await.expect("it takes posts");
     }
 
@@ -195,4 +206,19 @@ async fn when_nobody_delivers_any_more_what_was_read_is_kept_and_no_more_is_read
     let (ended, _, numbers, _) = given.end().await;
     ended.expect("what was read is kept");
     assert_eq!(numbers, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_goes_on_behind_what_was_taken_whole_and_never_behind_what_a_limit_cut_off() {
+    for (last, goes_on) in [(15, "v1 15"), (20, "v1 10")] {
+        let given = Given::with(false, Limits { max_posts: Some(15), ..Limits::default() });
+        given.posts(0..10, Some("v1 10")).await;
+        given.posts(10..last, Some(&format!("v1 {last}"))).await;
+        let folder = given.folder.path().join("spool");
+        let Given { folder: _kept, running, spool, .. } = given;
+        tokio::time::timeout(PATIENCE, running).await.expect("it ends").expect("no panic").expect("kept");
+        drop(spool);
+        let (spool, found) = Spool::open(&folder, 16 << 20).expect("a spool");
+        assert_eq!((spool.next(), found.mark.as_deref()), (15, Some(goes_on)));
+    }
 }

@@ -177,3 +177,16 @@ async fn its_files_are_its_owners_only() {
     }
     assert!(looked_at >= 5, "{looked_at}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waits_for_x_ends_when_it_is_interrupted() {
+    let home = Home::new();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut list = home.stream(&["rules", "list"]);
+    list.env("X_API_URL", format!("http://{}", silent.local_addr().unwrap()));
+    list.env("TWITTER_API_KEY", "key").env("TWITTER_API_KEY_SECRET", "secret");
+    let list = crate::support::run::Running::of(list.spawn().unwrap());
+    let _asked = tokio::time::timeout(LIMIT, silent.accept()).await.expect("it asks").unwrap();
+    list.interrupt();
+    list.end().await.expect(130);
+}

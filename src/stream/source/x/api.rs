@@ -19,6 +19,8 @@ use crate::stream::rules::{Difference, Rule, compare};
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A document takes at most this long, and the head of a stream.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// No document is longer: a thousand rules take far less.
+const LONGEST_DOCUMENT: usize = 16 << 20;
 /// No refusal is longer than what is read of it.
 const LONGEST_REFUSAL: usize = 64 << 10;
 
@@ -77,6 +79,8 @@ pub struct Api {
     keys: Option<(Secret, Secret)>,
     /// Derived once and used raw: it holds `%2F` and `%3D` that are its own.
     bearer: Mutex<Option<SecretString>>,
+    /// An answer takes at most this long, and then its body.
+    limit: Duration,
 }
 
 impl Api {
@@ -89,7 +93,19 @@ impl Api {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| network(base, &error))?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), keys, bearer: Mutex::new(None) })
+        Ok(Self {
+            client,
+            base: base.trim_end_matches('/').to_owned(),
+            keys,
+            bearer: Mutex::new(None),
+            limit: ANSWER_LIMIT,
+        })
+    }
+
+    /// With another limit for answers.
+    #[cfg(test)]
+    pub(super) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
     }
 
     /// Where it is.
@@ -205,12 +221,18 @@ impl Api {
         what: &'static str,
     ) -> Result<T, ApiError> {
         let answer = self.send(method, path, body, what).await?;
-        let reading = tokio::time::timeout(ANSWER_LIMIT, answer.bytes());
-        let bytes = match reading.await {
-            Ok(bytes) => bytes.map_err(|error| network(&self.base, &error))?,
-            Err(_) => return Err(self.too_late()),
-        };
-        serde_json::from_slice(&bytes).map_err(|error| ApiError::Unexpected(error.to_string()))
+        self.read(answer).await
+    }
+
+    /// The document that an answer holds.
+    async fn read<T: serde::de::DeserializeOwned>(&self, answer: Response) -> Result<T, ApiError> {
+        match tokio::time::timeout(self.limit, body(answer, LONGEST_DOCUMENT)).await {
+            Ok(Ok(bytes)) => {
+                serde_json::from_slice(&bytes).map_err(|error| ApiError::Unexpected(error.to_string()))
+            }
+            Ok(Err(error)) => Err(network(&self.base, &error)),
+            Err(_) => Err(self.too_late()),
+        }
     }
 
     /// A call with the bearer; a bearer that is not accepted is derived once more.
@@ -278,16 +300,18 @@ impl Api {
             }
             _ => return Err(refusal(answer, what).await),
         }
-        let bytes = answer.bytes().await.map_err(|error| network(&self.base, &error))?;
-        let token: Token =
-            serde_json::from_slice(&bytes).map_err(|_| ApiError::Unexpected("no token".to_owned()))?;
+        let token: Token = match self.read(answer).await {
+            // What is wrong with it may quote a token.
+            Err(ApiError::Unexpected(_)) => return Err(ApiError::Unexpected("no token".to_owned())),
+            read => read?,
+        };
         let bearer = SecretString::from(token.access_token);
         *cached = Some(bearer.clone());
         Ok(bearer)
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Response, ApiError> {
-        match tokio::time::timeout(ANSWER_LIMIT, request.send()).await {
+        match tokio::time::timeout(self.limit, request.send()).await {
             Ok(answer) => answer.map_err(|error| network(&self.base, &error)),
             Err(_) => Err(self.too_late()),
         }
@@ -298,6 +322,18 @@ impl Api {
     }
 }
 
+/// The body of an answer, up to so many bytes of it.
+async fn body(mut answer: Response, most: usize) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while body.len() < most
+        && let Some(chunk) = answer.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(most);
+    Ok(body)
+}
+
 async fn refusal(answer: Response, what: &'static str) -> ApiError {
     let status = answer.status().as_u16();
     let number = |name: &str| answer.headers().get(name)?.to_str().ok()?.parse::<i64>().ok();
@@ -305,13 +341,12 @@ async fn refusal(answer: Response, what: &'static str) -> ApiError {
         remaining: number("x-rate-limit-remaining").and_then(|left| u64::try_from(left).ok()),
         reset: number("x-rate-limit-reset"),
     };
-    let body = match tokio::time::timeout(ANSWER_LIMIT, answer.bytes()).await {
+    let body = match tokio::time::timeout(ANSWER_LIMIT, body(answer, LONGEST_REFUSAL)).await {
         Ok(Ok(bytes)) => bytes,
-        _ => bytes::Bytes::new(),
+        _ => Vec::new(),
     };
-    let body = body.get(..LONGEST_REFUSAL.min(body.len())).unwrap_or_default();
-    let verdict = verdict(status, limits, body, Timestamp::now());
-    let words = serde_json::from_slice::<Value>(body).ok().and_then(|document| {
+    let verdict = verdict(status, limits, &body, Timestamp::now());
+    let words = serde_json::from_slice::<Value>(&body).ok().and_then(|document| {
         let said = [&document["errors"][0]["message"], &document["detail"], &document["title"]];
         said.into_iter().find_map(|said| said.as_str().map(crate::text::sanitise))
     });

@@ -36,10 +36,14 @@ enum Then {
     Silence,
     /// It stays open with a keep-alive again and again.
     KeepAlives,
+    /// It never ends, and is never silent.
+    Blanks,
 }
 
 #[derive(Default)]
 struct Script {
+    /// How a bearer is given; with none, one that is good.
+    bearer: Mutex<Option<Reply>>,
     replies: Mutex<VecDeque<Reply>>,
     /// What was asked for, in order: method and path.
     asked: Mutex<Vec<String>>,
@@ -102,7 +106,11 @@ async fn serve(socket: TcpStream, script: &Script) -> std::io::Result<()> {
                 text.len()
             )
         };
+        let bearer = script.bearer.lock().expect("no panic").clone();
         if asked.starts_with("POST /oauth2/token") {
+            if let Some(reply) = bearer {
+                return answer(&mut write, reply).await;
+            }
             write
                 .write_all(
                     document(r#"{"token_type":"bearer","access_token":"AAAA%2Fnot%3Dreal"}"#).as_bytes(),
@@ -170,6 +178,9 @@ async fn answer(write: &mut tokio::net::tcp::OwnedWriteHalf, reply: Reply) -> st
             std::future::pending::<()>().await;
             Ok(())
         }
+        Then::Blanks => loop {
+            write.write_all(format!("10000\r\n{}\r\n", " ".repeat(0x10000)).as_bytes()).await?;
+        },
         Then::KeepAlives => loop {
             tokio::time::sleep(Duration::from_millis(40)).await;
             write.write_all(b"2\r\n\r\n\r\n").await?;
@@ -438,4 +449,23 @@ fn a_field_that_never_comes_is_noticed() {
     let line = br#"{"data":{"id":"1","created_at":"x","lang":"en","author_id":"1","conversation_id":"1","public_metrics":{}}}"#;
     let said = (0..CHECKED_POSTS).find_map(|_| check.look(line)).expect("after so many posts");
     assert_eq!(said, ["\"followers_count\""]);
+}
+
+/// What an X says of its rules that gives a bearer like this.
+async fn rules_of(bearer: Reply, limit: Duration) -> String {
+    let x = X::playing(vec![]).await;
+    *x.script.bearer.lock().expect("no panic") = Some(bearer);
+    let keys = Some(("key".into(), "secret".into()));
+    let api = Api::new(&x.url, keys).expect("an address").within(limit);
+    let asked = tokio::time::timeout(LIMIT, api.rules()).await.expect("it has a limit");
+    asked.expect_err("no bearer, no rules").to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bearer_that_never_comes_to_an_end_is_not_waited_for() {
+    let begins = || vec![b"{\"access_token\":".to_vec()];
+    let silent = rules_of(Reply::Stream(begins(), Then::Silence), Duration::from_millis(500)).await;
+    assert!(silent.contains("no answer in time"), "{silent}");
+    let endless = rules_of(Reply::Stream(begins(), Then::Blanks), LIMIT).await;
+    assert!(endless.contains("no token"), "{endless}");
 }
