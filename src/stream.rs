@@ -18,6 +18,7 @@
 //! intake      what becomes of a line
 //! group       what was taken and is not safe yet: flushed together
 //! spool       what is not delivered yet, on disk
+//! deletes     posts that their authors took back
 //! quarantine  what could not be used, kept to be looked at
 //! sink        where records go: firehose, csv
 //! counters    how many posts went where, always balanced
@@ -29,6 +30,7 @@
 pub mod cloud_log;
 pub mod counters;
 pub mod dedup;
+pub mod deletes;
 pub mod deliver;
 pub mod filter;
 pub mod gaps;

@@ -4,7 +4,7 @@
 //! few times a second. What a crash leaves between the two is delivered again: in Firehose at least once is what there
 //! is, and the lake's combining takes every post once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::deletes::Deleted;
 use super::live::Live;
-use super::post::PostKey;
 use super::quarantine::Quarantine;
 use super::sink::csv::CsvFile;
 use super::sink::firehose::{Firehose, Request, Sent};
@@ -31,27 +31,6 @@ const LINGER: Duration = Duration::from_millis(400);
 const ENOUGH: u64 = 1000;
 /// A spool that cannot be read, and a file that cannot be written, are tried again so often.
 const TRIES: Duration = Duration::from_secs(1);
-
-/// Posts that their authors took back while they were waiting here.
-#[derive(Debug, Clone, Default)]
-pub struct Deleted(Arc<Mutex<HashSet<PostKey>>>);
-
-impl Deleted {
-    /// From now on it is not delivered.
-    pub fn add(&self, key: PostKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
-    }
-
-    /// Nothing waits any more that was received before.
-    fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn holds(&self, key: PostKey) -> bool {
-        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        !keys.is_empty() && keys.contains(&key)
-    }
-}
 
 /// What is shared with the way in.
 #[derive(Debug, Clone)]
@@ -238,9 +217,7 @@ impl Delivery {
         while let Some(upto) = self.ended.remove(&self.settled) {
             self.settled = upto;
         }
-        if self.under_way.is_empty() {
-            self.shared.deleted.clear();
-        }
+        self.shared.deleted.passed(self.settled);
         let oldest = self.under_way.first_key_value().map_or(self.last_received, |(_, received)| *received);
         self.shared.live.settled(sent.settled, Some(oldest));
     }

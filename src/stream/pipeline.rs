@@ -12,7 +12,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +23,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::StreamError;
-use super::deliver::{Deleted, Delivery, Shared};
+use super::deletes::{Deleted, Deletes};
+use super::deliver::{Delivery, Shared};
 use super::group::Group;
 use super::intake::{Aside, Intake};
 use super::live::{Live, Settled, State};
@@ -62,8 +62,8 @@ pub struct Plan {
     pub spool: Option<Spool>,
     /// Where what cannot be used is kept.
     pub quarantine: Quarantine,
-    /// Where ids of posts that their authors took back are written, for whoever keeps the lake.
-    pub deletes: Option<PathBuf>,
+    /// Where posts that their authors took back are written down, for whoever keeps the lake.
+    pub deletes: Option<Deletes>,
     /// How long a stop waits for what is to be delivered.
     pub drain: Duration,
 }
@@ -72,16 +72,15 @@ pub struct Plan {
 pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), StreamError> {
     let Plan { source, intake, book, most_kept, csv, firehose, spool, quarantine, deletes, drain } = plan;
     let quarantine = Arc::new(Mutex::new(quarantine));
-    let deleted = Deleted::default();
     let ends = Ends { stop: stop.child_token(), give_up: CancellationToken::new() };
     let (store, delivering) = match spool {
         Some(spool) => {
             live.carried(spool.pending());
             let (kept, received) = watch::channel(spool.next());
             let shared = Shared {
+                deleted: taken_back(&spool, deletes.as_ref(), &live),
                 spool: Arc::new(Mutex::new(spool)),
                 live: live.clone(),
-                deleted: deleted.clone(),
                 quarantine: Arc::clone(&quarantine),
             };
             let delivery = Delivery::new(shared.clone(), csv, firehose);
@@ -105,7 +104,6 @@ pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), 
         kept: 0,
         live: live.clone(),
         quarantine,
-        deleted,
         deletes,
     };
     let whole = async {
@@ -118,6 +116,18 @@ pub async fn run(plan: Plan, live: Live, stop: CancellationToken) -> Result<(), 
         whole = whole => whole,
         never = ends.limit(drain, &live) => match never {},
     }
+}
+
+/// What was taken back of the posts that wait from before.
+fn taken_back(spool: &Spool, deletes: Option<&Deletes>, live: &Live) -> Deleted {
+    let deleted = Deleted::default();
+    if let Some(deletes) = deletes.filter(|_| spool.pending() > 0) {
+        match tokio::task::block_in_place(|| deletes.keys()) {
+            Ok(keys) => keys.into_iter().for_each(|key| deleted.add(key, spool.next())),
+            Err(error) => live.failed(format!("what authors took back could not be read: {error}")),
+        }
+    }
+    deleted
 }
 
 /// What a source says that was told to stop. One that waits for a pipe to give something cannot be woken; it has nothing
@@ -182,8 +192,7 @@ struct WayIn {
     kept: u64,
     live: Live,
     quarantine: Arc<Mutex<Quarantine>>,
-    deleted: Deleted,
-    deletes: Option<PathBuf>,
+    deletes: Option<Deletes>,
 }
 
 impl WayIn {
@@ -305,13 +314,14 @@ impl WayIn {
     }
 
     /// A post was taken back: if it still waits, it is not delivered; else whoever keeps the lake must know.
-    fn delete(&self, key: PostKey, id: &str) {
-        self.deleted.add(key);
-        let Some(file) = &self.deletes else { return };
-        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "id": id }).to_string() + "\n";
-        let opened = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file);
-        if let Err(error) = opened.and_then(|mut file| io::Write::write_all(&mut file, line.as_bytes())) {
-            tracing::error!(%error, id, "a deletion could not be written down");
+    fn delete(&mut self, key: PostKey, id: &str) {
+        if let Store::Spool { shared, kept } = &self.store {
+            // The number that the next post will get: only those before it can have been taken back.
+            let next = *kept.borrow() + self.group.batch.posts();
+            shared.deleted.add(key, next);
+        }
+        if let Some(deletes) = &mut self.deletes {
+            deletes.keep(id);
         }
     }
 

@@ -14,6 +14,7 @@ use crate::stack::graph::Kind;
 use crate::stream::StreamError;
 use crate::stream::cloud_log::CloudLog;
 use crate::stream::dedup::Window;
+use crate::stream::deletes::Deletes;
 use crate::stream::filter::{Filter, Wanted};
 use crate::stream::intake::Intake;
 use crate::stream::live::Live;
@@ -336,7 +337,7 @@ pub(super) async fn run(context: &Context) -> Result<Plan, CliError> {
         firehose,
         spool: Some(spool),
         quarantine: Quarantine::new(shared.join("quarantine.jsonl")),
-        deletes: Some(folder(context).join("deletes.jsonl")),
+        deletes: Some(Deletes::new(folder(context).join("deletes.jsonl"))),
         drain: drain(context),
     })
 }

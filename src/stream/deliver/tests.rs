@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::stream::counters::Counters;
+use crate::stream::post::PostKey;
 use crate::stream::record::{COUNT, Format, Line};
 use crate::stream::spool::Batch;
 
@@ -151,4 +152,15 @@ async fn delivery_goes_on_behind_damage_that_nothing_follows() {
     let counters = Given::new(folder.path(), |_| ()).end().await;
     assert_eq!((counters.received, counters.delivered, counters.malformed), (10, 9, 1));
     assert_eq!((counters.pending, pending(folder.path())), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_was_taken_back_is_not_delivered_however_much_is_delivered_before_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Several requests.
+    kept(folder.path(), 0..12_000);
+    let given = Given::new(folder.path(), |delivery| delivery.shared.deleted.add(PostKey(11_999), 12_000));
+    let counters = given.end().await;
+    assert_eq!((counters.delivered, counters.filtered, counters.pending), (11_999, 1, 0));
+    assert_eq!(rows(folder.path()).last().map(String::as_str), Some("11998"));
 }

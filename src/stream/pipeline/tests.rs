@@ -14,6 +14,7 @@ struct Given {
     to: mpsc::Sender<Arrival>,
     live: Live,
     spool: Arc<Mutex<Spool>>,
+    deleted: Deleted,
     kept: watch::Receiver<u64>,
     stop: CancellationToken,
     give_up: CancellationToken,
@@ -38,8 +39,8 @@ impl Given {
         }
         let spool = Arc::new(Mutex::new(spool));
         let live = Live::new("x".into(), vec![]);
-        let quarantine = Arc::new(Mutex::new(Quarantine::new(path("quarantine.jsonl"))));
         let deleted = Deleted::default();
+        let quarantine = Arc::new(Mutex::new(Quarantine::new(path("quarantine.jsonl"))));
         let shared = Shared {
             spool: Arc::clone(&spool),
             live: live.clone(),
@@ -57,14 +58,13 @@ impl Given {
             kept: 0,
             live: live.clone(),
             quarantine,
-            deleted,
             deletes: None,
         };
         let (to, arrivals) = mpsc::channel(ARRIVALS);
         let (stop, give_up) = (CancellationToken::new(), CancellationToken::new());
         let ends = Ends { stop: stop.clone(), give_up: give_up.clone() };
         let running = tokio::spawn(async move { way_in.run(arrivals, &ends).await });
-        Self { folder, to, live, spool, kept, stop, give_up, running }
+        Self { folder, to, live, spool, deleted, kept, stop, give_up, running }
     }
 
     async fn post(&self, number: u64) {
@@ -221,4 +221,17 @@ async fn a_source_goes_on_behind_what_was_taken_whole_and_never_behind_what_a_li
         let (spool, found) = Spool::open(&folder, 16 << 20).expect("a spool");
         assert_eq!((spool.next(), found.mark.as_deref()), (15, Some(goes_on)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_is_taken_back_before_it_is_flushed_is_not_forgotten_by_what_was_delivered_before_it() {
+    let mut given = Given::new(false);
+    let lines = "{\"data\":{\"id\":\"7\",\"text\":\"x\"}}\n{\"delete\":{\"status\":{\"id_str\":\"7\"}}}\n";
+    let arrival = Arrival::Lines { lines: lines.into(), received: Timestamp::now(), mark: None };
+    given.to.send(arrival).await.expect("it takes posts");
+    tokio::time::timeout(PATIENCE, given.kept.changed()).await.expect("flushed").expect("it goes on");
+    given.deleted.passed(0);
+    assert!(given.deleted.holds(PostKey(7)), "it waits");
+    given.deleted.passed(1);
+    assert!(!given.deleted.holds(PostKey(7)), "it is past");
 }

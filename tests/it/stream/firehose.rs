@@ -336,3 +336,20 @@ async fn a_record_that_is_too_long_for_firehose_is_kept_aside_also_when_it_is_al
     let kept = std::fs::read_to_string(kept).expect("there");
     assert!(kept.contains("longer than 1024000 bytes, Firehose's limit"), "{:.200}", kept);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_while_it_waited_is_not_delivered_by_the_next_start_either() {
+    let (world, is_open) = closed_world().await;
+    let file = posts(world.home.path(), 0..40);
+    let mut lines = std::fs::read_to_string(&file).unwrap();
+    lines += &json!({ "delete": { "status": { "id_str": super::id(39) } } }).to_string();
+    std::fs::write(&file, lines).unwrap();
+    let run = ["stream", "run", "--json", "--source", &replay(&file), "--set", "drain_seconds=1"];
+    world.hydrant(&run).await.expect(3);
+    is_open.store(true, Ordering::Relaxed);
+    let next = ["stream", "run", "--json", "--source", "replay:/dev/null"];
+    let next = world.hydrant(&next).await.expect(0).json();
+    balances(&next);
+    assert_eq!((&next["delivered"], &next["filtered"]), (&39.into(), &1.into()), "{next}");
+    exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..39);
+}
