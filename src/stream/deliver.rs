@@ -1,12 +1,12 @@
 //! The way out: from the spool to every sink, in order where it can be, and the position behind what all of them have.
 //!
 //! Requests to Firehose end in any order; the position moves past what is settled without a gap, and is written down a
-//! few times a second. What a crash leaves between the two is delivered again: in Firehose at least once is what there
+//! few times a second, with how far the local files go there, which are on disk before it. What a crash left in a file
+//! behind that is cut away before it comes again. What a crash leaves between the two is delivered again: in Firehose at least once is what there
 //! is, and the lake's combining takes every post once.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::deletes::Deleted;
 use super::live::Live;
 use super::quarantine::Quarantine;
-use super::sink::csv::CsvFile;
+use super::sink::csv::{Behind, CsvFile, name_of};
 use super::sink::firehose::{Firehose, Request, Sent};
-use super::spool::{Reader, Spool};
+use super::spool::{FileEnd, Reader, Spool};
 
 /// The position is written down at most so often.
 const SAVES: Duration = Duration::from_millis(100);
@@ -29,6 +29,8 @@ const SAVES: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_millis(400);
 /// So many posts do not wait for others.
 const ENOUGH: u64 = 1000;
+/// More than this no run leaves in a file behind what it noted.
+const MOST_BEHIND: u64 = 256 << 20;
 /// A spool that cannot be read, and a file that cannot be written, are tried again so often.
 const TRIES: Duration = Duration::from_secs(1);
 
@@ -58,31 +60,54 @@ pub struct Delivery {
     shared: Shared,
     /// What is before its place was handed on.
     reader: Reader,
-    csv: Vec<(PathBuf, CsvFile)>,
+    csv: Vec<CsvFile>,
     firehose: Option<Arc<Firehose>>,
-    /// The number of the first post that is not settled.
-    settled: u64,
+    settled: Reached,
     /// The number that is written down.
     saved: u64,
-    /// Beginnings of requests that are under way, and when their first posts were received.
-    under_way: BTreeMap<u64, Timestamp>,
+    /// When the next may be written down.
+    save_due: Instant,
+    /// Beginnings of requests that are under way.
+    under_way: BTreeMap<u64, UnderWay>,
     /// Requests that ended before one that began earlier.
-    ended: BTreeMap<u64, u64>,
+    ended: BTreeMap<u64, Reached>,
     last_received: Timestamp,
+}
+
+/// Up to where everything is settled.
+#[derive(Debug, Default)]
+struct Reached {
+    /// The number of the first post that is not.
+    upto: u64,
+    /// How long the files are with the posts before it.
+    files: Vec<u64>,
+}
+
+/// What is known of a request that was handed on.
+#[derive(Debug)]
+struct UnderWay {
+    /// When its first post was received.
+    received: Timestamp,
+    /// How long the files are with its posts.
+    files: Vec<u64>,
 }
 
 impl Delivery {
     /// Begins at the first post that is not delivered.
-    pub fn new(shared: Shared, csv: Vec<(PathBuf, CsvFile)>, firehose: Option<Firehose>) -> Self {
-        let reader = shared.with_spool(|spool| spool.reader());
+    pub fn new(shared: Shared, mut csv: Vec<CsvFile>, firehose: Option<Firehose>) -> Self {
+        let reader = shared.with_spool(|spool| {
+            make_ready(&mut csv, spool, &shared.live);
+            spool.reader()
+        });
         let next = reader.next();
         Self {
             shared,
             reader,
             csv,
             firehose: firehose.map(Arc::new),
-            settled: next,
+            settled: Reached { upto: next, files: Vec::new() },
             saved: next,
+            save_due: Instant::now(),
             under_way: BTreeMap::new(),
             ended: BTreeMap::new(),
             last_received: Timestamp::now(),
@@ -99,9 +124,11 @@ impl Delivery {
         let mut sending: JoinSet<Option<Sent>> = JoinSet::new();
         let mut open = true;
         let mut lingers: Option<Instant> = None;
-        let mut saves = tokio::time::interval(SAVES);
-        saves.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // Also while there is always something to take.
+            if self.settled.upto > self.saved && self.save_due <= Instant::now() {
+                self.save();
+            }
             let upto = *received.borrow_and_update();
             let waiting = upto - self.reader.next();
             if waiting > 0 && lingers.is_none() {
@@ -126,6 +153,7 @@ impl Delivery {
                 break;
             }
             let linger = lingers.filter(|_| has_room && !is_due);
+            let save = (self.settled.upto > self.saved).then_some(self.save_due);
             tokio::select! {
                 Some(sent) = sending.join_next() => {
                     match sent {
@@ -136,7 +164,7 @@ impl Delivery {
                 }
                 changed = received.changed(), if open => open = changed.is_ok(),
                 () = sleep_until(linger), if linger.is_some() => {}
-                _ = saves.tick(), if self.settled > self.saved => self.save(),
+                () = sleep_until(save), if save.is_some() => {}
                 () = give_up.cancelled() => break,
             }
         }
@@ -153,8 +181,8 @@ impl Delivery {
         else {
             return;
         };
-        for (path, file) in &mut self.csv {
-            let what = format!("write {}", path.display());
+        for file in &mut self.csv {
+            let what = format!("write {}", file.path().display());
             if insist(&what, &live, give_up, || file.append(&lines)).await.is_none() {
                 return;
             }
@@ -196,7 +224,8 @@ impl Delivery {
         give_up: &CancellationToken,
     ) {
         self.last_received = request.received;
-        self.under_way.insert(request.first, request.received);
+        let files = self.csv.iter().map(CsvFile::length).collect();
+        self.under_way.insert(request.first, UnderWay { received: request.received, files });
         match &self.firehose {
             Some(firehose) if !request.is_empty() => {
                 let (firehose, live, give_up) =
@@ -212,31 +241,88 @@ impl Delivery {
         for (record, why) in sent.refused {
             self.shared.quarantine.lock().unwrap_or_else(PoisonError::into_inner).keep(&record, &why);
         }
-        self.under_way.remove(&sent.first);
-        self.ended.insert(sent.first, sent.upto);
-        while let Some(upto) = self.ended.remove(&self.settled) {
-            self.settled = upto;
+        let files = self.under_way.remove(&sent.first).map(|request| request.files).unwrap_or_default();
+        self.ended.insert(sent.first, Reached { upto: sent.upto, files });
+        while let Some(settled) = self.ended.remove(&self.settled.upto) {
+            self.settled = settled;
         }
-        self.shared.deleted.passed(self.settled);
-        let oldest = self.under_way.first_key_value().map_or(self.last_received, |(_, received)| *received);
+        self.shared.deleted.passed(self.settled.upto);
+        let oldest = self.under_way.first_key_value().map_or(self.last_received, |(_, first)| first.received);
         self.shared.live.settled(sent.settled, Some(oldest));
     }
 
-    /// Writes the position down.
+    /// Writes the position down, once the files are on disk.
     fn save(&mut self) {
-        if self.settled == self.saved {
+        if self.settled.upto == self.saved {
             return;
         }
-        let settled = self.settled;
-        let saved = self.shared.with_spool(|spool| spool.delivered(settled).map(|()| spool.bytes()));
+        self.save_due = Instant::now() + SAVES;
+        for file in &self.csv {
+            if let Err(error) = tokio::task::block_in_place(|| file.sync()) {
+                let path = file.path().display();
+                self.shared.live.failed(format!("what was written to {path} may not be on disk: {error}"));
+                return;
+            }
+        }
+        let upto = self.settled.upto;
+        let ends = self.csv.iter().zip(&self.settled.files);
+        let files = ends.map(|(file, length)| end_of(file, *length)).collect();
+        let saved = self.shared.with_spool(|spool| spool.delivered_into(upto, files).map(|()| spool.bytes()));
         match saved {
             Ok(bytes) => {
-                self.saved = settled;
+                self.saved = upto;
                 self.shared.live.change(|status| status.spool_bytes = bytes);
             }
             Err(error) => self.shared.live.failed(error),
         }
     }
+}
+
+/// Makes files ready to be appended to, and notes how far they go before anything is.
+fn make_ready(csv: &mut [CsvFile], spool: &mut Spool, live: &Live) {
+    if csv.is_empty() {
+        return;
+    }
+    for file in csv.iter_mut() {
+        // With no row, it only ends a line that was torn.
+        let ready = cut_back(file, spool, live).and_then(|()| file.append(&[]));
+        if let Err(error) = ready {
+            live.failed(format!("cannot make {} ready: {error}", file.path().display()));
+        }
+    }
+    let files = csv.iter().map(|file| end_of(file, file.length())).collect();
+    if let Err(error) = spool.goes_into(files) {
+        live.failed(error);
+    }
+}
+
+/// Cuts away what a run that crashed left in a file and what comes again; says so if something else is there.
+fn cut_back(file: &mut CsvFile, spool: &Spool, live: &Live) -> io::Result<()> {
+    let Some(length) = spool.length_of(&name_of(file.path())).filter(|_| spool.pending() > 0) else {
+        return Ok(());
+    };
+    // A row takes about as much as its line, and at least half of it: more than this cannot be there of what waits.
+    let most = file.behind(length)?.min(MOST_BEHIND).saturating_mul(2);
+    let mut lines: Vec<u8> = Vec::new();
+    spool.reader().read(spool.next(), |_, entry| {
+        lines.extend_from_slice(entry.line);
+        (lines.len() as u64) < most
+    })?;
+    let path = file.path().display().to_string();
+    match file.cut_back(length, &lines)? {
+        Behind::Nothing => {}
+        Behind::Cut(bytes) => {
+            tracing::info!(path, bytes, "what was not known to be delivered is cut away, and comes again");
+        }
+        Behind::Others(bytes) => live.failed(format!(
+            "{path} has {bytes} bytes behind what was noted, and not only what comes again: rows may be there twice"
+        )),
+    }
+    Ok(())
+}
+
+fn end_of(file: &CsvFile, length: u64) -> FileEnd {
+    FileEnd { name: name_of(file.path()), length }
 }
 
 /// Tries something until it is done, and says meanwhile what everything waits for; `None` when it is given up.

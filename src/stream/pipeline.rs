@@ -12,7 +12,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,7 +54,7 @@ pub struct Plan {
     /// The most posts that are kept; `None` is no limit.
     pub most_kept: Option<u64>,
     /// Files that records go to.
-    pub csv: Vec<(PathBuf, CsvFile)>,
+    pub csv: Vec<CsvFile>,
     /// The delivery stream that records go to.
     pub firehose: Option<Firehose>,
     /// What waits on disk; `None` hands over at once.
@@ -169,7 +168,7 @@ impl Ends {
 
 enum Store {
     Spool { shared: Shared, kept: watch::Sender<u64> },
-    Direct { csv: Vec<(PathBuf, CsvFile)> },
+    Direct { csv: Vec<CsvFile> },
 }
 
 impl Store {
@@ -336,9 +335,12 @@ impl WayIn {
                 if !csv.is_empty() {
                     let lines: Vec<u8> =
                         self.group.batch.iter().flat_map(|entry| entry.line.iter().copied()).collect();
-                    for (path, file) in csv {
-                        let what = || format!("write {}", path.display());
-                        file.append(&lines).map_err(|source| StreamError::Disk { what: what(), source })?;
+                    for file in csv {
+                        let written = file.append(&lines);
+                        written.map_err(|source| {
+                            let what = format!("write {}", file.path().display());
+                            StreamError::Disk { what, source }
+                        })?;
                     }
                 }
                 self.group.count(&self.live);

@@ -6,8 +6,9 @@
 //! # On disk
 //!
 //! A folder of segments, named by the number of their first post in 20 digits (`00000000000000000017.spool`), beside
-//! `position`, which holds the number of the first post that is not delivered (decimal, a line end). Posts are numbered
-//! from 0 in the order of their receipt, and a number is never used twice.
+//! `position`, which holds the number of the first post that is not delivered (decimal, a line end), and behind it a line
+//! for each local file that posts are written to: its name, a space, how long the file was with all of the posts before
+//! that number in it (decimal). Posts are numbered from 0 in the order of their receipt, and a number is never used twice.
 //!
 //! ```text
 //! segment  = "hydspl1\n" entry*
@@ -217,6 +218,15 @@ pub struct Found {
     pub mark: Option<String>,
 }
 
+/// How far a local file is known to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEnd {
+    /// What the file is called here; it has no blank.
+    pub name: String,
+    /// How many bytes of it hold the posts before the position.
+    pub length: u64,
+}
+
 /// The writing end. There is one, and one [`Reader`].
 #[derive(Debug)]
 pub struct Spool {
@@ -228,6 +238,7 @@ pub struct Spool {
     open: Option<File>,
     next: u64,
     position: u64,
+    files: Vec<FileEnd>,
     mark: Option<String>,
     limit: u64,
     flushes: u64,
@@ -248,7 +259,8 @@ impl Spool {
         let mut firsts = segments_in(folder)?;
         firsts.sort_unstable();
         // A position that cannot be read delivers everything again rather than losing anything.
-        let position = position_in(folder).unwrap_or_else(|| firsts.first().copied().unwrap_or_default());
+        let (position, files) =
+            position_in(folder).unwrap_or_else(|| (firsts.first().copied().unwrap_or_default(), Vec::new()));
         let mut spool = Self {
             folder: folder.to_owned(),
             _lock: lock,
@@ -256,6 +268,7 @@ impl Spool {
             open: None,
             next: position,
             position,
+            files,
             mark: None,
             limit,
             flushes: 0,
@@ -427,18 +440,37 @@ impl Spool {
         self.remove_delivered()
     }
 
+    /// How long a local file is known to be; `None` when that was never noted.
+    pub fn length_of(&self, name: &str) -> Option<u64> {
+        self.files.iter().find(|file| file.name == name).map(|file| file.length)
+    }
+
     /// Everything before the post of this number is delivered. When this returns, that is on disk.
     pub fn delivered(&mut self, upto: u64) -> Result<(), SpoolError> {
-        self.move_to(upto.min(self.next))
+        self.delivered_into(upto, Vec::new())
+    }
+
+    /// The same, where posts are written to local files, with how far each goes.
+    pub fn delivered_into(&mut self, upto: u64, files: Vec<FileEnd>) -> Result<(), SpoolError> {
+        self.move_to(upto.min(self.next), files)
             .map_err(|source| SpoolError::Disk { folder: self.folder.clone(), source })
     }
 
-    fn move_to(&mut self, upto: u64) -> io::Result<()> {
+    /// From now on posts are written to these files behind these ends.
+    pub fn goes_into(&mut self, files: Vec<FileEnd>) -> Result<(), SpoolError> {
+        let position = self.position;
+        self.with_reserve(FOR_POSITION, |spool| spool.write_position(position, &files))
+            .map_err(|source| SpoolError::Disk { folder: self.folder.clone(), source })?;
+        self.files = files;
+        Ok(())
+    }
+
+    fn move_to(&mut self, upto: u64, files: Vec<FileEnd>) -> io::Result<()> {
         if upto <= self.position {
             return Ok(());
         }
-        self.with_reserve(FOR_POSITION, |spool| spool.write_position(upto))?;
-        self.position = upto;
+        self.with_reserve(FOR_POSITION, |spool| spool.write_position(upto, &files))?;
+        (self.position, self.files) = (upto, files);
         self.remove_delivered()
     }
 
@@ -455,10 +487,14 @@ impl Spool {
         Ok(())
     }
 
-    fn write_position(&self, upto: u64) -> io::Result<()> {
+    fn write_position(&self, upto: u64, files: &[FileEnd]) -> io::Result<()> {
         let beside = self.folder.join("position.new");
         let mut file = options().create(true).truncate(true).write(true).open(&beside)?;
-        writeln!(file, "{upto}")?;
+        let mut text = format!("{upto}\n");
+        for FileEnd { name, length } in files {
+            text += &format!("{name} {length}\n");
+        }
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&beside, self.folder.join(POSITION))?;
         File::open(&self.folder)?.sync_all()
@@ -535,17 +571,24 @@ fn segments_in(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(std::fs::read_dir(folder)?.filter_map(number).collect())
 }
 
-/// The durable position, if there is one that can be read.
-fn position_in(folder: &Path) -> Option<u64> {
+/// The durable position and how far files go there, if there is one that can be read.
+fn position_in(folder: &Path) -> Option<(u64, Vec<FileEnd>)> {
     let text = std::fs::read_to_string(folder.join(POSITION)).ok()?;
-    text.trim().parse().ok().filter(|position| *position < BEYOND)
+    let mut lines = text.lines();
+    let position = lines.next()?.trim().parse().ok().filter(|position| *position < BEYOND)?;
+    let file = |line: &str| {
+        let (name, length) = line.split_once(' ')?;
+        Some(FileEnd { name: name.to_owned(), length: length.parse().ok()? })
+    };
+    Some((position, lines.filter_map(file).collect()))
 }
 
 /// How many posts a spool holds that are not delivered, without opening it: for a look at one that nobody runs.
 pub fn pending_in(folder: &Path) -> io::Result<u64> {
     let mut firsts = segments_in(folder)?;
     firsts.sort_unstable();
-    let position = position_in(folder).unwrap_or_else(|| firsts.first().copied().unwrap_or_default());
+    let position = position_in(folder)
+        .map_or_else(|| firsts.first().copied().unwrap_or_default(), |(position, _)| position);
     let Some(last) = firsts.last().copied() else { return Ok(0) };
     let mut bytes = Vec::new();
     File::open(path_of(folder, last))?.read_to_end(&mut bytes)?;

@@ -20,13 +20,12 @@ use crate::stream::intake::Intake;
 use crate::stream::live::Live;
 use crate::stream::money::{Book, Limits};
 use crate::stream::pipeline::Plan;
-use crate::stream::post::PostKey;
 use crate::stream::quarantine::Quarantine;
 use crate::stream::record::Format;
 use crate::stream::rules::{self, Also};
 use crate::stream::service::Place;
 use crate::stream::sink::SinkKind;
-use crate::stream::sink::csv::CsvFile;
+use crate::stream::sink::csv::{CsvFile, name_of};
 use crate::stream::sink::firehose::{Firehose, Packing};
 use crate::stream::source::jetstream::{Jetstream, Version};
 use crate::stream::source::x::FilteredStream;
@@ -236,11 +235,9 @@ fn packing(context: &Context) -> Packing {
     Packing { aggregate, format }
 }
 
-fn csv(context: &Context, path: &Path) -> Result<(PathBuf, CsvFile), CliError> {
+fn csv(context: &Context, path: &Path) -> Result<CsvFile, CliError> {
     let what = format!("open {}", path.display());
-    let file =
-        CsvFile::open(path, *context.settings.csv_safe).map_err(|source| CliError::Io { what, source })?;
-    Ok((path.to_owned(), file))
+    CsvFile::open(path, *context.settings.csv_safe).map_err(|source| CliError::Io { what, source })
 }
 
 fn window_length(context: &Context) -> Duration {
@@ -348,10 +345,7 @@ fn spool_name(sinks: &[SinkKind]) -> String {
         .map(|sink| match sink {
             SinkKind::Firehose => "firehose".to_owned(),
             SinkKind::None => "none".to_owned(),
-            SinkKind::Csv(path) => {
-                let whole = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                format!("csv-{:016x}", PostKey::of(&whole.to_string_lossy()).0)
-            }
+            SinkKind::Csv(path) => name_of(path),
         })
         .collect();
     names.sort();

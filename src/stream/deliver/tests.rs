@@ -1,6 +1,6 @@
 //! The way out with a real spool and real files: what is settled when, and what damage and a disk that fails do to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::task::JoinHandle;
 
@@ -67,7 +67,7 @@ impl Given {
         };
         let path = folder.join("posts.csv");
         let file = CsvFile::open(&path, false).expect("a file");
-        let mut delivery = Delivery::new(shared, vec![(path, file)], None);
+        let mut delivery = Delivery::new(shared, vec![file], None);
         change(&mut delivery);
         let give_up = CancellationToken::new();
         let running = tokio::spawn(delivery.run(received, give_up.clone()));
@@ -100,7 +100,7 @@ async fn what_a_file_does_not_take_before_it_is_given_up_is_not_delivered_and_co
     let folder = tempfile::tempdir().expect("a folder");
     kept(folder.path(), 0..10);
     let given = Given::new(folder.path(), |delivery| {
-        delivery.csv[0].1 = CsvFile::that_takes_nothing();
+        delivery.csv[0] = CsvFile::that_takes_nothing(&folder.path().join("posts.csv"));
     });
     let why = given.until_held().await;
     assert!(why.contains("cannot write") && why.contains("posts.csv"), "{why}");
@@ -163,4 +163,55 @@ async fn a_post_that_was_taken_back_is_not_delivered_however_much_is_delivered_b
     let counters = given.end().await;
     assert_eq!((counters.delivered, counters.filtered, counters.pending), (11_999, 1, 0));
     assert_eq!(rows(folder.path()).last().map(String::as_str), Some("11998"));
+}
+
+/// Appends to the file as a run does that ends before it notes anything.
+fn written_and_not_noted(folder: &Path, numbers: std::ops::Range<u64>, torn: usize) {
+    let mut file = CsvFile::open(&folder.join("posts.csv"), false).expect("a file");
+    let lines: Vec<u8> = batch(numbers).iter().flat_map(|entry| entry.line.iter().copied()).collect();
+    file.append(&lines).expect("written");
+    let file = std::fs::OpenOptions::new().write(true).open(folder.join("posts.csv")).expect("there");
+    let length = file.metadata().expect("there").len();
+    file.set_len(length - torn as u64).expect("torn");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_written_before_a_crash_is_there_once_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    Given::new(folder.path(), |_| ()).end().await;
+    kept(folder.path(), 10..30);
+    written_and_not_noted(folder.path(), 10..25, 20);
+    let counters = Given::new(folder.path(), |_| ()).end().await;
+    assert_eq!((counters.delivered, counters.pending), (20, 0));
+    assert_eq!(rows(folder.path()), (0..30).map(|number: u64| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_wrote_to_a_file_stays_and_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    Given::new(folder.path(), |_| ()).end().await;
+    written_and_not_noted(folder.path(), 77..78, 0);
+    kept(folder.path(), 10..20);
+    let given = Given::new(folder.path(), |_| ());
+    let live = given.live.clone();
+    given.end().await;
+    let said = live.status().last_error.expect("it is said");
+    assert!(said.contains("rows may be there twice"), "{said}");
+    assert_eq!((rows(folder.path()).len(), rows(folder.path())[10].as_str()), (21, "77"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_position_is_not_written_down_before_the_file_is_on_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    let given = Given::new(folder.path(), |delivery| {
+        delivery.csv[0] = CsvFile::that_keeps_nothing(&folder.path().join("posts.csv"));
+    });
+    let live = given.live.clone();
+    given.end().await;
+    let said = live.status().last_error.expect("it is said");
+    assert!(said.contains("may not be on disk"), "{said}");
+    assert_eq!(pending(folder.path()), 10, "they come again");
 }

@@ -58,6 +58,22 @@ fn what_was_appended_is_given_until_it_is_delivered_also_after_a_restart() {
 }
 
 #[test]
+fn how_far_files_go_is_kept_with_the_position_and_a_position_of_before_has_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut spool, _) = open(folder.path());
+    spool.append(&mut batch(0..10), None).expect("kept");
+    spool.delivered_into(7, vec![FileEnd { name: "csv-1".into(), length: 123 }]).expect("noted");
+    drop(spool);
+    let (spool, found) = open(folder.path());
+    assert_eq!((found.pending, pending_in(folder.path()).expect("read")), (3, 3));
+    assert_eq!((spool.length_of("csv-1"), spool.length_of("csv-2")), (Some(123), None));
+    drop(spool);
+    std::fs::write(folder.path().join(POSITION), "8\n").expect("written");
+    let (spool, found) = open(folder.path());
+    assert_eq!((found.pending, spool.length_of("csv-1")), (2, None));
+}
+
+#[test]
 fn two_processes_never_share_a_spool() {
     let folder = tempfile::tempdir().expect("a folder");
     let _one = open(folder.path());
