@@ -2,8 +2,8 @@
 //!
 //! Requests to Firehose end in any order; the position moves past what is settled without a gap, and is written down a
 //! few times a second, with how far the local files go there, which are on disk before it. What a crash left in a file
-//! behind that is cut away before it comes again. What a crash leaves between the two is delivered again: in Firehose at least once is what there
-//! is, and the lake's combining takes every post once.
+//! behind that is cut away before it comes again; Firehose gets it again: at least once is what there is. Of a post that
+//! is there twice within an hour, the lake's combining takes one; across the end of an hour both stay.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::deletes::Deleted;
-use super::live::Live;
+use super::live::{Live, Side};
 use super::quarantine::Quarantine;
 use super::sink::csv::{Behind, CsvFile, name_of};
 use super::sink::firehose::{Firehose, Request, Sent};
@@ -177,13 +177,12 @@ impl Delivery {
     /// before it was given up is not settled: the next start delivers it.
     async fn take(&mut self, upto: u64, sending: &mut JoinSet<Option<Sent>>, give_up: &CancellationToken) {
         let live = self.shared.live.clone();
-        let Some((request, lines)) = insist("read the spool", &live, give_up, || self.pack(upto)).await
-        else {
-            return;
-        };
+        let read = insist("read the spool", Side::WayOut, &live, give_up, || self.pack(upto)).await;
+        let Some((request, lines)) = read else { return };
         for file in &mut self.csv {
             let what = format!("write {}", file.path().display());
-            if insist(&what, &live, give_up, || file.append(&lines)).await.is_none() {
+            let side = Side::File(file.path().to_owned());
+            if insist(&what, side, &live, give_up, || file.append(&lines)).await.is_none() {
                 return;
             }
         }
@@ -328,22 +327,20 @@ fn end_of(file: &CsvFile, length: u64) -> FileEnd {
 /// Tries something until it is done, and says meanwhile what everything waits for; `None` when it is given up.
 async fn insist<T>(
     what: &str,
+    side: Side,
     live: &Live,
     give_up: &CancellationToken,
     mut act: impl FnMut() -> io::Result<T>,
 ) -> Option<T> {
-    let mut was_held = false;
     loop {
-        match tokio::task::block_in_place(&mut act) {
+        let error = match tokio::task::block_in_place(&mut act) {
             Ok(done) => {
-                if was_held {
-                    live.hold(None);
-                }
+                live.hold(side, None);
                 return Some(done);
             }
-            Err(error) => live.hold(Some(format!("cannot {what}: {error}; what was received waits"))),
-        }
-        was_held = true;
+            Err(error) => error,
+        };
+        live.hold(side.clone(), Some(format!("cannot {what}: {error}; what was received waits")));
         tokio::select! {
             () = tokio::time::sleep(TRIES) => {}
             () = give_up.cancelled() => return None,

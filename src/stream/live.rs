@@ -3,6 +3,8 @@
 //! One lock holds everything that must agree, so whoever looks sees counters that balance. Posts go to watchers through
 //! a ring of batches: a watcher that is slow misses some and is told how many; the run never waits for one.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -125,6 +127,21 @@ impl Arrived {
 /// Batches that wait for watchers.
 const RING: usize = 64;
 
+/// Who may have to wait, each for reasons of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The source: for credits, for another connection to end.
+    Source,
+    /// The way in: for room, for a disk that can be written.
+    WayIn,
+    /// The way out: for a disk that can be read.
+    WayOut,
+    /// A local file: for its disk.
+    File(PathBuf),
+    /// Firehose: for credentials, for a delivery stream.
+    Firehose,
+}
+
 /// The state of a run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Live {
@@ -135,6 +152,8 @@ pub struct Live {
 #[derive(Debug, Default)]
 struct Inner {
     status: Status,
+    /// What each side waits for.
+    held: BTreeMap<Side, String>,
     rate: Rate,
     /// When the oldest post that waits was received.
     oldest: Option<Timestamp>,
@@ -190,17 +209,37 @@ impl Live {
         self.change(|status| status.last_error = Some(why));
     }
 
-    /// It waits for something, or no longer does.
-    pub fn hold(&self, why: Option<String>) {
+    /// A side waits for something, or no longer does; what the others wait for stays.
+    pub fn hold(&self, side: Side, why: Option<String>) {
+        let mut inner = self.inner();
+        let Inner { status, held, .. } = &mut *inner;
+        let before = match &why {
+            Some(why) => held.insert(side, why.clone()),
+            None => held.remove(&side),
+        };
+        if before == why {
+            return;
+        }
+        if let Some(why) = why {
+            tracing::warn!(%why, "the stream waits");
+            status.last_error = Some(why);
+        }
+        let all: Vec<&str> = held.values().map(String::as_str).collect();
+        status.held = (!all.is_empty()).then(|| all.join("; "));
+    }
+
+    /// The source is there again: if it was away, that is over, and is written down.
+    pub fn end_gap(&self, now: Timestamp, file: Option<&Path>) {
+        let mut ended = None;
         self.change(|status| {
-            if let Some(why) = &why
-                && status.held.as_ref() != Some(why)
-            {
-                tracing::warn!(%why, "the stream waits");
-                status.last_error = Some(why.clone());
+            if status.gaps.since.is_some() {
+                let why = status.last_error.clone().unwrap_or_else(|| "the start".to_owned());
+                ended = status.gaps.end(now, &why);
             }
-            status.held = why;
         });
+        if let (Some(gap), Some(file)) = (ended, file) {
+            gap.record(file);
+        }
     }
 
     /// So many posts wait from before.
@@ -297,6 +336,22 @@ mod tests {
         assert!(matches!(watcher.recv().await, Err(broadcast::error::RecvError::Lagged(10))));
         let next = watcher.recv().await.expect("a batch");
         assert_eq!((next.first, next.end()), (5 + 30, 5 + 33));
+    }
+
+    #[test]
+    fn what_a_side_waits_for_stays_until_that_side_says_otherwise() {
+        let live = Live::new("x".into(), vec![]);
+        let held = || live.status().held;
+        live.hold(Side::Source, Some("no credits".into()));
+        live.hold(Side::Firehose, None);
+        assert_eq!(held().as_deref(), Some("no credits"));
+        live.hold(Side::Firehose, Some("no such stream".into()));
+        assert_eq!(held().as_deref(), Some("no credits; no such stream"));
+        assert_eq!(live.status().last_error.as_deref(), Some("no such stream"));
+        live.hold(Side::Source, None);
+        assert_eq!(held().as_deref(), Some("no such stream"));
+        live.hold(Side::Firehose, None);
+        assert_eq!(held(), None);
     }
 
     #[test]

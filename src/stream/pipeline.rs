@@ -26,7 +26,7 @@ use super::deletes::{Deleted, Deletes};
 use super::deliver::{Delivery, Shared};
 use super::group::Group;
 use super::intake::{Aside, Intake};
-use super::live::{Live, Settled, State};
+use super::live::{Live, Settled, Side, State};
 use super::money::Book;
 use super::post::PostKey;
 use super::quarantine::Quarantine;
@@ -384,24 +384,21 @@ async fn flushed(
     kept: &watch::Sender<u64>,
     give_up: &CancellationToken,
 ) -> Result<u64, StreamError> {
-    let mut was_held = false;
     loop {
         let error = match shared.with_spool(|spool| group.flush(spool, &shared.live)) {
             Ok(next) => {
-                if was_held {
-                    shared.live.hold(None);
-                }
+                shared.live.hold(Side::WayIn, None);
                 return Ok(next);
             }
             Err(error) => error,
         };
-        was_held = true;
-        shared.live.hold(Some(match &error {
+        let why = match &error {
             SpoolError::Full => {
                 "the spool or its disk is full: no more posts are read until some are delivered".to_owned()
             }
             other => format!("{other}: no more posts are read until it can be written"),
-        }));
+        };
+        shared.live.hold(Side::WayIn, Some(why));
         tokio::select! {
             () = tokio::time::sleep(TRIES) => continue,
             () = give_up.cancelled() => {}

@@ -167,7 +167,7 @@ async fn a_stop_while_there_is_no_room_waits_for_room_and_takes_what_was_handed_
     }
     given.stop.cancel();
     // It tries again after it was told to stop, and finds no room.
-    given.live.hold(None);
+    given.live.hold(Side::WayIn, None);
     given.until_held().await;
     assert_eq!((given.live.status().counters.received, given.running.is_finished()), (0, false));
     std::fs::remove_dir(given.folder.path().join(FIRST)).expect("there");

@@ -22,7 +22,7 @@ use rand::RngExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, Failure, Operation};
-use crate::stream::live::{Live, Settled};
+use crate::stream::live::{Live, Settled, Side};
 use crate::stream::record::{Fields, Format};
 
 /// Firehose takes no more records at once.
@@ -244,7 +244,7 @@ impl Firehose {
                     settled.delivered += all - again.iter().map(|record| record.posts).sum::<u64>();
                     if again.len() < records.len() {
                         self.took_some.store(true, Ordering::Relaxed);
-                        live.hold(None);
+                        live.hold(Side::Firehose, None);
                     }
                     if again.is_empty() {
                         tries = 0;
@@ -281,7 +281,7 @@ impl Firehose {
                     }
                     Remedy::Hold | Remedy::Blame => {
                         tries += 1;
-                        live.hold(Some(format!("{error}; what was received waits")));
+                        live.hold(Side::Firehose, Some(format!("{error}; what was received waits")));
                         (records, pause(tries, FIRST_HOLD, LONGEST_HOLD))
                     }
                 },

@@ -231,7 +231,7 @@ impl Jetstream {
             };
             if !lines.is_empty() {
                 *tries = 0;
-                self.end_gap(live);
+                live.end_gap(Timestamp::now(), self.gaps.as_deref());
                 let arrival = Arrival::Lines {
                     lines: std::mem::take(&mut lines),
                     received: Timestamp::now(),
@@ -287,19 +287,6 @@ impl Jetstream {
             self.mark = Some(format!("{version} {at}"));
         }
         Ok(())
-    }
-
-    fn end_gap(&self, live: &Live) {
-        let mut ended = None;
-        live.change(|status| {
-            if status.gaps.since.is_some() {
-                let why = status.last_error.clone().unwrap_or_else(|| "the start".to_owned());
-                ended = status.gaps.end(Timestamp::now(), &why);
-            }
-        });
-        if let (Some(gap), Some(file)) = (ended, &self.gaps) {
-            gap.record(file);
-        }
     }
 }
 

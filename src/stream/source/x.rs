@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Arrival, Arrivals};
 use crate::stream::StreamError;
 use crate::stream::lines::{Lines, Piece};
-use crate::stream::live::Live;
+use crate::stream::live::{Live, Side};
 use crate::stream::wire::{Incoming, Notice, Reader};
 use api::{Api, ApiError};
 use verdict::{Pause, Verdict};
@@ -127,7 +127,7 @@ impl FilteredStream {
                     continue;
                 }
             };
-            live.hold(None);
+            live.hold(Side::Source, None);
             live.change(|status| status.connection = Some("connected".to_owned()));
             let ended = self.listen(answer, &to, &live, &stop, &mut tries).await;
             let now = Timestamp::now();
@@ -199,7 +199,7 @@ impl FilteredStream {
         let pause = match verdict {
             Verdict::Stop(why) => return Err(StreamError::Refused(why)),
             Verdict::Park(why) => {
-                live.hold(Some(why));
+                live.hold(Side::Source, Some(why));
                 self.wait(PARKED, stop).await;
                 return Ok(());
             }
@@ -252,7 +252,7 @@ impl FilteredStream {
             if self.takes_over {
                 self.api.kill_connections().await.unwrap_or_else(|error| live.failed(error));
             } else {
-                live.hold(Some(
+                live.hold(Side::Source, Some(
                     "X says that another connection of this app is open: stop the other client, or let hydrant end it with `x_take_over = true`"
                         .to_owned(),
                 ));
@@ -321,7 +321,7 @@ impl FilteredStream {
             if heard.posts > 0 {
                 // Only posts prove that it works again.
                 *tries = Tries::default();
-                self.end_gap(live, now);
+                live.end_gap(now, self.gaps.as_deref());
             }
             if !heard.missing.is_empty() {
                 let missing = heard.missing.join(", ");
@@ -340,19 +340,6 @@ impl FilteredStream {
             if let Some(why) = end {
                 return Ended::Quietly(why);
             }
-        }
-    }
-
-    fn end_gap(&self, live: &Live, now: Timestamp) {
-        let mut ended = None;
-        live.change(|status| {
-            if status.gaps.since.is_some() {
-                let why = status.last_error.clone().unwrap_or_else(|| "the start".to_owned());
-                ended = status.gaps.end(now, &why);
-            }
-        });
-        if let (Some(gap), Some(file)) = (ended, &self.gaps) {
-            gap.record(file);
         }
     }
 }
