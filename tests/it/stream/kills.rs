@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use super::{balances, exactly, in_s3, posts, replay};
 use crate::support::World;
 use crate::support::proxy::Verdict;
+use crate::support::run::{Running, command, run};
 
 /// Killed so often; spread over two homes, so that they run side by side.
 const KILLS: u32 = 25;
@@ -51,4 +52,30 @@ async fn nothing_is_lost_by_kills() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_by_other_kills() {
     killed_again_and_again(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_of_a_file_is_lost_or_doubled_by_kills() {
+    let home = tempfile::tempdir().unwrap();
+    let csv = home.path().join("out.csv");
+    let (source, to) = (replay(&posts(home.path(), 0..POSTS)), format!("csv:{}", csv.display()));
+    let stream = || {
+        let mut stream = command(home.path());
+        stream.args(["stream", "run", "--json", "--source", &source, "--to", &to]);
+        stream
+    };
+    let mut random = rand::rngs::StdRng::seed_from_u64(3);
+    for _ in 0..KILLS {
+        let killed = Running::of(stream().spawn().unwrap());
+        tokio::time::sleep(Duration::from_millis(random.random_range(5..600))).await;
+        killed.kill().await;
+    }
+    let status = run(stream()).await.expect(0).json();
+    balances(&status);
+    assert_eq!(status["pending"], 0, "{status}");
+    let mut reader = csv::Reader::from_path(&csv).unwrap();
+    let mut ids: Vec<String> = reader.records().map(|row| row.unwrap()[0].to_owned()).collect();
+    assert_eq!(ids.len() as u64, POSTS, "each once");
+    ids.sort_unstable();
+    assert_eq!(ids, (0..POSTS).map(super::id).collect::<Vec<_>>());
 }
