@@ -262,7 +262,7 @@ impl WayIn {
         let before = self.group.taken();
         let mut goes_on = true;
         let mut lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
-        while let Some(line) = lines.next() {
+        for line in lines.by_ref() {
             let Group { batch, tally, .. } = &mut self.group;
             let kept_before = batch.posts();
             let aside = self.intake.line(line, received, batch, tally);

@@ -490,11 +490,12 @@ impl Spool {
     fn write_position(&self, upto: u64, files: &[FileEnd]) -> io::Result<()> {
         let beside = self.folder.join("position.new");
         let mut file = options().create(true).truncate(true).write(true).open(&beside)?;
-        let mut text = format!("{upto}\n");
+        let mut text = Vec::new();
+        writeln!(text, "{upto}")?;
         for FileEnd { name, length } in files {
-            text += &format!("{name} {length}\n");
+            writeln!(text, "{name} {length}")?;
         }
-        file.write_all(text.as_bytes())?;
+        file.write_all(&text)?;
         file.sync_all()?;
         std::fs::rename(&beside, self.folder.join(POSITION))?;
         File::open(&self.folder)?.sync_all()
