@@ -222,6 +222,29 @@ fn a_damaged_middle_loses_what_it_held_and_nothing_else_and_says_how_much() {
     assert_eq!(open(folder.path()).1.lost, lost);
 }
 
+#[test]
+fn after_a_read_that_failed_what_was_handed_out_is_handed_out_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for first in [0, 10] {
+        open(folder.path()).0.append(&mut batch(first..first + 10), None).expect("kept");
+    }
+    let (spool, _) = open(folder.path());
+    let (there, away) = (path_of(folder.path(), 10), folder.path().join("away"));
+    // Nothing can be read from a folder.
+    std::fs::rename(&there, &away).and_then(|()| std::fs::create_dir(&there)).expect("moved");
+    let mut reader = spool.reader();
+    let mut handed = 0;
+    reader
+        .read(20, |_, _| {
+            handed += 1;
+            true
+        })
+        .expect_err("it is no file");
+    assert_eq!(handed, 10);
+    std::fs::remove_dir(&there).and_then(|()| std::fs::rename(&away, &there)).expect("moved");
+    assert_eq!(read(&mut reader, 20), (0..20).collect::<Vec<_>>());
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Append(u64),

@@ -3,6 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use hydrant::stream::post::PostKey;
+use hydrant::stream::record::{COUNT, Format, Line};
+use hydrant::stream::sink::csv::name_of;
+use hydrant::stream::spool::{Batch, Spool};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -189,4 +193,30 @@ async fn a_command_that_waits_for_x_ends_when_it_is_interrupted() {
     let _asked = tokio::time::timeout(LIMIT, silent.accept()).await.expect("it asks").unwrap();
     list.interrupt();
     list.end().await.expect(130);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_that_a_damaged_spool_lost_are_received_and_malformed_and_the_rest_is_delivered() {
+    let home = Home::new();
+    let csv = home.0.path().join("out.csv");
+    let spool = home.0.path().join(".local/share/hydrant/stream/default").join(name_of(&csv));
+    for first in [0, 10, 20] {
+        let mut batch = Batch::default();
+        for number in first..first + 10 {
+            batch.push(PostKey(number), jiff::Timestamp::UNIX_EPOCH, |out| {
+                let mut line = Line::begin(Format::Tsv, out);
+                line.number(number);
+                (1..COUNT).for_each(|_| line.absent());
+                line.end();
+            });
+        }
+        Spool::open(&spool, 1 << 20).unwrap().0.append(&mut batch, None).unwrap();
+    }
+    std::fs::remove_file(spool.join("00000000000000000010.spool")).unwrap();
+    let to = format!("csv:{}", csv.display());
+    let run = home.run(&["run", "--json", "--source", "replay:/dev/null", "--to", &to]).await;
+    let status = run.expect(0).json();
+    balances(&status);
+    let counts = ["received", "delivered", "malformed", "pending"].map(|name| status[name].as_u64());
+    assert_eq!(counts, [Some(30), Some(20), Some(10), Some(0)], "{status}");
 }
