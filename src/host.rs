@@ -127,6 +127,9 @@ pub enum HostError {
         "{0} posts still wait on the host, so nothing was torn down: `hydrant stream status --on host` says what holds them"
     )]
     NotDrained(u64),
+    /// It could not be had delivered what waits on the host.
+    #[error("what waits on the host could not be delivered, so nothing was torn down: {0}")]
+    NotDelivered(Box<HostError>),
     /// Others can read the key; ssh would not use it.
     #[error("the key {path} can be read by others (mode {mode:o}): `chmod 600` it")]
     OpenKey {

@@ -10,9 +10,9 @@ use super::{CliError, Context, Exit, style};
 use crate::host::facts::Facts;
 use crate::host::output::{Order, word};
 use crate::host::recipe::Recipe;
-use crate::host::service;
+use crate::host::service::{self, Waits};
 use crate::host::task::{Done, Mode, State};
-use crate::host::{self, Host as Remote, HostError};
+use crate::host::{self, Host as Remote};
 use crate::progress::{Phase, Progress, Report};
 
 /// The remote host over ssh: make it ready, look at it, run things on it
@@ -76,10 +76,13 @@ impl Host {
 
 /// Finds the host and connects, waiting so long for one that boots.
 async fn connect(context: &Context, patience: Duration) -> Result<Remote, CliError> {
-    let json = context.global.json;
-    let progress = Progress::to(move |report| say(&report, json));
     let stop = context.stop.clone();
-    Ok(host::connect(&context.settings, &context.folders, patience, progress, stop).await?)
+    Ok(host::connect(&context.settings, &context.folders, patience, progress(context), stop).await?)
+}
+
+fn progress(context: &Context) -> Progress {
+    let json = context.global.json;
+    Progress::to(move |report| say(&report, json))
 }
 
 fn say(report: &Report, json: bool) {
@@ -261,20 +264,15 @@ fn exit_of(code: i32) -> Exit {
     }
 }
 
-/// How many posts wait on the host, if it can be asked.
-pub(super) async fn waiting(context: &Context) -> Option<u64> {
+/// What waits on the host, before something takes the host away.
+pub(super) async fn waiting(context: &Context) -> Waits {
     service::waiting(&context.settings, &context.folders, &context.stop).await
 }
 
-/// Has everything delivered that waits on the host, or says that it is not.
-pub(super) async fn drain(context: &Context) -> Result<(), CliError> {
-    let host = connect(context, host::UP).await?;
-    let drained = service::drain(&host).await;
-    host.close().await;
-    match drained? {
-        0 => Ok(()),
-        waiting => Err(HostError::NotDrained(waiting).into()),
-    }
+/// Has everything delivered that waits on the host, or says why it is not.
+pub(super) async fn deliver(context: &Context) -> Result<(), CliError> {
+    let stop = context.stop.clone();
+    Ok(service::deliver(&context.settings, &context.folders, progress(context), stop).await?)
 }
 
 async fn shell(context: Context) -> Result<Exit, CliError> {

@@ -67,7 +67,7 @@ impl NotebookCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
         match self.action {
             Action::Up { plan, adopt } => {
-                stack::Up { plan, adopt, only: Vec::new() }.run(Part::Notebook, context).await
+                stack::Up { plan, adopt, drain: false, only: Vec::new() }.run(Part::Notebook, context).await
             }
             Action::Down { plan, delete_logs } => {
                 stack::Down { plan, delete_data: delete_logs, drain: false }

@@ -8,12 +8,13 @@ use clap::Args;
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::cloud::Place;
+use crate::host::service::Waits;
 use crate::progress::{Phase, Progress, Report};
 
 use crate::stack::audit::Audit;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::outcome::{Ending, Outcome, Teardown};
-use crate::stack::plan::{Next, Plan, Step};
+use crate::stack::plan::{Next, Plan};
 use crate::stack::status::{ResourceState, StackState};
 use crate::stack::{Stack, StackError, Survey};
 
@@ -29,6 +30,9 @@ pub(super) struct Up {
     /// Take over things of the stack's names that hydrant did not make
     #[arg(long)]
     pub(super) adopt: bool,
+    /// If the host is to be replaced or deleted: have delivered first what waits on it; if that fails, nothing is torn down
+    #[arg(long)]
+    pub(super) drain: bool,
     /// Only these kinds of resource
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kind)]
     pub(super) only: Vec<Kind>,
@@ -95,14 +99,8 @@ impl Up {
         if !refusals.is_empty() {
             return Err(StackError::Refused(refusals).into());
         }
-        if plan.steps.iter().any(Step::destroys) {
-            confirm(
-                &context,
-                "What is to be replaced or deleted is gone then, with everything on it.",
-                stack.names().stack.as_str(),
-            )
-            .await?;
-        }
+        let warning = "What is to be replaced, deleted or terminated is gone, and all that is on it.";
+        agree(&context, &stack, &plan, warning, self.drain).await?;
         let outcome = stack.up(&plan, self.adopt).await;
         let survey = if outcome.is_complete() {
             brought_up(whole, &outcome)
@@ -145,31 +143,16 @@ impl Down {
             return Ok(plan_exit(&plan));
         }
         context.refuse_if_readonly(plan.steps.iter().filter(|step| step.destroys()).count())?;
-        let waiting = if plan.step(Kind::Instance).is_some_and(Step::destroys) {
-            super::host::waiting(&context).await
-        } else {
-            None
+        let warning = match (part, self.delete_data) {
+            (Part::Notebook, _) => {
+                "What is deleted cannot be brought back, and neither can what is on the notebook's disk."
+            }
+            (Part::Pipeline, true) => {
+                "What is deleted cannot be brought back, and neither can the data in the bucket."
+            }
+            (Part::Pipeline, false) => "What is deleted cannot be brought back.",
         };
-        if let Some(posts) = waiting {
-            let says =
-                if self.drain { "are delivered first" } else { "go with it: --drain delivers them first" };
-            talk!("{} {posts} posts wait on the host and {says}", style::warn("hydrant:"));
-        }
-        if plan.steps.iter().any(Step::destroys) {
-            let warning = match (part, self.delete_data) {
-                (Part::Notebook, _) => {
-                    "What is deleted cannot be brought back, and neither can what is on the notebook's disk."
-                }
-                (Part::Pipeline, true) => {
-                    "What is deleted cannot be brought back, and neither can the data in the bucket."
-                }
-                (Part::Pipeline, false) => "What is deleted cannot be brought back.",
-            };
-            confirm(&context, warning, stack.names().stack.as_str()).await?;
-        }
-        if self.drain && waiting.is_some() {
-            super::host::drain(&context).await?;
-        }
+        agree(&context, &stack, &plan, warning, self.drain).await?;
         let mut teardown = stack.down(&plan, self.delete_data).await;
         if teardown.outcome.is_interrupted() {
             teardown.survey = last_look(stack.survey(false)).await;
@@ -356,6 +339,51 @@ fn show_status(
     }
     answer!("\n{}", style::faint(&status.estimate));
     status
+}
+
+/// Says what a plan takes away and has it agreed to, and then, if `drain`, has delivered what waits on a host that goes.
+/// Only after that may anything be done.
+async fn agree(
+    context: &Context,
+    stack: &Stack,
+    plan: &Plan,
+    warning: &str,
+    drain: bool,
+) -> Result<(), CliError> {
+    if !plan.destroys() {
+        return Ok(());
+    }
+    if plan.takes_host() {
+        let waits = Box::pin(super::host::waiting(context)).await;
+        if let Some(sentence) = host_goes(&waits, drain) {
+            talk!("{} {}", style::warn("hydrant:"), style::safe(sentence));
+        }
+    }
+    confirm(context, warning, stack.names().stack.as_str()).await?;
+    // Whatever it said a moment ago, a host that goes is drained if that is wanted: more may have come since.
+    if drain && plan.takes_host() {
+        Box::pin(super::host::deliver(context)).await?;
+    }
+    Ok(())
+}
+
+/// What is to be said of the posts on a host that goes.
+fn host_goes(waits: &Waits, drain: bool) -> Option<String> {
+    match (waits, drain) {
+        (Waits::Nothing, _) => None,
+        (Waits::Posts(posts), true) => {
+            Some(format!("{posts} posts wait on the host and are delivered first"))
+        }
+        (Waits::Posts(posts), false) => {
+            Some(format!("{posts} posts wait on the host and go with it: --drain delivers them first"))
+        }
+        (Waits::Unknown(why), true) => Some(format!(
+            "the host could not be asked what waits there: {why}; it goes only once it has delivered"
+        )),
+        (Waits::Unknown(why), false) => {
+            Some(format!("the host could not be asked what waits there: {why}; whatever does goes with it"))
+        }
+    }
 }
 
 /// Asks for the stack's name to be typed. Without a terminal to ask on, and without `--yes`, nothing is done.

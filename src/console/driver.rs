@@ -476,7 +476,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut driver = Driver::new(Rooms { readonly: true, ..rooms(folder.path()) });
         let plan = Plan { steps: Vec::new() };
-        let changes = [StackJob::Up(plan.clone()), StackJob::Down { plan, delete_data: true, drain: false }];
+        let changes = [
+            StackJob::Up { plan: plan.clone(), drain: false },
+            StackJob::Down { plan, delete_data: true, drain: false },
+        ];
         for job in changes {
             driver.start(job.into());
             assert!(driver.must_end().is_empty(), "it was started");

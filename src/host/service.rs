@@ -21,6 +21,8 @@ const START: Duration = Duration::from_mins(1);
 const A_MOMENT: Duration = Duration::from_secs(8);
 /// A stop delivers what waits; the unit gives it two minutes.
 const STOP: Duration = Duration::from_mins(3);
+/// What a host says that hydrant was never put on.
+const NEVER: &str = "hydrant-was-never-here";
 
 /// Goes to where hydrant is on the host, or says that it is not there.
 fn there() -> String {
@@ -98,31 +100,111 @@ pub async fn status(host: &Host) -> Result<Option<serde_json::Value>, HostError>
     Ok(said(&output.out))
 }
 
-/// How many posts wait on the host, if it can be asked within a moment and there are any.
-pub async fn waiting(settings: &Settings, folders: &Folders, stop: &CancellationToken) -> Option<u64> {
-    let asking = async {
-        let host = super::connect(settings, folders, Duration::ZERO, Progress::silent(), stop.clone());
-        let host = host.await.ok()?;
-        let status = status(&host).await;
-        host.close().await;
-        status.ok()??["pending"].as_u64().filter(|pending| *pending > 0)
-    };
-    tokio::time::timeout(A_MOMENT, asking).await.ok().flatten()
+/// What waits on the host to be delivered. That it could not be asked is not that nothing waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waits {
+    /// Nothing: it says so, or hydrant was never put there, or there is no instance.
+    Nothing,
+    /// So many posts.
+    Posts(u64),
+    /// It could not be asked, for this reason.
+    Unknown(String),
 }
 
-/// Has everything delivered that waits on the host: by the service, which ends with it, or if that does not run, by a
-/// run for its sinks that has no source. Gives how many posts still wait.
-pub async fn drain(host: &Host) -> Result<u64, HostError> {
+/// What waits on the host, as far as it answers within a moment.
+pub async fn waiting(settings: &Settings, folders: &Folders, stop: &CancellationToken) -> Waits {
+    let asking = async {
+        let host =
+            super::connect(settings, folders, Duration::ZERO, Progress::silent(), stop.clone()).await?;
+        let pending = pending(&host).await;
+        host.close().await;
+        pending
+    };
+    match tokio::time::timeout(A_MOMENT, asking).await {
+        Ok(Ok(0) | Err(HostError::NoInstance)) => Waits::Nothing,
+        Ok(Ok(posts)) => Waits::Posts(posts),
+        // It was not waited for, so how long that took says nothing.
+        Ok(Err(HostError::TooLong { last, .. })) => Waits::Unknown(last),
+        Ok(Err(error)) => Waits::Unknown(error.to_string()),
+        Err(_) => Waits::Unknown(format!("it gave no answer within {} s", A_MOMENT.as_secs())),
+    }
+}
+
+async fn pending(host: &Host) -> Result<u64, HostError> {
+    match before_a_teardown(host).await? {
+        Some(status) => Ok(status.pending),
+        None => Ok(0),
+    }
+}
+
+/// What has to be known of the service before the host may go.
+#[derive(Debug, PartialEq, Eq)]
+struct Stand {
+    runs: bool,
+    pending: u64,
+    sinks: Vec<String>,
+}
+
+impl Stand {
+    fn of(status: &serde_json::Value) -> Option<Self> {
+        let state = status["state"].as_str()?;
+        let sinks = status["sinks"].as_array().into_iter().flatten();
+        Some(Self {
+            runs: ["starting", "running", "draining"].contains(&state),
+            pending: status["pending"].as_u64()?,
+            sinks: sinks.filter_map(|sink| sink.as_str()).map(ToOwned::to_owned).collect(),
+        })
+    }
+}
+
+/// How the service stands; `None` if hydrant was never put on the host, whose folder is the first thing that
+/// provisioning makes. A status that cannot be read is a failure: it might hide posts.
+async fn before_a_teardown(host: &Host) -> Result<Option<Stand>, HostError> {
+    let what = "asking the service on the host what waits";
+    let status = script(&["status".to_owned(), "--json".to_owned()]);
+    let ask = format!("[ -e \"$HOME/{FOLDER}\" ] || {{ echo {NEVER}; exit 0; }}\n{status}");
+    let output = host.run(&Order::new(what, ask)).await?;
+    if output.code == 0 && output.out.trim() == NEVER {
+        return Ok(None);
+    }
+    said(&output.out).as_ref().and_then(Stand::of).map(Some).ok_or_else(|| output.failure(what))
+}
+
+/// Has everything delivered that waits on the host, or says why it is not: then nothing may be torn down. An instance
+/// that is not there keeps nothing.
+pub async fn deliver(
+    settings: &Settings,
+    folders: &Folders,
+    progress: Progress,
+    stop: CancellationToken,
+) -> Result<(), HostError> {
+    let delivered = async {
+        let host = super::connect(settings, folders, super::UP, progress, stop).await?;
+        let left = drain(&host).await;
+        host.close().await;
+        left
+    };
+    match delivered.await {
+        Ok(0) | Err(HostError::NoInstance) => Ok(()),
+        Ok(left) => Err(HostError::NotDrained(left)),
+        Err(HostError::Interrupted) => Err(HostError::Interrupted),
+        Err(error) => Err(HostError::NotDelivered(Box::new(error))),
+    }
+}
+
+/// By the service, which ends with it, or if that does not run, by a run for its sinks that has no source. Gives how
+/// many posts still wait.
+async fn drain(host: &Host) -> Result<u64, HostError> {
     let what = "delivering what waits on the host";
-    let before = status(host).await?.unwrap_or_default();
-    let runs =
-        before["state"].as_str().is_some_and(|state| ["starting", "running", "draining"].contains(&state));
-    let output = if runs {
+    let Some(before) = before_a_teardown(host).await? else { return Ok(0) };
+    if !before.runs && before.pending == 0 {
+        return Ok(0);
+    }
+    let output = if before.runs {
         stop(host).await?
     } else {
         let nothing = ["run", "--json", "--source", "replay:/dev/null"].map(ToOwned::to_owned);
-        let sinks = before["sinks"].as_array().into_iter().flatten().filter_map(|sink| sink.as_str());
-        let to = sinks.flat_map(|sink| ["--to".to_owned(), sink.to_owned()]);
+        let to = before.sinks.into_iter().flat_map(|sink| ["--to".to_owned(), sink]);
         let arguments: Vec<String> = nothing.into_iter().chain(to).collect();
         host.run(&Order::new(what, script(&arguments)).within(STOP)).await?
     };
@@ -185,6 +267,20 @@ mod tests {
             arguments_of_unit(&words),
             r#"STREAM_ARGUMENTS="'--set' 'source=replay:/srv/it\\'s \"here\".jsonl' 'a\\\\b \$HOME'""#
         );
+    }
+
+    #[test]
+    fn a_status_that_does_not_say_what_waits_is_none() {
+        let stand = |status: &str| Stand::of(&serde_json::from_str(status).expect("JSON"));
+        let whole = r#"{"state":"failed","pending":7,"sinks":["firehose","csv:out.csv"]}"#;
+        let sinks = vec!["firehose".to_owned(), "csv:out.csv".to_owned()];
+        assert_eq!(stand(whole), Some(Stand { runs: false, pending: 7, sinks }));
+        assert_eq!(stand(r#"{"state":"running","pending":0}"#).map(|stand| stand.runs), Some(true));
+        for odd in
+            ["{}", "[]", r#"{"state":"running"}"#, r#"{"pending":7}"#, r#"{"state":"running","pending":-1}"#]
+        {
+            assert_eq!(stand(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -29,8 +29,10 @@ pub(super) struct Convergence<'a> {
     stack: &'a Stack,
     kind: Kind,
     adopt: bool,
-    /// Whether the plan that was agreed to says that it is replaced.
-    may_replace: bool,
+    /// The differences that were shown to be mended: nothing is terminated that was not among them.
+    agreed: &'a [Difference],
+    /// The one that was shown to be replaced, if one was: no other may be.
+    to_replace: Option<&'a str>,
     patience: Patience<'a>,
     ending: Ending,
     /// What was done last.
@@ -40,12 +42,14 @@ pub(super) struct Convergence<'a> {
 }
 
 impl<'a> Convergence<'a> {
-    pub(super) fn new(stack: &'a Stack, step: &Step, adopt: bool) -> Self {
+    pub(super) fn new(stack: &'a Stack, step: &'a Step, adopt: bool) -> Self {
+        let replaced = step.found.as_ref().filter(|_| matches!(step.next, Next::Replace(_)));
         Self {
             stack,
             kind: step.kind,
             adopt,
-            may_replace: matches!(step.next, Next::Replace(_)),
+            agreed: step.differences(),
+            to_replace: replaced.map(|found| found.id.as_str()),
             patience: Patience::new(stack, step.kind),
             ending: Ending::Unchanged,
             done: None,
@@ -104,6 +108,9 @@ impl<'a> Convergence<'a> {
             {
                 Err(self.not_as_made(differences))
             }
+            (Next::Adopt(differences) | Next::Change(differences), _) if self.takes_more(differences) => {
+                Err(self.not_as_made(differences))
+            }
             (Next::Adopt(_) | Next::Change(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
                 self.patience.wait("changed, and not to be seen yet").await
             }
@@ -113,10 +120,12 @@ impl<'a> Convergence<'a> {
                 self.did(next);
                 Ok(())
             }
-            (Next::Replace(_), _) if self.may_replace && since.is_some_and(|since| since < SHOWN_WITHIN) => {
+            (Next::Replace(_), _) if since.is_some_and(|since| since < SHOWN_WITHIN) => {
                 self.patience.wait("being deleted to be made anew").await
             }
-            (Next::Replace(_), Some(found)) if self.may_replace && !self.made => {
+            (Next::Replace(differences), Some(found))
+                if self.to_replace == Some(&found.id) && !self.made && !self.takes_more(differences) =>
+            {
                 self.tell("deleting it to make it anew");
                 if_there(resource.delete(self.stack, found).await)?;
                 self.did(next);
@@ -140,6 +149,10 @@ impl<'a> Convergence<'a> {
             (Ending::Adopted, _) | (_, Next::Adopt(_)) => Ending::Adopted,
             _ => Ending::Changed,
         };
+    }
+
+    fn takes_more(&self, differences: &[Difference]) -> bool {
+        differences.iter().any(|difference| difference.takes_more_than(self.agreed))
     }
 
     fn not_as_made(&self, differences: &[Difference]) -> StackError {

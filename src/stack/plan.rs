@@ -15,6 +15,9 @@ use crate::text::sanitise;
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
 
+/// A list that has nothing on it.
+pub(super) const NONE: &str = "none";
+
 /// The property that says that something failed.
 pub(super) const STATE: &str = "state";
 
@@ -24,8 +27,17 @@ pub(super) const STATE: &str = "state";
 pub enum Mend {
     /// In place.
     Change,
+    /// By terminating something else that is there and should not be.
+    Terminate,
     /// Only by deleting the resource and making a new one.
     Replace,
+}
+
+impl Mend {
+    /// Whether it takes away something that is there.
+    pub const fn destroys(self) -> bool {
+        matches!(self, Self::Terminate | Self::Replace)
+    }
 }
 
 /// One property as it should be.
@@ -57,6 +69,12 @@ impl Wanted {
     #[must_use]
     pub fn fixed(self, property: &'static str, value: impl Into<String>) -> Self {
         self.add(property, value.into(), Mend::Replace)
+    }
+
+    /// Adds a list that is mended by terminating what is on it.
+    #[must_use]
+    pub fn without(self, property: &'static str) -> Self {
+        self.add(property, NONE.to_owned(), Mend::Terminate)
     }
 
     fn add(mut self, property: &'static str, value: String, mend: Mend) -> Self {
@@ -154,6 +172,17 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// Whether mending it terminates something that mending `agreed` would not.
+    pub(super) fn takes_more_than(&self, agreed: &[Self]) -> bool {
+        fn list(difference: &Difference) -> impl Iterator<Item = &str> {
+            difference.there.as_deref().unwrap_or_default().split(", ")
+        }
+        let same = |other: &&Self| (other.property, other.mend) == (self.property, self.mend);
+        let agreed = agreed.iter().find(same);
+        let is_agreed = |thing| agreed.is_some_and(|agreed| list(agreed).any(|other| other == thing));
+        self.mend == Mend::Terminate && !list(self).all(is_agreed)
+    }
+
     /// In full, for a sentence rather than a line: why something failed is worth its room.
     pub(super) fn whole(&self) -> String {
         match (&self.there, self.property) {
@@ -170,11 +199,14 @@ impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { property, wanted, .. } = self;
         let there = self.there.as_deref().unwrap_or("not set");
-        // Of two policies, the first characters are the same: showing those would say nothing.
-        if *property != STATE && wanted.chars().count().max(there.chars().count()) > SHOWN {
+        // Of two policies, the first characters are the same: showing those would say nothing. What is to be
+        // terminated is named, however much it is.
+        let is_list = self.mend == Mend::Terminate;
+        if *property != STATE && !is_list && wanted.chars().count().max(there.chars().count()) > SHOWN {
             return write!(f, "{property}: differs (`status --json` has both)");
         }
-        write!(f, "{property}: {} → {}", sanitise(there), sanitise(wanted))
+        let how = if is_list { " (to be terminated)" } else { "" };
+        write!(f, "{property}: {} → {}{how}", sanitise(there), sanitise(wanted))
     }
 }
 
@@ -282,22 +314,31 @@ pub fn decide(
             let mend = if kind.can_start_again() { Mend::Change } else { Mend::Replace };
             let (property, wanted) = (STATE, "ready".to_owned());
             let failed = Difference { property, wanted, there: Some(format!("failed: {why}")), mend };
-            return match mend {
-                Mend::Change => Next::Change(vec![failed]),
-                Mend::Replace => Next::Replace(vec![failed]),
-            };
+            return mended(kind, name, &owner, vec![failed]);
         }
         Life::Ready => {}
     }
-    let differences = wanted.differences(&found.properties);
-    if differences.iter().any(|difference| difference.mend == Mend::Replace) {
-        Next::Replace(differences)
-    } else if owner == Owner::Nobody {
-        Next::Adopt(differences)
-    } else if differences.is_empty() {
-        Next::Rest
-    } else {
-        Next::Change(differences)
+    mended(kind, name, &owner, wanted.differences(&found.properties))
+}
+
+/// How these differences of a resource that is ours, or to be taken over, are mended.
+fn mended(kind: Kind, name: &str, owner: &Owner, differences: Vec<Difference>) -> Next {
+    let replaces = differences.iter().any(|difference| difference.mend == Mend::Replace);
+    match (owner, replaces) {
+        // To take a thing over is not to delete it.
+        (Owner::Nobody, true) => {
+            let setting = kind.setting();
+            let fixed = differences.iter().filter(|difference| difference.mend == Mend::Replace);
+            let fixed: Vec<String> = fixed.map(Difference::whole).collect();
+            Next::Refuse(format!(
+                "the {kind} {name} cannot be taken over, since only a new one would be as it should ({}): choose another name with `{setting}`",
+                fixed.join(", ")
+            ))
+        }
+        (_, true) => Next::Replace(differences),
+        (Owner::Nobody, false) => Next::Adopt(differences),
+        (_, false) if differences.is_empty() => Next::Rest,
+        (_, false) => Next::Change(differences),
     }
 }
 
@@ -360,6 +401,11 @@ impl Step {
 
     /// Whether doing it takes away something that is there.
     pub fn destroys(&self) -> bool {
+        self.takes_it() || self.differences().iter().any(|difference| difference.mend.destroys())
+    }
+
+    /// Whether doing it takes away the resource itself, with everything on it.
+    pub fn takes_it(&self) -> bool {
         matches!(self.next, Next::Replace(_) | Next::Delete)
     }
 }
@@ -380,6 +426,16 @@ impl Plan {
     /// The steps that do something.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.next != Next::Rest)
+    }
+
+    /// Whether it takes away anything that is there: then it is carried out only once that was agreed to.
+    pub fn destroys(&self) -> bool {
+        self.steps.iter().any(Step::destroys)
+    }
+
+    /// Whether the host goes, with every post that waits on it.
+    pub fn takes_host(&self) -> bool {
+        self.step(Kind::Instance).is_some_and(Step::takes_it)
     }
 
     /// Why it cannot be carried out, if it cannot.
@@ -457,6 +513,39 @@ mod tests {
             Next::Rest,
             "not wanted, not ours"
         );
+    }
+
+    #[test]
+    fn what_is_to_be_taken_over_is_never_replaced() {
+        let adopting = Claim { adopt: true, ..CLAIM };
+        let elsewhere = there(&[("retention", "30 days"), ("region", "eu-west-1")]);
+        let failed = Found { life: Life::Failed("no role".into()), ..there(&[]) };
+        for (found, why) in [(&elsewhere, "region: eu-west-1 → us-east-1"), (&failed, "failed: no role")] {
+            let Next::Refuse(said) = decide_group(Some(found), adopting) else { panic!("not refused") };
+            assert!(said.contains("cannot be taken over") && said.contains(why), "{said}");
+        }
+        let again = decide(Kind::Notebook, "n", Some(&wanted()), Some(&failed), adopting);
+        assert!(matches!(again, Next::Adopt(_)), "it can be started with what is on it: {again:?}");
+    }
+
+    #[test]
+    fn what_terminates_something_destroys_and_goes_no_further_than_was_agreed() {
+        let wanted = Wanted::default().with(OWNER, "default").without("others").with("power", "on");
+        let with = |others: &str| there(&[OURS, ("others", others), ("power", "off")]);
+        let step = |others: &str| {
+            let found = with(others);
+            let next = decide(Kind::Instance, "i", Some(&wanted), Some(&found), CLAIM);
+            Step { kind: Kind::Instance, name: "i".into(), found: Some(found), wanted: true, next }
+        };
+        let (none, two) = (step(NONE), step("i-2, i-3"));
+        assert!(!none.destroys(), "to be started is all: {none:?}");
+        assert!(two.destroys() && !two.takes_it(), "{two:?}");
+        assert_eq!(two.differences()[0].to_string(), "others: i-2, i-3 → none (to be terminated)");
+        let takes_more = |now: &str, agreed: &Step| {
+            step(now).differences().iter().any(|difference| difference.takes_more_than(agreed.differences()))
+        };
+        assert!(!takes_more("i-2, i-3", &two) && !takes_more("i-3", &two) && !takes_more(NONE, &none));
+        assert!(takes_more("i-2, i-4", &two) && takes_more("i-2", &none));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Line, Rooms};
 use crate::console::effect::Trouble;
 use crate::console::effect::stack::{Job, Outcome, Proof, Property, Ran, Surveyed};
-use crate::host::{self, HostError, service};
+use crate::host::service::{self, Waits};
 use crate::progress::Phase;
 use crate::stack::audit::Audit;
 use crate::stack::graph::Kind;
@@ -17,75 +17,74 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         Job::Survey(_) => {
             Ok(Outcome::Surveyed(surveyed(&stack, &stack.survey(false).await, &Audit::default())))
         }
-        Job::PlanUp(_) => match stack.plan_up(false).await {
-            Ok(plan) => Ok(Outcome::PlannedUp(plan)),
-            Err(error) => Err(Trouble::of_stack(&error)),
-        },
+        Job::PlanUp(_) => {
+            let plan = stack.plan_up(false).await.map_err(|error| Trouble::of_stack(&error))?;
+            if plan.takes_host() {
+                line.came(Outcome::HostWaits(what_waits(rooms, line).await)).await;
+            }
+            Ok(Outcome::PlannedUp(plan))
+        }
         Job::Link => {
             stack.notebook_link().await.map(Outcome::Link).map_err(|error| Trouble::of_stack(&error))
         }
         Job::PlanDown { delete_data, ask_host, .. } => {
             // Both are large; side by side on a worker's stack they would be too large for it.
-            let waiting = Box::pin(async {
-                if ask_host {
-                    service::waiting(&rooms.settings, &rooms.folders, line.stop()).await
-                } else {
-                    None
-                }
-            });
+            let waiting = async { if ask_host { Some(what_waits(rooms, line).await) } else { None } };
             let (plan, waiting) = tokio::join!(Box::pin(stack.plan_down(delete_data)), waiting);
-            if let Some(posts) = waiting {
-                line.came(Outcome::HostWaits(posts)).await;
+            if let Some(waits) = waiting {
+                line.came(Outcome::HostWaits(waits)).await;
             }
             Ok(Outcome::PlannedDown { plan, delete_data })
         }
-        Job::Up(plan) => up(&stack, &plan).await.map(Outcome::Ran),
+        Job::Up { plan, drain } => {
+            let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+            deliver_first(drain && plan.takes_host(), rooms, line).await?;
+            Ok(Outcome::Ran(up(&stack, &plan).await))
+        }
         Job::Down { plan, delete_data, drain } => {
-            if drain {
-                Box::pin(deliver_what_waits(rooms, line))
-                    .await
-                    .map_err(|error| super::host::trouble(&error))?;
-            }
-            down(&stack, &plan, delete_data).await.map(Outcome::Ran)
+            let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+            deliver_first(drain && plan.takes_host(), rooms, line).await?;
+            Ok(Outcome::Ran(down(&stack, &plan, delete_data).await))
         }
     }
 }
 
-/// Has the host deliver what waits there, or says that it does not: then nothing may be torn down.
-async fn deliver_what_waits(rooms: &Rooms, line: &Line) -> Result<(), HostError> {
-    let name = Kind::Instance.name();
-    line.progress().tell(name, name, Phase::Waiting, "delivering first what waits there");
-    let host = super::host::connect(rooms, line, host::UP).await?;
-    let drained = service::drain(&host).await;
-    host.close().await;
-    match drained? {
-        0 => Ok(()),
-        waiting => Err(HostError::NotDrained(waiting)),
-    }
+async fn what_waits(rooms: &Rooms, line: &Line) -> Waits {
+    Box::pin(service::waiting(&rooms.settings, &rooms.folders, line.stop())).await
 }
 
-async fn up(stack: &Stack, plan: &Plan) -> Result<Ran, Trouble> {
-    let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+/// Has the host deliver what waits there, if that is wanted, or says why it does not: then nothing may be torn down.
+async fn deliver_first(wanted: bool, rooms: &Rooms, line: &Line) -> Result<(), Trouble> {
+    if !wanted {
+        return Ok(());
+    }
+    let (name, progress) = (Kind::Instance.name(), line.progress());
+    progress.tell(name, name, Phase::Waiting, "delivering first what waits there");
+    Box::pin(service::deliver(&rooms.settings, &rooms.folders, progress, line.stop().clone()))
+        .await
+        .map_err(|error| super::host::trouble(&error))
+}
+
+async fn up(stack: &Stack, plan: &Plan) -> Ran {
     let outcome = stack.up(plan, false).await;
     let after = stack.survey(false).await;
-    Ok(Ran {
+    Ran {
         after: Some(surveyed(stack, &after, &Audit::default())),
         failures: failures(&outcome),
         interrupted: outcome.is_interrupted(),
         proof: None,
-    })
+    }
 }
 
-async fn down(stack: &Stack, plan: &Plan, delete_data: bool) -> Result<Ran, Trouble> {
-    let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+async fn down(stack: &Stack, plan: &Plan, delete_data: bool) -> Ran {
     let teardown = stack.down(plan, delete_data).await;
     let interrupted = teardown.outcome.is_interrupted();
-    Ok(Ran {
+    Ran {
         after: (!interrupted).then(|| surveyed(stack, &teardown.survey, &teardown.audit)),
         failures: failures(&teardown.outcome),
         interrupted,
         proof: (!interrupted && teardown.outcome.is_complete()).then(|| proof(&teardown)),
-    })
+    }
 }
 
 fn failures(outcome: &StackOutcome) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Manner;
+use crate::host::service::Waits;
 use crate::settings::Secret;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Plan;
@@ -50,7 +51,12 @@ pub enum Job {
     /// Make a link into the notebook.
     Link,
     /// Create and mend, as planned.
-    Up(Plan),
+    Up {
+        /// The plan that was shown.
+        plan: Plan,
+        /// With everything delivered first that waits on a host that goes.
+        drain: bool,
+    },
     /// Tear down, as planned.
     Down {
         /// The plan that was shown.
@@ -68,7 +74,7 @@ impl Job {
         match self {
             Self::Survey(part) | Self::PlanUp(part) | Self::PlanDown { part, .. } => *part,
             Self::Link => Part::Notebook,
-            Self::Up(plan) | Self::Down { plan, .. } => plan.part(),
+            Self::Up { plan, .. } | Self::Down { plan, .. } => plan.part(),
         }
     }
 
@@ -77,7 +83,7 @@ impl Job {
         match self {
             Self::Survey(_) => Slot::Survey,
             Self::PlanUp(_) | Self::PlanDown { .. } | Self::Link => Slot::Plan,
-            Self::Up(_) | Self::Down { .. } => Slot::Run,
+            Self::Up { .. } | Self::Down { .. } => Slot::Run,
         }
     }
 
@@ -89,7 +95,7 @@ impl Job {
             Self::PlanUp(_) => "planning what to create",
             Self::PlanDown { .. } => "planning the teardown",
             Self::Link => "making a link into the notebook",
-            Self::Up(plan) => match plan.part() {
+            Self::Up { plan, .. } => match plan.part() {
                 Part::Pipeline => "creating the stack",
                 Part::Notebook => "creating the notebook's stack",
             },
@@ -114,8 +120,8 @@ pub enum Outcome {
     Surveyed(Surveyed),
     /// What creating would do.
     PlannedUp(Plan),
-    /// So many posts wait on the host, which a teardown would take away.
-    HostWaits(u64),
+    /// What waits on the host that the plan which is shown next takes away.
+    HostWaits(Waits),
     /// What tearing down would do.
     PlannedDown {
         /// The plan.

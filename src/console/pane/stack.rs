@@ -22,9 +22,10 @@ use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Dialog};
 use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
+use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
 use crate::stack::graph::{Kind, Part};
-use crate::stack::plan::{Plan, Step};
+use crate::stack::plan::Plan;
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
 
 /// What the pane holds.
@@ -54,8 +55,16 @@ pub struct StackPane {
     to_do: usize,
     /// The plan that is being shown.
     planned: Option<Planned>,
-    /// How many posts wait on the host that the shown teardown would take away; whether they are to be delivered first.
-    waiting: Option<(u64, bool)>,
+    /// What waits on the host that the shown plan takes away, if anything does or may.
+    waiting: Option<Waiting>,
+}
+
+/// What waits on a host that goes, and whether it is to be delivered first.
+#[derive(Debug)]
+struct Waiting {
+    /// Not that nothing does.
+    waits: Waits,
+    drain: bool,
 }
 
 #[derive(Debug)]
@@ -231,11 +240,28 @@ impl StackPane {
         surveyed.status.resources.iter().find(|resource| resource.kind == kind)
     }
 
+    /// What waits on the host, if the plan takes that away.
+    fn what_goes_with(&mut self, plan: &Plan) -> Option<&Waiting> {
+        if !plan.takes_host() {
+            self.waiting = None;
+        }
+        self.waiting.as_ref()
+    }
+
     /// Plans the teardown; what waits on the host is asked for once.
     fn plan_down(&mut self, delete_data: bool, ask_host: bool) -> Vec<Ask> {
         self.planned = None;
         vec![Ask::start(Job::PlanDown { part: self.part, delete_data, ask_host })]
     }
+}
+
+/// What is to be typed before a plan is carried out that destroys.
+fn stack_name(part: Part, desk: &Desk) -> Option<String> {
+    let identity = desk.identity()?;
+    Some(match part {
+        Part::Pipeline => identity.stack.clone(),
+        Part::Notebook => format!("{}/notebook", identity.stack),
+    })
 }
 
 /// The kinds of a stack in the order in which they are shown.
@@ -251,7 +277,10 @@ impl PaneState for StackPane {
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         match action {
             Action::Refresh if desk.identity().is_some() => return Some(self.survey(desk)),
-            Action::Create => return Some(vec![Ask::start(Job::PlanUp(self.part))]),
+            Action::Create => {
+                self.waiting = None;
+                return Some(vec![Ask::start(Job::PlanUp(self.part))]);
+            }
             Action::StackOther => return Some(self.switch(desk)),
             Action::StackLink => return Some(vec![Ask::start(Job::Link)]),
             Action::TearDown => {
@@ -335,19 +364,22 @@ impl PaneState for StackPane {
     }
 
     fn answered(&mut self, _name: &'static str, answer: Answer, dialog: &Dialog, _desk: &Desk) -> Vec<Ask> {
-        if answer == Answer::Toggled(question::DRAIN) {
-            self.waiting = self.waiting.map(|(posts, _)| (posts, dialog.is_on(question::DRAIN)));
+        let drain_field = if matches!(self.planned, Some(Planned::Up(_))) { 0 } else { question::DRAIN };
+        if answer == Answer::Toggled(drain_field) {
+            if let Some(waiting) = &mut self.waiting {
+                waiting.drain = dialog.is_on(drain_field);
+            }
             return Vec::new();
         }
         match (answer, self.planned.take()) {
-            (Answer::Confirmed, Some(Planned::Up(plan))) => {
+            (Answer::Confirmed, Some(planned)) => {
+                let drain = self.waiting.take().is_some_and(|waiting| waiting.drain);
+                let (Planned::Up(plan) | Planned::Down { plan, .. }) = &planned;
                 self.to_do = plan.work().count();
-                vec![Ask::start(Job::Up(plan))]
-            }
-            (Answer::Confirmed, Some(Planned::Down { plan, delete_data })) => {
-                self.to_do = plan.work().count();
-                let drain = self.waiting.take().is_some_and(|(_, drain)| drain);
-                vec![Ask::start(Job::Down { plan, delete_data, drain })]
+                vec![Ask::start(match planned {
+                    Planned::Up(plan) => Job::Up { plan, drain },
+                    Planned::Down { plan, delete_data } => Job::Down { plan, delete_data, drain },
+                })]
             }
             // What goes depends on it: the plan is made anew and shown again.
             (Answer::Toggled(_), _) => self.plan_down(dialog.is_on(question::DELETE_DATA), false),
@@ -413,24 +445,19 @@ impl Employs for StackPane {
                 Vec::new()
             }
             Outcome::PlannedUp(plan) => {
-                let dialog = question::create(&plan);
+                let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
+                let dialog = question::create(&plan, self.what_goes_with(&plan), &name);
                 self.planned = Some(Planned::Up(plan));
                 vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
             }
-            Outcome::HostWaits(posts) => {
-                self.waiting = Some((posts, true));
+            Outcome::HostWaits(waits) => {
+                // What is not known to be nothing is delivered first, unless that is not wanted.
+                self.waiting = (waits != Waits::Nothing).then_some(Waiting { waits, drain: true });
                 Vec::new()
             }
             Outcome::PlannedDown { plan, delete_data } => {
-                let Some(identity) = desk.identity() else { return Vec::new() };
-                let name = match plan.part() {
-                    Part::Pipeline => identity.stack.clone(),
-                    Part::Notebook => format!("{}/notebook", identity.stack),
-                };
-                if !plan.step(Kind::Instance).is_some_and(Step::destroys) {
-                    self.waiting = None;
-                }
-                let dialog = question::tear_down(&plan, delete_data, self.waiting, &name);
+                let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
+                let dialog = question::tear_down(&plan, delete_data, self.what_goes_with(&plan), &name);
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }

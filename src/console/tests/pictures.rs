@@ -12,6 +12,7 @@ use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
+use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
 use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Next;
@@ -140,7 +141,7 @@ fn plans_and_runs() {
     take("plan_down_waiting", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.happen(Event::Came(Box::new(Outcome::HostWaits(3702).into())));
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
         given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
         given
     });

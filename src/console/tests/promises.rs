@@ -6,9 +6,10 @@ use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, str
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
 use crate::console::theme::{Depth, Role, Signs};
+use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
-use crate::stack::graph::Part;
-use crate::stack::plan::Next;
+use crate::stack::graph::{Kind, Part};
+use crate::stack::plan::{Difference, Mend, Next};
 use crate::stack::status::StackState;
 
 fn report(text: &str) -> Report {
@@ -45,7 +46,7 @@ fn creating_shows_its_plan_before_it_does_anything() {
     assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp(Part::Pipeline))));
     given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
     assert!(given.shows("This will be done"));
-    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up(_))));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: false, .. })));
     assert!(given.app.overlays.is_empty());
 }
 
@@ -123,7 +124,7 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
         let mut given = Given::with_stack(100, 40, StackState::Ready);
         given.press("2");
         assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { ask_host: true, .. })));
-        given.happen(Event::Came(Box::new(Outcome::HostWaits(3702).into())));
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
         given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
         assert!(given.shows("3,702 posts wait on the host and go with it"));
         given
@@ -143,6 +144,63 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
     given.press("2 D");
     given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
     assert!(!given.shows("wait on the host"));
+}
+
+#[test]
+fn a_host_that_could_not_be_asked_is_said_and_goes_only_once_it_has_delivered() {
+    let why = "the host at 127.0.0.1:22 does not answer: refused".to_owned();
+    let mut given = Given::with_stack(100, 40, StackState::Ready);
+    given.press("2 D");
+    given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Unknown(why)).into())));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    assert!(given.shows("The host could not be asked what waits there"));
+    assert!(given.shows("[x] deliver first what waits on the host, or do nothing"));
+    given.type_text("space-tweets");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Down { drain: true, .. })));
+    // What is known not to wait is not spoken of.
+    given.press("2 D");
+    given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Nothing).into())));
+    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    assert!(!given.shows("on the host"));
+}
+
+#[test]
+fn creating_what_takes_something_away_goes_on_only_when_the_stacks_name_is_typed() {
+    let asked = |next: &Next| {
+        let mut given = Given::with_stack(100, 40, StackState::Drifted);
+        given.press("2 c");
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
+        let mut plan = plan(&Next::Rest);
+        plan.steps
+            .iter_mut()
+            .filter(|step| step.kind == Kind::Instance)
+            .for_each(|step| step.next = next.clone());
+        given.came(Slot::Plan, Outcome::PlannedUp(plan));
+        assert!(given.shows("is gone, and all that is on it"));
+        assert!(given.press("enter").is_empty(), "enter alone destroys nothing");
+        given
+    };
+    let difference = |mend| Difference {
+        property: "type",
+        wanted: "t3.small".to_owned(),
+        there: Some("t3.micro".to_owned()),
+        mend,
+    };
+    for next in [Next::Delete, Next::Replace(vec![difference(Mend::Replace)])] {
+        let mut given = asked(&next);
+        assert!(given.shows("3,702 posts wait on the host and go with it"));
+        given.type_text("space-tweets");
+        assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: true, .. })));
+        let mut given = asked(&next);
+        given.press("tab space tab");
+        given.type_text("space-tweets");
+        assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: false, .. })));
+    }
+    // Where another than the host goes, what waits on the host is of no matter.
+    let mut given = asked(&Next::Change(vec![difference(Mend::Terminate)]));
+    assert!(!given.shows("3,702 posts"));
+    given.type_text("space-tweets");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: false, .. })));
 }
 
 #[test]
@@ -344,7 +402,7 @@ fn what_failed_for_want_of_credentials_goes_on_after_signing_in_again() {
     given.press("enter");
     given.failed(Slot::Run, trouble(Remedy::SignIn));
     given.press("r");
-    assert!(!starts(&given.signed_in(), |job| matches!(job, Job::Up(_))));
+    assert!(!starts(&given.signed_in(), |job| matches!(job, Job::Up { .. })));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::{Resource, differs, ec2_tags, filter};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::keys::fingerprint;
-use crate::stack::plan::{Difference, Found, Life, OWNER, Wanted};
+use crate::stack::plan::{Difference, Found, Life, NONE, OWNER, Wanted};
 use crate::stack::{Made, STACK_TAG, Stack, StackError};
 
 pub(super) struct Instance;
@@ -143,7 +143,7 @@ fn found(stack: &Stack, instance: &Ec2Instance, others: &[Ec2Instance]) -> Optio
         .with(GROUP, groups.join(", "))
         .with(TOKENS, tokens)
         .with(POWER, power.to_owned())
-        .with(OTHERS, if others.is_empty() { "none".to_owned() } else { others.join(", ") });
+        .with(OTHERS, if others.is_empty() { NONE.to_owned() } else { others.join(", ") });
     found.life = match state {
         InstanceStateName::Pending | InstanceStateName::Stopping => Life::Creating,
         InstanceStateName::ShuttingDown => Life::Deleting,
@@ -168,7 +168,7 @@ impl Resource for Instance {
             .with(GROUP, stack.names.of(Kind::SecurityGroup))
             .with(TOKENS, HttpTokensState::Required.as_str())
             .with(POWER, "on")
-            .with(OTHERS, "none"))
+            .without(OTHERS))
     }
 
     async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError> {
@@ -268,7 +268,7 @@ impl Resource for Instance {
     }
 
     async fn delete(&self, stack: &Stack, found: &Found) -> Result<(), StackError> {
-        let others = found.properties.get(OTHERS).filter(|others| *others != "none");
+        let others = found.properties.get(OTHERS).filter(|others| *others != NONE);
         let others = others.into_iter().flat_map(|ids| ids.split(", "));
         terminate(stack, std::iter::once(found.id.as_str()).chain(others)).await
     }

@@ -29,6 +29,16 @@ async fn the_stream_is_started_asked_and_drained_on_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_hydrant_was_never_put_on_keeps_nothing() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    let down = sandbox.hydrant(&["down", "--yes", "--drain"]).await.expect(0);
+    for words in ["wait on the host", "could not be asked"] {
+        assert!(!down.err.contains(words), "nothing waits, and nothing is unknown: {}", down.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_service_left_on_the_host_is_named_and_delivered_before_a_teardown() {
     let sandbox = Sandbox::new(&[]).await;
     sandbox.hydrant(&["up"]).await.expect(0);

@@ -3,6 +3,7 @@
 //! What moto does not do as AWS does is said by the proxy in front of it; each such test says so.
 
 mod as_aws_does;
+mod asking;
 mod crash;
 mod drift;
 mod faults;

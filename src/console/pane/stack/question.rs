@@ -1,33 +1,69 @@
 //! What the Stack pane asks before it acts, and what it tells after it.
 
+use super::Waiting;
 use crate::console::effect::stack::{Proof, Ran};
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
 use crate::console::widget::input::Input;
 use crate::console::words;
+use crate::host::service::Waits;
 use crate::stack::graph::Part;
 use crate::stack::plan::{Next, Plan};
 
-/// What creating would do, to be confirmed.
-pub(super) fn create(plan: &Plan) -> Dialog {
-    let refusals = plan.refusals();
-    let body = plan_lines(plan);
+/// What creating would do, to be confirmed: by the stack's name, if something that is there goes by it.
+pub(super) fn create(plan: &Plan, waiting: Option<&Waiting>, stack: &str) -> Dialog {
     let to_do = plan.work().filter(|step| !matches!(step.next, Next::Leave(_))).count();
-    let confirm = match (to_do, refusals.is_empty()) {
-        (0, _) | (_, false) => Confirm::Nothing,
-        _ => Confirm::Enter { does: "go on" },
-    };
     let title = if to_do == 0 { "Nothing to do" } else { "This will be done" };
-    Dialog::new(title, body, confirm)
+    if to_do == 0 || !plan.refusals().is_empty() {
+        return Dialog::new(title, plan_lines(plan), Confirm::Nothing);
+    }
+    if !plan.destroys() {
+        return Dialog::new(title, plan_lines(plan), Confirm::Enter { does: "go on" });
+    }
+    let warning = "What is replaced, deleted or terminated is gone, and all that is on it.";
+    let mut body = vec![(warning.to_owned(), Role::Bad)];
+    body.extend(waiting.into_iter().flat_map(Waiting::lines));
+    body.push((String::new(), Role::Text));
+    body.extend(plan_lines(plan));
+    let confirm = Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "go on" };
+    Dialog::new(title, body, confirm).with(waiting.map(Waiting::field).into_iter().collect()).destroying()
 }
 
-/// The field about the data, and the one about what waits on the host, if something does.
+impl Waiting {
+    /// What goes with the host.
+    fn lines(&self) -> Vec<Line> {
+        let says = match &self.waits {
+            Waits::Nothing => return Vec::new(),
+            Waits::Posts(posts) => {
+                let posts = words::count(*posts);
+                format!("{posts} posts wait on the host and go with it if they are not delivered.")
+            }
+            Waits::Unknown(why) => format!(
+                "The host could not be asked what waits there: {why}. What waits goes with it if it is not delivered."
+            ),
+        };
+        wrapped(&says, Role::Bad)
+    }
+
+    /// Whether it is to be delivered first.
+    fn field(&self) -> Field {
+        let label = match &self.waits {
+            Waits::Posts(posts) => {
+                format!("deliver first the {} posts that wait on the host", words::count(*posts))
+            }
+            _ => "deliver first what waits on the host, or do nothing".to_owned(),
+        };
+        Field::Toggle { label, on: self.drain }
+    }
+}
+
+/// The fields of a teardown: about the data, and about what waits on the host, if something does. A plan to create has
+/// no more than the second.
 pub(super) const DELETE_DATA: usize = 0;
 pub(super) const DRAIN: usize = 1;
 
-/// What tearing down would do, to be confirmed by the stack's name. `waiting` are the posts that wait on the host, and
-/// whether they are delivered first.
-pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<(u64, bool)>, stack: &str) -> Dialog {
+/// What tearing down would do, to be confirmed by the stack's name.
+pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<&Waiting>, stack: &str) -> Dialog {
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
     // It stands first: in a small terminal, the end of a long plan is not seen at once.
     let is_notebook = plan.part() == Part::Notebook;
@@ -42,13 +78,7 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<(u64, bo
         (_, false) => ("What is deleted cannot be brought back.", Role::Warn),
     };
     let mut body = vec![(warning.0.to_owned(), warning.1)];
-    if let Some((posts, _)) = waiting {
-        let posts = words::count(posts);
-        body.push((
-            format!("{posts} posts wait on the host and go with it if they are not delivered."),
-            Role::Bad,
-        ));
-    }
+    body.extend(waiting.into_iter().flat_map(Waiting::lines));
     body.push((String::new(), Role::Text));
     body.extend(plan_lines(plan));
     let label = if is_notebook {
@@ -63,10 +93,7 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<(u64, bo
         Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
     };
     let mut fields = vec![Field::Toggle { label, on: delete_data }];
-    fields.extend(waiting.map(|(posts, on)| {
-        let label = format!("deliver first the {} posts that wait on the host", words::count(posts));
-        Field::Toggle { label, on }
-    }));
+    fields.extend(waiting.map(Waiting::field));
     Dialog::new("Tear down", body, confirm).with(fields).destroying()
 }
 
@@ -106,10 +133,11 @@ fn wrapped(text: &str, role: Role) -> Vec<Line> {
     crate::text::wrap(&crate::text::sanitise(text), 70).into_iter().map(|line| (line, role)).collect()
 }
 
-/// Each step of a plan, with what differs under it.
+/// Each step of a plan, with what differs under it; what stays as it is comes last, since it is not what is asked about.
 fn plan_lines(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.action() != "absent") {
+    let stays = plan.steps.iter().filter(|step| step.next == Next::Rest && step.found.is_some());
+    for step in plan.work().chain(stays) {
         let (sign, role) = match step.action() {
             "create" => ("+", Role::Good),
             "change" | "adopt" => ("~", Role::Warn),
