@@ -321,6 +321,7 @@ impl Stack {
                 Err(error) => drop(survey.unreadable.insert(kind, error)),
             }
         }
+        survey.plan.refuse_inside_refused();
         survey
     }
 
@@ -397,8 +398,9 @@ impl Stack {
         if kind.is_of_host() && !*self.settings.instance {
             return Ok(None);
         }
-        // SageMaker makes them by itself, once there is something to log.
-        if kind == Kind::NotebookLogs && found.is_none() {
+        // SageMaker makes them by itself, once there is something to log; what another's notebook logged is no matter.
+        let ours = |found: &Found| self.not_ours(kind, found).is_none();
+        if kind == Kind::NotebookLogs && !found.is_some_and(ours) {
             return Ok(None);
         }
         resource::of(kind).wanted(self, found).await.map(Some)

@@ -10,7 +10,7 @@ use super::converge::Convergence;
 use super::graph::{Kind, Walked, walk};
 use super::outcome::{Ending, Outcome, Teardown};
 use super::patience::{LONGEST_PAUSE, Patience, pauses};
-use super::plan::{Found, Life, Next, Owner, Plan, Step};
+use super::plan::{Found, Life, Next, Owner, Plan, Step, not_made};
 use super::{Stack, StackError, Survey, if_there, resource};
 use crate::progress::Phase;
 
@@ -53,11 +53,20 @@ impl Stack {
         let (survey, audit) = self.look_for_leftovers(outcome.is_complete()).await;
         let teardown = Teardown { outcome, survey, audit };
         if teardown.is_proven()
+            && !self.only_the_journal_knows(&teardown.survey)
             && let Err(error) = self.keys.remove_with(|| self.journal.remove())
         {
             tracing::warn!(%error, "the stack's own files could not be removed");
         }
         teardown
+    }
+
+    /// Whether something of ours was left that has no tag of its own.
+    fn only_the_journal_knows(&self, left: &Survey) -> bool {
+        left.plan.steps.iter().any(|step| {
+            let found = step.found.as_ref().filter(|_| step.kind.lies_in().is_some());
+            found.is_some_and(|found| self.not_ours(step.kind, found).is_none())
+        })
     }
 
     /// Looks again for a while if something is listed after a teardown that removed everything: the listings of AWS
@@ -187,9 +196,9 @@ impl Stack {
     }
 
     pub(super) fn not_ours(&self, kind: Kind, found: &Found) -> Option<Ending> {
-        match self.claim(kind, false).owner(kind, found) {
+        match self.claim(kind, false).owner(found) {
             Owner::Us => None,
-            _ => Some(Ending::Left(format!("hydrant did not make the {kind} {}", self.names.of(kind)))),
+            _ => Some(Ending::Left(not_made(kind, self.names.of(kind)))),
         }
     }
 }

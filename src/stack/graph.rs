@@ -157,6 +157,15 @@ impl Kind {
         }
     }
 
+    /// What it lies in and belongs to: it has no tag of its own, and is whoever's that is.
+    pub const fn lies_in(self) -> Option<Self> {
+        match self {
+            Self::LogStream => Some(Self::LogGroup),
+            Self::NotebookLogs => Some(Self::Notebook),
+            _ => None,
+        }
+    }
+
     /// What needs it.
     pub fn needed_by(self) -> Vec<Self> {
         Self::ALL.into_iter().filter(|kind| kind.needs().contains(&self)).collect()

@@ -8,7 +8,7 @@
 //! - A client token of a `begun` that has no end is used again, so that AWS gives the same instance and not a second.
 //! - A last line that is torn was never acted upon (the act comes after the sync): it is cut off.
 //!
-//! The file is removed after a teardown that left nothing.
+//! The file is removed after a teardown that left nothing that it alone knows to be ours.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, Write};
@@ -45,6 +45,8 @@ struct Line {
 #[derive(Debug, Clone, Default)]
 struct Entry {
     begun: bool,
+    /// Whether one of that name was ever this stack's.
+    ours: bool,
     /// Since when it is there.
     made: Option<jiff::Timestamp>,
     token: Option<String>,
@@ -93,6 +95,12 @@ impl Journal {
     /// Whether this stack made a resource of that name, to its knowledge, and has not deleted it since.
     pub(super) fn made(&self, kind: Kind, name: &str) -> bool {
         self.made_at(kind, name).is_some()
+    }
+
+    /// Whether a resource of that name was this stack's at any time: it made one, or set about deleting one, which it
+    /// does with nobody else's.
+    pub(super) fn was_ours(&self, kind: Kind, name: &str) -> bool {
+        self.entry(kind, name).ours
     }
 
     /// When this stack made it.
@@ -213,6 +221,7 @@ fn note(entries: &mut Entries, line: &Line) {
                 entry.token.clone_from(&line.token);
             }
             Event::Done => {
+                entry.ours = true;
                 entry.made = Some(line.at);
                 entry.token = None;
             }
@@ -223,8 +232,11 @@ fn note(entries: &mut Entries, line: &Line) {
         }
     } else if line.call == Operation::PutBucketTagging.permission() && line.event == Event::Done {
         entry.begun = false;
-    } else if line.call == kind.remover().permission() && line.event == Event::Done {
-        *entry = Entry::default();
+    } else if line.call == kind.remover().permission() {
+        entry.ours = true;
+        if line.event == Event::Done {
+            *entry = Entry { ours: true, ..Entry::default() };
+        }
     }
 }
 
@@ -260,6 +272,26 @@ mod tests {
         assert_eq!(claims(&path), (false, true), "a deletion that was only begun may not have happened");
         journal.end(DeleteBucket, Kind::Bucket, "b", None).expect("written");
         assert_eq!(claims(&path), (false, false));
+    }
+
+    #[test]
+    fn what_was_ours_is_known_when_it_is_gone() {
+        use Operation::{CreateNotebookInstance, DeleteNotebookInstance};
+        let ours = |lines: &[(Operation, bool)]| {
+            let (_folder, path) = journal();
+            let journal = Journal::open(path.clone()).expect("a journal");
+            for (operation, ended) in lines {
+                journal.begin(*operation, Kind::Notebook, "n", None).expect("written");
+                if *ended {
+                    journal.end(*operation, Kind::Notebook, "n", None).expect("written");
+                }
+            }
+            Journal::open(path).expect("a journal").was_ours(Kind::Notebook, "n")
+        };
+        assert!(!ours(&[]) && !ours(&[(CreateNotebookInstance, false)]), "it may be somebody else's");
+        assert!(ours(&[(CreateNotebookInstance, true)]));
+        assert!(ours(&[(CreateNotebookInstance, true), (DeleteNotebookInstance, true)]));
+        assert!(ours(&[(DeleteNotebookInstance, false)]), "only what is ours is deleted");
     }
 
     #[test]

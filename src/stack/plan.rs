@@ -234,10 +234,8 @@ pub struct Claim<'a> {
 
 impl Claim<'_> {
     /// Whose the resource is. One without a tag is ours if we began to make it: the tag may be the next call.
-    pub fn owner(&self, kind: Kind, found: &Found) -> Owner {
+    pub fn owner(&self, found: &Found) -> Owner {
         match found.properties.get(OWNER) {
-            // A log stream cannot be tagged; it is its group's, or its notebook's.
-            _ if matches!(kind, Kind::LogStream | Kind::NotebookLogs) => Owner::Us,
             Some(stack) if stack == self.stack => Owner::Us,
             Some(other) => Owner::Stack(other.clone()),
             None if self.begun => Owner::Us,
@@ -282,7 +280,7 @@ pub fn decide(
         (Some(_), None) => return Next::Create,
         (wanted, Some(found)) => (wanted, found),
     };
-    let owner = claim.owner(kind, found);
+    let owner = claim.owner(found);
     let Some(wanted) = wanted else {
         return match (owner, &found.life) {
             (Owner::Us, Life::Deleting) => Next::Wait("being deleted"),
@@ -291,15 +289,14 @@ pub fn decide(
             _ => Next::Rest,
         };
     };
+    let setting = kind.lies_in().unwrap_or(kind).setting();
     match &owner {
         Owner::Stack(other) => {
-            let setting = kind.setting();
             return Next::Refuse(format!(
                 "the {kind} {name} belongs to the stack `{other}`: choose another name with `{setting}`"
             ));
         }
         Owner::Nobody if !claim.adopt => {
-            let setting = kind.setting();
             return Next::Refuse(format!(
                 "the {kind} {name} is there already and hydrant did not make it: take it over with --adopt, or choose another name with `{setting}`"
             ));
@@ -351,11 +348,21 @@ pub fn decide_down(
     claim: Claim<'_>,
 ) -> Next {
     let Some(found) = found else { return Next::Rest };
-    match (claim.owner(kind, found), kept) {
+    match (claim.owner(found), kept) {
         (Owner::Us, Some(why)) => Next::Leave(why),
         (Owner::Us, None) => Next::Delete,
         (Owner::Stack(other), _) => Next::Leave(format!("the {kind} {name} belongs to the stack `{other}`")),
-        (Owner::Nobody, _) => Next::Leave(format!("hydrant did not make the {kind} {name}")),
+        (Owner::Nobody, _) => Next::Leave(not_made(kind, name)),
+    }
+}
+
+/// Why nobody's is left alone.
+pub(super) fn not_made(kind: Kind, name: &str) -> String {
+    match kind.lies_in() {
+        None => format!("hydrant did not make the {kind} {name}"),
+        Some(home) => {
+            format!("the {kind} {name} is of a {home} that hydrant is not known to have made")
+        }
     }
 }
 
@@ -426,6 +433,22 @@ impl Plan {
     /// The steps that do something.
     pub fn work(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| step.next != Next::Rest)
+    }
+
+    /// Refuses what would be made in something that is refused.
+    pub(super) fn refuse_inside_refused(&mut self) {
+        let refused = |step: &&Step| matches!(step.next, Next::Refuse(_));
+        let refused: Vec<(Kind, String)> =
+            self.steps.iter().filter(refused).map(|step| (step.kind, step.name.clone())).collect();
+        for step in self.steps.iter_mut().filter(|step| step.next == Next::Create) {
+            let home = refused.iter().find(|(kind, _)| step.kind.lies_in() == Some(*kind));
+            if let Some((home, named)) = home {
+                let (kind, name, setting) = (step.kind, &step.name, home.setting());
+                step.next = Next::Refuse(format!(
+                    "the {kind} {name} would be made in the {home} {named}, which is not ours: choose another with `{setting}`"
+                ));
+            }
+        }
     }
 
     /// Whether it takes away anything that is there: then it is carried out only once that was agreed to.

@@ -1,12 +1,12 @@
-//! The log stream: where Firehose writes what it could not deliver. It has no tags; it is its group's.
+//! The log stream: where Firehose writes what it could not deliver. It has no tags: whose the group is, it is too.
 
 use async_trait::async_trait;
 use aws_smithy_types::DateTime;
 
-use super::Resource;
+use super::{Resource, log_group};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
-use crate::stack::plan::{Difference, Found, Wanted};
+use crate::stack::plan::{Difference, Found, OWNER, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct LogStream;
@@ -32,7 +32,9 @@ impl Resource for LogStream {
             let mut streams = page.log_streams().iter();
             if let Some(stream) = streams.find(|stream| stream.log_stream_name() == Some(name)) {
                 let made = stream.creation_time().map(DateTime::from_millis);
-                let found = Found::ready(name, stack.names.arn(Kind::LogStream));
+                let owner = if_there(log_group::owner(stack, Kind::LogStream).await)?;
+                let Some(owner) = owner else { return Ok(None) };
+                let found = Found::ready(name, stack.names.arn(Kind::LogStream)).with(OWNER, owner);
                 return Ok(Some(found.made_at(made.as_ref())));
             }
             match page.next_token {

@@ -145,10 +145,60 @@ async fn logs_are_kept_unless_they_are_to_go_and_other_notebooks_keep_theirs() {
     let down = world.hydrant(&["notebook", "down", "--yes"]).await.expect(0);
     assert!(down.err.contains("everything is gone but the notebook-logs"), "{}", down.err);
     assert_eq!(ours().await, 1);
+    // Nothing but the journal of whoever made it knows whose they are now.
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let mut command = world.sandbox.command(&["notebook", "down", "--yes", "--delete-logs"]);
+    command.env("HOME", elsewhere.path());
+    crate::support::run::run(command).await.expect(0);
+    assert_eq!(ours().await, 1);
     world.hydrant(&["notebook", "down", "--yes", "--delete-logs"]).await.expect(0);
     assert_eq!(ours().await, 0);
     let left = logs.describe_log_streams().log_group_name(group).send().await.unwrap();
     assert_eq!(left.log_streams()[0].log_stream_name(), Some("another/jupyter.log"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notebook_that_somebody_made_by_hand_keeps_itself_and_its_logs() {
+    let world = Behind::new().await;
+    let aws = world.sandbox.aws();
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"sagemaker.amazonaws.com"}}]}"#;
+    let role = aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust).send().await;
+    let role = role.unwrap().role.unwrap().arn;
+    let notebook = aws.sagemaker.create_notebook_instance().notebook_instance_name("mydemo").role_arn(role);
+    notebook.instance_type("ml.t3.medium".into()).send().await.unwrap();
+    let group = "/aws/sagemaker/NotebookInstances";
+    // SageMaker makes them with the first line that is logged.
+    drop(aws.logs.create_log_group().log_group_name(group).send().await);
+    let stream = aws.logs.create_log_stream().log_group_name(group).log_stream_name("mydemo/jupyter.log");
+    stream.send().await.unwrap();
+    let is_whole = async || {
+        let streams = aws.logs.describe_log_streams().log_group_name(group).send().await.unwrap();
+        let names: Vec<_> = streams.log_streams().iter().filter_map(|one| one.log_stream_name()).collect();
+        names.contains(&"mydemo/jupyter.log") && aws.notebooks().await == ["notebook mydemo"]
+    };
+    let down = world.hydrant(&["notebook", "down", "--delete-logs", "--yes"]).await.expect(0);
+    assert!(is_whole().await, "{}\n{}", down.out, down.err);
+    assert!(down.out.contains("is of a notebook that hydrant is not known to have made"), "{}", down.out);
+    while aws
+        .sagemaker
+        .describe_notebook_instance()
+        .notebook_instance_name("mydemo")
+        .send()
+        .await
+        .unwrap()
+        .notebook_instance_status()
+        != Some(&NotebookInstanceStatus::InService)
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let planned = world.hydrant(&["notebook", "up", "--adopt", "--plan"]).await.expect(3);
+    assert!(
+        planned.out.contains("cannot be taken over") && planned.out.contains("security group:"),
+        "{}",
+        planned.out
+    );
+    world.hydrant(&["notebook", "up", "--adopt", "--yes"]).await.expect(1);
+    assert!(is_whole().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

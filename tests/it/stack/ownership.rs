@@ -132,6 +132,26 @@ async fn what_was_deleted_by_hand_and_made_again_by_somebody_is_not_ours() {
     assert_eq!(world.aws().everything().await, ["key pair ec2-key-pair"]);
 }
 
+/// A log stream has no tags: it is its group's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_stream_in_somebody_elses_group_is_neither_made_nor_deleted() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let group = "log_group=kinesisfirehose_twitter_delivery_stream";
+    let theirs = ["--stack", "b", "--set", group, "--set", "log_stream=twitter_delivery_stream"];
+    let down = world.hydrant(&[&["down", "--yes"], &theirs[..]].concat()).await.expect(0);
+    assert!(!down.err.contains("deleted"), "{}", down.err);
+    assert_eq!(world.aws().everything().await, super::up_and_down::whole_stack(&world));
+    let ours = ["up", "--only", "log-stream", "--stack", "b", "--set", group, "--set", "log_stream=mine"];
+    let refused = world.hydrant(&ours).await.expect(1);
+    assert!(
+        refused.err.contains("would be made in the log-group") && refused.err.contains("`log_group`"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(world.aws().everything().await, super::up_and_down::whole_stack(&world));
+}
+
 /// A tag is foreign text: whoever can tag a bucket must not steer the operator's terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_owner_tag_is_shown_as_symbols() {
