@@ -456,6 +456,16 @@ impl Plan {
         self.steps.iter().any(Step::destroys)
     }
 
+    /// Whether carrying it out does nothing that carrying out `shown` would not have done. What has been done meanwhile
+    /// need not be agreed to again.
+    pub fn goes_no_further_than(&self, shown: &Self) -> bool {
+        let id = |step: &Step| step.found.as_ref().map(|found| found.id.clone());
+        self.steps.iter().all(|step| match step.next {
+            Next::Rest | Next::Wait(_) | Next::Leave(_) => true,
+            _ => shown.step(step.kind).is_some_and(|shown| shown.next == step.next && id(shown) == id(step)),
+        })
+    }
+
     /// Whether the host goes, with every post that waits on it.
     pub fn takes_host(&self) -> bool {
         self.step(Kind::Instance).is_some_and(Step::takes_it)
@@ -569,6 +579,30 @@ mod tests {
         };
         assert!(!takes_more("i-2, i-3", &two) && !takes_more("i-3", &two) && !takes_more(NONE, &none));
         assert!(takes_more("i-2, i-4", &two) && takes_more("i-2", &none));
+    }
+
+    #[test]
+    fn a_plan_that_was_shown_covers_what_is_left_of_it_and_no_more() {
+        let plan = |next: &Next, id: &str| {
+            let found = (*next != Next::Create).then(|| Found::ready(id, "arn"));
+            let (name, next) = (String::new(), next.clone());
+            Plan { steps: vec![Step { kind: Kind::Instance, name, found, wanted: true, next }] }
+        };
+        let differences = |there: &str| {
+            Wanted::default()
+                .fixed("type", "small")
+                .differences(&BTreeMap::from([("type", there.to_owned())]))
+        };
+        let replace = |there: &str| Next::Replace(differences(there));
+        let shown = [plan(&Next::Create, "i-1"), plan(&replace("micro"), "i-1"), plan(&Next::Delete, "i-1")];
+        for shown in &shown {
+            assert!(shown.goes_no_further_than(shown));
+            assert!(plan(&Next::Rest, "i-1").goes_no_further_than(shown), "somebody was faster");
+            assert!(!plan(&replace("nano"), "i-1").goes_no_further_than(shown));
+            assert!(!plan(&Next::Delete, "i-2").goes_no_further_than(shown), "another than was shown");
+            assert!(!plan(&Next::Refuse("theirs".into()), "i-1").goes_no_further_than(shown));
+        }
+        assert!(!plan(&Next::Delete, "i-1").goes_no_further_than(&plan(&Next::Rest, "i-1")));
     }
 
     #[test]

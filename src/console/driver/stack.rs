@@ -2,7 +2,7 @@
 
 use super::{Line, Rooms};
 use crate::console::effect::Trouble;
-use crate::console::effect::stack::{Job, Outcome, Proof, Property, Ran, Surveyed};
+use crate::console::effect::stack::{Job, Outcome, Proof, Property, Ran, Shown, Surveyed};
 use crate::host::service::{self, Waits};
 use crate::progress::Phase;
 use crate::stack::audit::Audit;
@@ -19,10 +19,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         }
         Job::PlanUp(_) => {
             let plan = stack.plan_up(false).await.map_err(|error| Trouble::of_stack(&error))?;
-            if plan.takes_host() {
-                line.came(Outcome::HostWaits(what_waits(rooms, line).await)).await;
-            }
-            Ok(Outcome::PlannedUp(plan))
+            Ok(planned_up(plan, Shown::First, rooms, line).await)
         }
         Job::Link => {
             stack.notebook_link().await.map(Outcome::Link).map_err(|error| Trouble::of_stack(&error))
@@ -34,19 +31,38 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             if let Some(waits) = waiting {
                 line.came(Outcome::HostWaits(waits)).await;
             }
-            Ok(Outcome::PlannedDown { plan, delete_data })
+            Ok(Outcome::PlannedDown { plan, delete_data, shown: Shown::First })
         }
-        Job::Up { plan, drain } => {
+        // What was shown may be an hour old, and somebody else at work since: with the lock, it is looked at again.
+        Job::Up { plan: shown, drain } => {
             let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+            let plan = stack.plan_up(false).await.map_err(|error| Trouble::of_stack(&error))?;
+            if !plan.goes_no_further_than(&shown) {
+                return Ok(planned_up(plan, Shown::Anew, rooms, line).await);
+            }
             deliver_first(drain && plan.takes_host(), rooms, line).await?;
             Ok(Outcome::Ran(up(&stack, &plan).await))
         }
-        Job::Down { plan, delete_data, drain } => {
+        Job::Down { plan: shown, delete_data, drain } => {
             let _lock = stack.lock("console").map_err(|error| Trouble::of_lock(&error))?;
+            let plan = Box::pin(stack.plan_down(delete_data)).await;
+            if !plan.goes_no_further_than(&shown) {
+                if plan.takes_host() {
+                    line.came(Outcome::HostWaits(what_waits(rooms, line).await)).await;
+                }
+                return Ok(Outcome::PlannedDown { plan, delete_data, shown: Shown::Anew });
+            }
             deliver_first(drain && plan.takes_host(), rooms, line).await?;
             Ok(Outcome::Ran(down(&stack, &plan, delete_data).await))
         }
     }
+}
+
+async fn planned_up(plan: Plan, shown: Shown, rooms: &Rooms, line: &Line) -> Outcome {
+    if plan.takes_host() {
+        line.came(Outcome::HostWaits(what_waits(rooms, line).await)).await;
+    }
+    Outcome::PlannedUp { plan, shown }
 }
 
 async fn what_waits(rooms: &Rooms, line: &Line) -> Waits {

@@ -119,7 +119,12 @@ pub enum Outcome {
     /// The stack as it is.
     Surveyed(Surveyed),
     /// What creating would do.
-    PlannedUp(Plan),
+    PlannedUp {
+        /// The plan.
+        plan: Plan,
+        /// Why it is shown.
+        shown: Shown,
+    },
     /// What waits on the host that the plan which is shown next takes away.
     HostWaits(Waits),
     /// What tearing down would do.
@@ -128,11 +133,22 @@ pub enum Outcome {
         plan: Plan,
         /// With the data that it holds.
         delete_data: bool,
+        /// Why it is shown.
+        shown: Shown,
     },
     /// A link into the notebook.
     Link(Secret),
     /// A run came to its end, good or bad.
     Ran(Ran),
+}
+
+/// Why a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// It was asked for.
+    First,
+    /// It was to be carried out, and would do more by now than was agreed to. Nothing was done.
+    Anew,
 }
 
 /// It feeds nothing.

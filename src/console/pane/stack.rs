@@ -444,9 +444,9 @@ impl Employs for StackPane {
                 self.surveyed(desk.now, surveyed);
                 Vec::new()
             }
-            Outcome::PlannedUp(plan) => {
+            Outcome::PlannedUp { plan, shown } => {
                 let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
-                let dialog = question::create(&plan, self.what_goes_with(&plan), &name);
+                let dialog = question::create(&plan, shown, self.what_goes_with(&plan), &name);
                 self.planned = Some(Planned::Up(plan));
                 vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
             }
@@ -455,9 +455,10 @@ impl Employs for StackPane {
                 self.waiting = (waits != Waits::Nothing).then_some(Waiting { waits, drain: true });
                 Vec::new()
             }
-            Outcome::PlannedDown { plan, delete_data } => {
+            Outcome::PlannedDown { plan, delete_data, shown } => {
                 let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
-                let dialog = question::tear_down(&plan, delete_data, self.what_goes_with(&plan), &name);
+                let dialog =
+                    question::tear_down(&plan, delete_data, shown, self.what_goes_with(&plan), &name);
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }

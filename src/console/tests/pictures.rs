@@ -8,14 +8,14 @@ use ratatui::style::{Color, Modifier};
 
 use super::given::{Given, lines, look, plan, plan_down, surveyed, surveyed_part, trouble};
 use crate::console::app::Missing;
-use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
+use crate::console::effect::stack::{Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
 use crate::console::event::Event;
 use crate::console::theme::{Depth, Signs};
 use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
 use crate::stack::graph::{Kind, Part};
-use crate::stack::plan::Next;
+use crate::stack::plan::{Difference, Mend, Next};
 use crate::stack::status::StackState;
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 60)];
@@ -128,13 +128,38 @@ fn plans_and_runs() {
     take("plan_up", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Absent);
         given.press("2 c");
-        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+        given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+        given
+    });
+    take("plan_up_replaces", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Drifted);
+        given.press("2 c");
+        let why = "the instance i-0123456789abcdef0 does not run yet".to_owned();
+        given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Unknown(why)).into())));
+        let mut plan = plan(&Next::Rest);
+        let mended = |property, there: &str, wanted: &str, mend| Difference {
+            property,
+            wanted: wanted.to_owned(),
+            there: Some(there.to_owned()),
+            mend,
+        };
+        let differences = vec![
+            mended("type", "t3.micro", "t3.small", Mend::Replace),
+            mended("other instances of this stack", "i-0fedcba9876543210", "none", Mend::Terminate),
+        ];
+        for step in plan.steps.iter_mut().filter(|step| step.kind == Kind::Instance) {
+            step.next = Next::Replace(differences.clone());
+        }
+        given.came(Slot::Plan, Outcome::PlannedUp { plan, shown: Shown::Anew });
         given
     });
     take("plan_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
         given.type_text("space");
         given
     });
@@ -142,13 +167,19 @@ fn plans_and_runs() {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
         given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
-        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
         given
     });
     take("run_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
         given.type_text("space-tweets");
         given.press("enter");
         for (kind, phase, text) in [
@@ -224,7 +255,7 @@ fn what_is_filtered_and_read_whole() {
     take("quit", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Absent);
         given.press("2 c");
-        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+        given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
         given.press("enter q");
         given
     });
@@ -281,7 +312,10 @@ fn in_ascii() {
     take_in_ascii("plan_down", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);
         given.press("2 D");
-        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
         given
     });
     take_in_ascii("palette", |width, height| {

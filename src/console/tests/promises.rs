@@ -1,7 +1,7 @@
 use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
 use crate::console::action::Action;
 use crate::console::app::{Missing, Session, Target};
-use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Slot};
+use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream, topics};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
@@ -44,7 +44,7 @@ fn creating_shows_its_plan_before_it_does_anything() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2");
     assert!(starts(&given.press("c"), |job| matches!(job, Job::PlanUp(Part::Pipeline))));
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     assert!(given.shows("This will be done"));
     assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: false, .. })));
     assert!(given.app.overlays.is_empty());
@@ -54,7 +54,7 @@ fn creating_shows_its_plan_before_it_does_anything() {
 fn a_run_is_known_for_as_long_as_it_goes_on_however_often_the_stream_is_looked_for() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     given.press("enter 1");
     let watch = stream::Slot::Watch(stream::On::Local);
     for _ in 0..100 {
@@ -69,10 +69,21 @@ fn a_run_is_known_for_as_long_as_it_goes_on_however_often_the_stream_is_looked_f
 }
 
 #[test]
+fn a_plan_that_would_do_more_by_now_is_shown_anew_and_asked_again() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+    given.press("enter");
+    given.came(Slot::Run, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::Anew });
+    assert!(given.shows("Nothing was done: what is there changed since the plan was shown."));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { .. })));
+}
+
+#[test]
 fn a_plan_that_is_declined_does_nothing() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     assert!(given.press("esc").is_empty());
     assert!(given.app.overlays.is_empty());
 }
@@ -85,7 +96,10 @@ fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
         job,
         Job::PlanDown { part: Part::Pipeline, delete_data: false, .. }
     )));
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     assert!(given.shows("it holds 3,702 objects"));
     assert!(given.press("enter").is_empty());
     given.type_text("space-tweet");
@@ -98,13 +112,19 @@ fn a_teardown_starts_only_when_the_stacks_name_is_typed() {
 fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     given.type_text("space-tweets");
     assert!(starts(&given.press("tab space"), |job| matches!(
         job,
         Job::PlanDown { part: Part::Pipeline, delete_data: true, .. }
     )));
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true, shown: Shown::First },
+    );
     assert_eq!(given.app.overlays.len(), 1);
     // What was typed for the other plan does not count for this one.
     assert!(given.press("enter").is_empty());
@@ -125,7 +145,10 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
         given.press("2");
         assert!(starts(&given.press("D"), |job| matches!(job, Job::PlanDown { ask_host: true, .. })));
         given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
-        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
         assert!(given.shows("3,702 posts wait on the host and go with it"));
         given
     };
@@ -137,12 +160,18 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
     let mut given = asked();
     let anew = given.press("tab space");
     assert!(starts(&anew, |job| matches!(job, Job::PlanDown { delete_data: true, ask_host: false, .. })));
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true, shown: Shown::First },
+    );
     assert!(given.shows("3,702 posts wait on the host and go with it"));
     confirmed(&mut given, true);
     // The next teardown asks anew, and what does not wait is not spoken of.
     given.press("2 D");
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     assert!(!given.shows("wait on the host"));
 }
 
@@ -152,7 +181,10 @@ fn a_host_that_could_not_be_asked_is_said_and_goes_only_once_it_has_delivered() 
     let mut given = Given::with_stack(100, 40, StackState::Ready);
     given.press("2 D");
     given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Unknown(why)).into())));
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     assert!(given.shows("The host could not be asked what waits there"));
     assert!(given.shows("[x] deliver first what waits on the host, or do nothing"));
     given.type_text("space-tweets");
@@ -160,7 +192,10 @@ fn a_host_that_could_not_be_asked_is_said_and_goes_only_once_it_has_delivered() 
     // What is known not to wait is not spoken of.
     given.press("2 D");
     given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Nothing).into())));
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     assert!(!given.shows("on the host"));
 }
 
@@ -175,7 +210,7 @@ fn creating_what_takes_something_away_goes_on_only_when_the_stacks_name_is_typed
             .iter_mut()
             .filter(|step| step.kind == Kind::Instance)
             .for_each(|step| step.next = next.clone());
-        given.came(Slot::Plan, Outcome::PlannedUp(plan));
+        given.came(Slot::Plan, Outcome::PlannedUp { plan, shown: Shown::First });
         assert!(given.shows("is gone, and all that is on it"));
         assert!(given.press("enter").is_empty(), "enter alone destroys nothing");
         given
@@ -207,7 +242,10 @@ fn creating_what_takes_something_away_goes_on_only_when_the_stacks_name_is_typed
 fn what_is_typed_is_no_key() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     assert!(given.press("q").is_empty());
     assert_eq!(given.app.overlays.len(), 1);
     given.press("1");
@@ -229,7 +267,10 @@ fn read_only_means_that_nothing_can_be_changed_and_says_so() {
 fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2 D");
-    given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data: false });
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
     given.type_text("space-tweets");
     given.press("enter");
     given.happen(Event::Told(Slot::Run.into(), report("emptying it")));
@@ -253,7 +294,7 @@ fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
 fn quitting_in_a_run_asks_and_says_what_happens_to_it() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     given.press("enter");
     assert!(given.press("q").is_empty());
     assert!(given.shows("stops at a safe point"));
@@ -297,7 +338,7 @@ fn the_stack_is_read_again_by_itself_less_often_unseen_and_never_in_a_run() {
     given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Absent)));
     given.happen(Event::Focus(true));
     given.press("c");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     given.press("enter");
     assert!(given.seconds_later(600).is_empty());
 }
@@ -397,7 +438,7 @@ fn what_failed_for_want_of_credentials_goes_on_after_signing_in_again() {
     assert_eq!(started(&given.press("r")), [AnySlot::Connect]);
     let effects = given.signed_in();
     assert!(starts(&effects, |job| matches!(job, Job::PlanUp(Part::Pipeline))), "{effects:?}");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     // A run is not begun again by itself: it was cut off, and its plan may be another by now.
     given.press("enter");
     given.failed(Slot::Run, trouble(Remedy::SignIn));
@@ -490,7 +531,10 @@ fn where_unicode_cannot_be_drawn_nothing_but_ascii_is() {
             );
         }
         given.press("2 c");
-        given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Wait("being created"))));
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedUp { plan: plan(&Next::Wait("being created")), shown: Shown::First },
+        );
         assert!(given.screen().content.iter().all(|cell| cell.symbol().is_ascii()));
     }
 }
@@ -499,7 +543,7 @@ fn where_unicode_cannot_be_drawn_nothing_but_ascii_is() {
 fn a_run_says_how_much_of_it_is_done() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.press("2 c");
-    given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)));
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
     given.press("enter");
     assert!(given.shows("0 of 10"));
     let done = Report { phase: Phase::Done, ..report("created") };

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::given::{Given, look, plan, plan_down, surveyed, trouble};
 use crate::console::canvas::Canvas;
-use crate::console::effect::stack::{Outcome, Proof, Ran, Slot};
+use crate::console::effect::stack::{Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot, stream};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::key::{Code, Key};
@@ -130,9 +130,14 @@ fn happen(given: &mut Given, happening: Happening) {
             given.seconds_later(2);
         }
         Happening::Surveyed(state) => drop(given.came(Slot::Survey, Outcome::Surveyed(surveyed(state)))),
-        Happening::PlannedUp => drop(given.came(Slot::Plan, Outcome::PlannedUp(plan(&Next::Create)))),
+        Happening::PlannedUp => drop(
+            given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First }),
+        ),
         Happening::PlannedDown(delete_data) => {
-            given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data });
+            given.came(
+                Slot::Plan,
+                Outcome::PlannedDown { plan: plan_down(), delete_data, shown: Shown::First },
+            );
         }
         Happening::Ran(good) => {
             let ran = Ran {

@@ -10,6 +10,7 @@ use hydrant::settings::{Folders, Settings, Sources};
 use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
 /// The console over a sandbox of its own.
@@ -43,6 +44,26 @@ fn a_stack_is_created_and_torn_down_by_keys_alone() {
     assert!(status.success() && is_given_back(&written), "{status:?}");
     // What was copied went to the terminal's clipboard: `arn:aws:s3`, in base64.
     assert!(written.contains("\u{1b}]52;c;YXJuOmF3czpzM"), "nothing was copied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_was_left_open_makes_nothing_twice() {
+    let sandbox = Sandbox::new(&[]).await;
+    let mut terminal = super::console(&sandbox);
+    terminal.until("nothing of the stack is there");
+    terminal.press("2c");
+    terminal.until("This will be done");
+    sandbox.hydrant(&["up"]).await.expect(0);
+    terminal.press("\r");
+    terminal.until("Everything is as it should be");
+    let all = sandbox.aws().ec2.describe_instances().send().await.expect("a listing");
+    assert_eq!(all.reservations().len(), 1, "{all:?}");
+    terminal.escape("Everything is as it should be");
+    terminal.press("c");
+    terminal.until("Nothing to do");
+    terminal.escape("Nothing to do");
+    terminal.press("q");
+    assert!(terminal.end().0.success());
 }
 
 #[test]

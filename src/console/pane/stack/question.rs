@@ -1,7 +1,7 @@
 //! What the Stack pane asks before it acts, and what it tells after it.
 
 use super::Waiting;
-use crate::console::effect::stack::{Proof, Ran};
+use crate::console::effect::stack::{Proof, Ran, Shown};
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
 use crate::console::widget::input::Input;
@@ -11,22 +11,38 @@ use crate::stack::graph::Part;
 use crate::stack::plan::{Next, Plan};
 
 /// What creating would do, to be confirmed: by the stack's name, if something that is there goes by it.
-pub(super) fn create(plan: &Plan, waiting: Option<&Waiting>, stack: &str) -> Dialog {
+pub(super) fn create(plan: &Plan, shown: Shown, waiting: Option<&Waiting>, stack: &str) -> Dialog {
     let to_do = plan.work().filter(|step| !matches!(step.next, Next::Leave(_))).count();
     let title = if to_do == 0 { "Nothing to do" } else { "This will be done" };
+    let mut body = why_anew(shown);
+    if plan.destroys() {
+        let warning = "What is replaced, deleted or terminated is gone, and all that is on it.";
+        body.push((warning.to_owned(), Role::Bad));
+        body.extend(waiting.into_iter().flat_map(Waiting::lines));
+    }
+    if !body.is_empty() {
+        body.push((String::new(), Role::Text));
+    }
+    body.extend(plan_lines(plan));
     if to_do == 0 || !plan.refusals().is_empty() {
-        return Dialog::new(title, plan_lines(plan), Confirm::Nothing);
+        return Dialog::new(title, body, Confirm::Nothing);
     }
     if !plan.destroys() {
-        return Dialog::new(title, plan_lines(plan), Confirm::Enter { does: "go on" });
+        return Dialog::new(title, body, Confirm::Enter { does: "go on" });
     }
-    let warning = "What is replaced, deleted or terminated is gone, and all that is on it.";
-    let mut body = vec![(warning.to_owned(), Role::Bad)];
-    body.extend(waiting.into_iter().flat_map(Waiting::lines));
-    body.push((String::new(), Role::Text));
-    body.extend(plan_lines(plan));
     let confirm = Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "go on" };
     Dialog::new(title, body, confirm).with(waiting.map(Waiting::field).into_iter().collect()).destroying()
+}
+
+/// What is said first of a plan that takes the place of one that was agreed to.
+fn why_anew(shown: Shown) -> Vec<Line> {
+    match shown {
+        Shown::First => Vec::new(),
+        Shown::Anew => wrapped(
+            "Nothing was done: what is there changed since the plan was shown. This is the plan now.",
+            Role::Warn,
+        ),
+    }
 }
 
 impl Waiting {
@@ -63,7 +79,13 @@ pub(super) const DELETE_DATA: usize = 0;
 pub(super) const DRAIN: usize = 1;
 
 /// What tearing down would do, to be confirmed by the stack's name.
-pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<&Waiting>, stack: &str) -> Dialog {
+pub(super) fn tear_down(
+    plan: &Plan,
+    delete_data: bool,
+    shown: Shown,
+    waiting: Option<&Waiting>,
+    stack: &str,
+) -> Dialog {
     let gone = plan.steps.iter().filter(|step| step.destroys()).count();
     // It stands first: in a small terminal, the end of a long plan is not seen at once.
     let is_notebook = plan.part() == Part::Notebook;
@@ -77,7 +99,8 @@ pub(super) fn tear_down(plan: &Plan, delete_data: bool, waiting: Option<&Waiting
         }
         (_, false) => ("What is deleted cannot be brought back.", Role::Warn),
     };
-    let mut body = vec![(warning.0.to_owned(), warning.1)];
+    let mut body = why_anew(shown);
+    body.push((warning.0.to_owned(), warning.1));
     body.extend(waiting.into_iter().flat_map(Waiting::lines));
     body.push((String::new(), Role::Text));
     body.extend(plan_lines(plan));
