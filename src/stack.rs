@@ -83,6 +83,9 @@ pub enum StackError {
         /// What differs.
         why: String,
     },
+    /// It was not read again, since there was no time to.
+    #[error("not read after the run, for want of time: `status` reads it")]
+    NotRead,
     /// The operator asked to stop.
     #[error("stopped as asked")]
     Interrupted,
@@ -323,6 +326,12 @@ impl Stack {
         }
         survey.plan.refuse_inside_refused();
         survey
+    }
+
+    /// A survey of a stack that was not looked at: nothing is known of anything.
+    pub fn unread(&self) -> Survey {
+        let unreadable = self.names.part.kinds().map(|kind| (kind, StackError::NotRead));
+        Survey { unreadable: unreadable.collect(), ..Survey::default() }
     }
 
     /// What is there, whatever is wanted.

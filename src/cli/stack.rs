@@ -105,7 +105,7 @@ impl Up {
         let survey = if outcome.is_complete() {
             brought_up(whole, &outcome)
         } else {
-            last_look(stack.survey(self.adopt)).await
+            last_look(&stack, self.adopt).await
         };
         show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
@@ -127,8 +127,8 @@ fn brought_up(mut whole: Plan, outcome: &Outcome) -> Survey {
 }
 
 /// What is there after a run that did not come to its end: as much as can be read in a moment.
-async fn last_look(survey: impl Future<Output = Survey>) -> Survey {
-    tokio::time::timeout(LAST_LOOK, survey).await.unwrap_or_default()
+async fn last_look(stack: &Stack, adopt: bool) -> Survey {
+    tokio::time::timeout(LAST_LOOK, stack.survey(adopt)).await.unwrap_or_else(|_| stack.unread())
 }
 
 impl Down {
@@ -155,7 +155,7 @@ impl Down {
         agree(&context, &stack, &plan, warning, self.drain).await?;
         let mut teardown = stack.down(&plan, self.delete_data).await;
         if teardown.outcome.is_interrupted() {
-            teardown.survey = last_look(stack.survey(false)).await;
+            teardown.survey = last_look(&stack, false).await;
         }
         show_status(&context, &stack, &teardown.survey, &teardown.audit);
         talk_calls(&context, &stack);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::graph::Kind;
-use super::plan::{Found, Life, Step};
+use super::plan::{Found, Life};
 use crate::settings::Settings;
 
 /// What is up costs about this much.
@@ -40,53 +40,74 @@ fn prices() -> Prices {
         .expect("the table of prices is part of the program")
 }
 
-/// The one of that kind that is there to be paid for.
-fn there(steps: &[Step], kind: Kind) -> Option<&Found> {
-    let found = steps.iter().filter(|step| step.kind == kind).find_map(|step| step.found.as_ref());
-    found.filter(|found| found.life != Life::Deleting)
+/// What a stack has, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub enum Had<'a> {
+    /// This, and it is the stack's own.
+    Ours(&'a Found),
+    /// It could not be read: it may be there, and cost.
+    Unread,
+}
+
+/// The sum so far, and what it is made of.
+struct Sum {
+    /// `None` from the first part on that is not known.
+    total: Option<f64>,
+    parts: Vec<String>,
+}
+
+impl Sum {
+    fn add(&mut self, what: &str, price: Option<f64>) {
+        let price_in_words = price.map_or_else(|| "unknown".to_owned(), |price| format!("{price:.4}"));
+        self.parts.push(format!("{what} {price_in_words}"));
+        self.total = self.total.zip(price).map(|(sum, price)| sum + price);
+    }
+}
+
+fn property<'a>(found: &'a Found, name: &str) -> &'a str {
+    found.properties.get(name).map_or("", String::as_str)
 }
 
 impl Estimate {
-    /// Of everything in these steps that is there.
-    pub fn of(steps: &[Step], settings: &Settings) -> Self {
+    /// Of what a stack has; what is not in the list is not there, or not ours to pay for.
+    pub fn of(had: &BTreeMap<Kind, Had<'_>>, settings: &Settings) -> Self {
         let prices = prices();
-        let mut total = Some(0.0);
-        let mut parts = Vec::new();
-        if let Some(instance) = there(steps, Kind::Instance) {
-            let disk =
-                f64::from(settings.instance_volume_gb.get()) * prices.gp3_gb_month / prices.hours_a_month;
-            parts.push(format!("disk {} GB {disk:.4}", settings.instance_volume_gb.get()));
-            total = total.map(|sum| sum + disk);
-            if instance.properties.get("power").map(String::as_str) == Some("on") {
-                let kind = instance.properties.get("type").cloned().unwrap_or_default();
-                let price = prices.instance_hour.get(&kind);
-                parts.push(
-                    price.map_or_else(|| format!("{kind} unknown"), |price| format!("{kind} {price:.4}")),
-                );
-                parts.push(format!("public address {:.4}", prices.public_ipv4_hour));
-                total = total.zip(price).map(|(sum, price)| sum + price + prices.public_ipv4_hour);
+        let mut sum = Sum { total: Some(0.0), parts: Vec::new() };
+        for kind in [Kind::Instance, Kind::Notebook] {
+            match had.get(&kind) {
+                Some(Had::Ours(found)) if found.life == Life::Deleting => {}
+                Some(Had::Ours(found)) if kind == Kind::Instance => host(&mut sum, found, settings, &prices),
+                Some(Had::Ours(found)) => notebook(&mut sum, found, &prices),
+                Some(Had::Unread) => sum.add(&format!("the {kind}, which could not be read,"), None),
+                None => {}
             }
         }
-        let notebook = there(steps, Kind::Notebook);
-        if let Some(notebook) = notebook {
-            let disk = notebook.properties.get("disk").map_or("", String::as_str);
-            let gigabytes: f64 = disk.trim_end_matches(" GB").parse().unwrap_or(0.0);
-            let price = gigabytes * prices.notebook_gb_month / prices.hours_a_month;
-            parts.push(format!("notebook's disk {disk} {price:.4}"));
-            total = total.map(|sum| sum + price);
-            // One that failed is not paid for; one that is being started or stopped is.
-            let is_on = notebook.properties.get("power").map(String::as_str) == Some("on");
-            if is_on && !matches!(notebook.life, Life::Failed(_)) {
-                let kind = notebook.properties.get("type").cloned().unwrap_or_default();
-                let price = prices.notebook_hour.get(&kind);
-                parts.push(
-                    price.map_or_else(|| format!("{kind} unknown"), |price| format!("{kind} {price:.4}")),
-                );
-                total = total.zip(price).map(|(sum, price)| sum + price);
-            }
-        }
-        let usd_per_hour = total.map(|total| (total * 10_000.0).round() / 10_000.0);
-        Self { usd_per_hour, parts, dated: prices.dated, prices_of: prices.region, by_use: prices.by_use }
+        let usd_per_hour = sum.total.map(|total| (total * 10_000.0).round() / 10_000.0);
+        let Prices { dated, region: prices_of, by_use, .. } = prices;
+        Self { usd_per_hour, parts: sum.parts, dated, prices_of, by_use }
+    }
+}
+
+fn host(sum: &mut Sum, found: &Found, settings: &Settings, prices: &Prices) {
+    let gigabytes = settings.instance_volume_gb.get();
+    let disk = f64::from(gigabytes) * prices.gp3_gb_month / prices.hours_a_month;
+    sum.add(&format!("disk {gigabytes} GB"), Some(disk));
+    if property(found, "power") == "on" {
+        let kind = property(found, "type");
+        sum.add(kind, prices.instance_hour.get(kind).copied());
+        sum.add("public address", Some(prices.public_ipv4_hour));
+    }
+}
+
+fn notebook(sum: &mut Sum, found: &Found, prices: &Prices) {
+    let disk = property(found, "disk");
+    let gigabytes: f64 = disk.trim_end_matches(" GB").parse().unwrap_or(0.0);
+    let price = gigabytes * prices.notebook_gb_month / prices.hours_a_month;
+    sum.add(&format!("notebook's disk {disk}"), Some(price));
+    // One that failed is not paid for; one that is being started or stopped is.
+    if property(found, "power") == "on" && !matches!(found.life, Life::Failed(_)) {
+        let kind = property(found, "type");
+        sum.add(kind, prices.notebook_hour.get(kind).copied());
     }
 }
 
@@ -109,18 +130,13 @@ impl std::fmt::Display for Estimate {
 mod tests {
     use super::*;
     use crate::settings::{Layers, Sources};
-    use crate::stack::plan::Next;
 
     fn estimate(instance_type: &str, power: &str) -> Estimate {
         let layers = Layers::read(&Sources::default()).expect("no sources, no faults");
         let settings = Settings::from_layers(&layers).expect("the defaults are good");
         let found =
             Found::ready("i-1", "arn").with("type", instance_type.to_owned()).with("power", power.to_owned());
-        let (name, next) = (String::new(), Next::Rest);
-        Estimate::of(
-            &[Step { kind: Kind::Instance, name, found: Some(found), wanted: true, next }],
-            &settings,
-        )
+        Estimate::of(&BTreeMap::from([(Kind::Instance, Had::Ours(&found))]), &settings)
     }
 
     #[test]
@@ -136,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn what_could_not_be_read_costs_nobody_knows_what() {
+        let settings = Settings::load(&Sources::default()).expect("the defaults are good");
+        for kind in [Kind::Instance, Kind::Notebook] {
+            let estimate = Estimate::of(&BTreeMap::from([(kind, Had::Unread)]), &settings);
+            assert_eq!(estimate.usd_per_hour, None);
+            let said = estimate.to_string();
+            assert!(
+                said.contains(&format!("an unknown sum an hour: the {kind}, which could not be read")),
+                "{said}"
+            );
+        }
+        let bucket = Estimate::of(&BTreeMap::from([(Kind::Bucket, Had::Unread)]), &settings);
+        assert_eq!(bucket.usd_per_hour, Some(0.0), "it is charged by use");
+    }
+
+    #[test]
     fn a_notebook_costs_its_type_while_it_is_on_and_its_disk_always() {
         let layers = Layers::read(&Sources::default()).expect("no sources, no faults");
         let settings = Settings::from_layers(&layers).expect("the defaults are good");
@@ -144,10 +176,8 @@ mod tests {
                 .with("type", "ml.t3.xlarge".to_owned())
                 .with("disk", "20 GB".to_owned())
                 .with("power", power.to_owned());
-            let (name, next) = (String::new(), Next::Rest);
-            let found = Some(Found { life, ..found });
-            let step = Step { kind: Kind::Notebook, name, found, wanted: true, next };
-            Estimate::of(&[step], &settings).usd_per_hour
+            let found = Found { life, ..found };
+            Estimate::of(&BTreeMap::from([(Kind::Notebook, Had::Ours(&found))]), &settings).usd_per_hour
         };
         assert_eq!(of("on", Life::Ready), Some(0.2038), "0.20 + 20 × 0.14 / 730");
         assert_eq!(of("off", Life::Ready), Some(0.0038));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::audit::Audit;
-use super::cost::Estimate;
+use super::cost::{Estimate, Had};
 use super::graph::Kind;
 use super::plan::{Difference, Life, Next, Step};
 use super::{Stack, Survey};
@@ -121,9 +121,18 @@ impl Stack {
             account: self.names.account.clone(),
             state: self.whole(&resources),
             left: audit.left.clone(),
-            estimate: Estimate::of(&survey.plan.steps, &self.settings),
+            estimate: self.estimate(survey),
             resources,
         }
+    }
+
+    /// What of the survey is ours, and what of it may be.
+    fn estimate(&self, survey: &Survey) -> Estimate {
+        let there = survey.plan.steps.iter().filter_map(|step| Some((step.kind, step.found.as_ref()?)));
+        let ours = there.filter(|(kind, found)| self.not_ours(*kind, found).is_none());
+        let unread = survey.unreadable.keys().map(|kind| (*kind, Had::Unread));
+        let had = ours.map(|(kind, found)| (kind, Had::Ours(found))).chain(unread);
+        Estimate::of(&had.collect(), &self.settings)
     }
 
     fn resource_status(&self, step: &Step) -> ResourceStatus {

@@ -172,7 +172,7 @@ pub(super) fn surveyed_part(part: Part, state: StackState) -> Surveyed {
         state,
         resources,
         left: Vec::new(),
-        estimate: Estimate::of(&[], &settings),
+        estimate: Estimate::of(&BTreeMap::new(), &settings),
     };
     let property = |name: &str, there: Option<&str>, wanted: Option<&str>| Property {
         name: name.to_owned(),

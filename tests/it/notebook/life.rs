@@ -179,6 +179,11 @@ async fn a_notebook_that_somebody_made_by_hand_keeps_itself_and_its_logs() {
     let down = world.hydrant(&["notebook", "down", "--delete-logs", "--yes"]).await.expect(0);
     assert!(is_whole().await, "{}\n{}", down.out, down.err);
     assert!(down.out.contains("is of a notebook that hydrant is not known to have made"), "{}", down.out);
+    assert!(
+        down.out.contains("costs about $0 an hour"),
+        "what is not ours is not ours to pay for: {}",
+        down.out
+    );
     while aws
         .sagemaker
         .describe_notebook_instance()

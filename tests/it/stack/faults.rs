@@ -58,6 +58,24 @@ async fn what_cannot_be_read_is_said_and_not_taken_for_absent() {
     assert_eq!(world.aws().everything().await, whole_stack(&world));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_costs_that_cannot_be_read_is_not_said_to_be_nothing() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    world.proxy.rule(|call| {
+        let text = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation.</Message></Error></Errors><RequestID>r</RequestID></Response>";
+        if call.is("DescribeInstances") {
+            Verdict::Answer(403, "application/xml", text.to_owned())
+        } else {
+            Verdict::Forward
+        }
+    });
+    let status = world.hydrant(&["status", "--json"]).await.expect(1).json();
+    assert_eq!(status["estimate"]["usd_per_hour"], serde_json::Value::Null, "{status}");
+    let shown = world.hydrant(&["status"]).await.expect(1);
+    assert!(shown.out.contains("the instance, which could not be read, unknown"), "{}", shown.out);
+}
+
 /// Every other call is answered as S3 and the others answer when there are too many.
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_on_every_other_call_only_makes_it_slower() {
