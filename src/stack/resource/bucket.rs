@@ -5,15 +5,16 @@
 use async_trait::async_trait;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-    CreateBucketConfiguration, Delete, ExpirationStatus, LifecycleRule, LifecycleRuleFilter,
-    ObjectIdentifier, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    CreateBucketConfiguration, Delete, Error as S3Error, ExpirationStatus, LifecycleRule,
+    LifecycleRuleFilter, ObjectIdentifier, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
 };
 
 use super::{Resource, differs};
 use crate::cloud::Operation;
 use crate::progress::Phase;
 use crate::stack::graph::Kind;
+use crate::stack::patience::pauses;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
@@ -28,8 +29,9 @@ const KIND: Kind = Kind::Bucket;
 const UNFINISHED_DAYS: i32 = 7;
 /// The id of hydrant's own lifecycle rule; others in the bucket are left alone.
 const RULE_ID: &str = "hydrant-unfinished-uploads";
-/// A pause before objects that S3 itself failed to delete are tried again.
-const FAILED_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+/// How often objects that S3 itself failed to delete are asked for again without one more of them going: with growing
+/// pauses, a quarter of a minute.
+const FAILED_ROUNDS: usize = 10;
 /// What S3 answers, depending on where it is asked, about a bucket of another region.
 const ELSEWHERE: [&str; 3] =
     ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
@@ -124,23 +126,7 @@ impl Stack {
                 break;
             }
             deleted += keys.len();
-            let batch =
-                Delete::builder().set_objects(Some(keys)).quiet(true).build().expect("there are objects");
-            let request = self.cloud.s3.delete_objects().bucket(bucket).delete(batch);
-            let answer = self.call(KIND, Operation::DeleteObjects, request.send()).await?;
-            // Those that failed for S3's own reasons are on the first page again.
-            let passes = |code: Option<&str>| matches!(code, Some("InternalError" | "SlowDown"));
-            if let Some(error) = answer.errors().iter().find(|error| !passes(error.code())) {
-                let why =
-                    crate::text::sanitise(error.message().or(error.code()).unwrap_or("no reason given"));
-                let key = crate::text::sanitise(error.key().unwrap_or_default());
-                let why = format!("the object {key} in {bucket} could not be deleted: {why}");
-                return Err(StackError::Refused(vec![why]));
-            }
-            if !answer.errors().is_empty() {
-                deleted = deleted.saturating_sub(answer.errors().len());
-                tokio::time::sleep(FAILED_PAUSE).await;
-            }
+            delete_objects(self, KIND, keys).await?;
             self.progress.tell(
                 KIND.name(),
                 bucket,
@@ -172,6 +158,50 @@ impl Stack {
             }
         }
     }
+}
+
+/// Deletes these objects of the bucket. Those that S3 failed to delete for reasons of its own are asked for again, as long
+/// as that gets any further.
+pub(super) async fn delete_objects(
+    stack: &Stack,
+    kind: Kind,
+    mut objects: Vec<ObjectIdentifier>,
+) -> Result<(), StackError> {
+    let bucket = stack.names.of(KIND);
+    let mut rounds = pauses().take(FAILED_ROUNDS);
+    loop {
+        let asked = objects.len();
+        let batch =
+            Delete::builder().set_objects(Some(objects)).quiet(true).build().expect("there are objects");
+        let request = stack.cloud.s3.delete_objects().bucket(bucket).delete(batch);
+        let answer = stack.call(kind, Operation::DeleteObjects, request.send()).await?;
+        let passes = |error: &&S3Error| matches!(error.code(), Some("InternalError" | "SlowDown"));
+        if let Some(error) = answer.errors().iter().find(|error| !passes(error)) {
+            return Err(not_deleted(bucket, error));
+        }
+        let Some(error) = answer.errors().first() else { return Ok(()) };
+        objects = answer.errors().iter().filter_map(failed_object).collect();
+        if objects.len() < asked {
+            rounds = pauses().take(FAILED_ROUNDS);
+        }
+        let Some(pause) = rounds.next().filter(|_| !objects.is_empty()) else {
+            return Err(not_deleted(bucket, error));
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stack.stop.cancelled() => return Err(StackError::Interrupted),
+        }
+    }
+}
+
+fn failed_object(error: &S3Error) -> Option<ObjectIdentifier> {
+    ObjectIdentifier::builder().key(error.key()?).set_version_id(error.version_id.clone()).build().ok()
+}
+
+fn not_deleted(bucket: &str, error: &S3Error) -> StackError {
+    let key = crate::text::sanitise(error.key().unwrap_or_default());
+    let why = crate::text::sanitise(error.message().or(error.code()).unwrap_or("no reason given"));
+    StackError::Refused(vec![format!("the object {key} in {bucket} could not be deleted: {why}")])
 }
 
 fn blocked() -> PublicAccessBlockConfiguration {

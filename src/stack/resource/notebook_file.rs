@@ -3,8 +3,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::ObjectIdentifier;
 
+use super::bucket::delete_objects;
 use super::{Resource, differs};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
@@ -79,12 +80,6 @@ impl Resource for NotebookFile {
 
     async fn delete(&self, stack: &Stack, _found: &Found) -> Result<(), StackError> {
         let object = ObjectIdentifier::builder().key(stack.names.of(KIND)).build().expect("it has a key");
-        let request = stack
-            .cloud
-            .s3
-            .delete_objects()
-            .bucket(stack.names.of(Kind::Bucket))
-            .delete(Delete::builder().objects(object).quiet(true).build().expect("it has an object"));
-        stack.call(KIND, Operation::DeleteObjects, request.send()).await.map(drop)
+        delete_objects(stack, KIND, vec![object]).await
     }
 }

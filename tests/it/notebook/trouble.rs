@@ -115,6 +115,26 @@ async fn maintenance_and_states_that_nobody_knows_yet_are_waited_out() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_may_not_be_deleted_says_so_at_once() {
+    let world = Behind::new().await;
+    world.hydrant(&["notebook", "up"]).await.expect(0);
+    world.proxy.rule(|call| {
+        let text = "<DeleteResult><Error><Key>hydrant.ipynb</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error></DeleteResult>";
+        if call.is("DeleteObjects") {
+            Verdict::Answer(200, "application/xml", text.to_owned())
+        } else {
+            Verdict::Forward
+        }
+    });
+    let down = world.hydrant(&["notebook", "down", "--yes", "--delete-logs"]).await.expect(3);
+    assert!(down.err.contains("could not be deleted: Access Denied"), "{}", down.err);
+    assert!(!down.err.contains("nothing is left"), "{}", down.err);
+    world.proxy.no_rule();
+    world.hydrant(&["notebook", "down", "--yes"]).await.expect(0);
+    assert_eq!(world.notebook().await, Vec::<String>::new());
+}
+
 const UP: [&str; 6] = [
     "CreateRole",
     "PutRolePolicy",

@@ -76,6 +76,38 @@ async fn what_a_host_costs_that_cannot_be_read_is_not_said_to_be_nothing() {
     assert!(shown.out.contains("the instance, which could not be read, unknown"), "{}", shown.out);
 }
 
+/// S3 answers a batch of deletions with what became of each object.
+fn failing_deletions(code: &'static str) -> impl FnMut(&crate::support::proxy::Call) -> Verdict + Send {
+    move |call| {
+        if !call.is("DeleteObjects") {
+            return Verdict::Forward;
+        }
+        let text = format!(
+            "<DeleteResult><Error><Key>post</Key><Code>{code}</Code><Message>it is {code}</Message></Error></DeleteResult>"
+        );
+        Verdict::Answer(200, "application/xml", text)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_s3_does_not_empty_is_given_up_with_its_reason_and_nothing_is_claimed() {
+    let world = World::new().await;
+    world.hydrant(&["up"]).await.expect(0);
+    let put = world.aws().s3.put_object().bucket(world.bucket()).key("post");
+    put.body(b"post".to_vec().into()).send().await.unwrap();
+    for code in ["InternalError", "AccessDenied"] {
+        world.proxy.rule(failing_deletions(code));
+        let down = world.hydrant(&["down", "--yes", "--delete-data"]).await;
+        assert!(matches!(down.code, Some(1 | 3)), "{}", down.err);
+        let why = format!("the object post in {} could not be deleted: it is {code}", world.bucket());
+        assert!(down.err.contains(&why) && !down.err.contains("nothing is left"), "{}", down.err);
+        assert_eq!(world.aws().everything().await, [format!("bucket {}", world.bucket())]);
+    }
+    world.proxy.no_rule();
+    world.hydrant(&["down", "--yes", "--delete-data"]).await.expect(0);
+    assert_eq!(world.aws().everything().await, Vec::<String>::new());
+}
+
 /// Every other call is answered as S3 and the others answer when there are too many.
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_on_every_other_call_only_makes_it_slower() {
