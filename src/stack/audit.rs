@@ -22,20 +22,25 @@ pub struct Audit {
     pub blind: Vec<String>,
 }
 
+impl Audit {
+    /// What a look gave; where it failed, that is noted, and everything else is looked at all the same.
+    fn unless_blind<T>(&mut self, looked: Result<T, StackError>) -> Option<T> {
+        looked.map_err(|error| self.blind.push(error.to_string())).ok()
+    }
+}
+
 impl Stack {
     /// Looks everywhere. What is there by name, `survey` has just read.
     pub async fn audit(&self, survey: &Survey) -> Audit {
-        let (by_tag, by_path) = tokio::join!(self.left_by_tag(), self.left_by_path());
+        let (by_tag, by_role, by_profile) =
+            tokio::join!(self.left_by_tag(), self.roles_left(), self.profiles_left());
         let mut left: BTreeSet<String> = self.left_by_name(survey).collect();
-        let mut blind: Vec<String> = survey.unreadable.values().map(ToString::to_string).collect();
-        for found in [by_tag, by_path] {
-            match found {
-                Ok(arns) => left.extend(arns),
-                Err(error) => blind.push(error.to_string()),
-            }
+        let mut blind: BTreeSet<String> = survey.unreadable.values().map(ToString::to_string).collect();
+        for found in [by_tag, by_role, by_profile] {
+            left.extend(found.left);
+            blind.extend(found.blind);
         }
-        blind.dedup();
-        Audit { left: left.into_iter().collect(), blind }
+        Audit { left: left.into_iter().collect(), blind: blind.into_iter().collect() }
     }
 
     /// The ARNs of what is there by name and ours.
@@ -46,27 +51,26 @@ impl Stack {
             .map(|(_, found)| found.arn.clone())
     }
 
-    async fn left_by_tag(&self) -> Result<Vec<String>, StackError> {
+    async fn left_by_tag(&self) -> Audit {
         let tag = TagFilter::builder().key(STACK_TAG).values(&self.names.stack).build();
         let mut pages = self.cloud.tagging.get_resources().tag_filters(tag);
-        let mut left = Vec::new();
+        let mut found = Audit::default();
         loop {
             let request = pages.clone().send();
             let page =
-                self.cloud.call(Operation::GetResources, "everything with the stack's tag", request).await?;
-            for arn in page
-                .resource_tag_mapping_list
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|entry| entry.resource_arn)
-            {
-                if !self.is_gone(&arn).await? {
-                    left.push(arn);
+                self.cloud.call(Operation::GetResources, "everything with the stack's tag", request).await;
+            let Some(page) = found.unless_blind(page.map_err(StackError::from)) else { return found };
+            let listed = page.resource_tag_mapping_list.unwrap_or_default();
+            for arn in listed.into_iter().filter_map(|entry| entry.resource_arn) {
+                // What could not be looked up is listed, and that it could not be is said.
+                let is_gone = self.is_gone(&arn).await;
+                if !found.unless_blind(is_gone).unwrap_or(false) {
+                    found.left.push(arn);
                 }
             }
             match page.pagination_token.filter(|token| !token.is_empty()) {
                 Some(token) => pages = pages.pagination_token(token),
-                None => return Ok(left),
+                None => return found,
             }
         }
     }
@@ -116,29 +120,35 @@ impl Stack {
         }
     }
 
-    async fn left_by_path(&self) -> Result<Vec<String>, StackError> {
+    async fn roles_left(&self) -> Audit {
         let path = self.names.iam_path();
-        let on_path = |arn: &String| arn.contains(&path);
-        let iam = &self.cloud.iam;
-        let mut left = Vec::new();
-        let mut roles = iam.list_roles().path_prefix(&path);
+        let mut roles = self.cloud.iam.list_roles().path_prefix(&path);
+        let mut found = Audit::default();
         loop {
-            let page = self.call(Kind::InstanceRole, Operation::ListRoles, roles.clone().send()).await?;
-            left.extend(page.roles.into_iter().map(|role| role.arn).filter(on_path));
+            let page = self.call(Kind::InstanceRole, Operation::ListRoles, roles.clone().send()).await;
+            let Some(page) = found.unless_blind(page) else { return found };
+            let arns = page.roles.into_iter().map(|role| role.arn);
+            found.left.extend(arns.filter(|arn| arn.contains(&path)));
             match page.marker {
                 Some(marker) if page.is_truncated => roles = roles.marker(marker),
-                _ => break,
+                _ => return found,
             }
         }
-        let mut profiles = iam.list_instance_profiles().path_prefix(&path);
+    }
+
+    async fn profiles_left(&self) -> Audit {
+        let path = self.names.iam_path();
+        let mut profiles = self.cloud.iam.list_instance_profiles().path_prefix(&path);
+        let mut found = Audit::default();
         loop {
-            let page = self
-                .call(Kind::InstanceProfile, Operation::ListInstanceProfiles, profiles.clone().send())
-                .await?;
-            left.extend(page.instance_profiles.into_iter().map(|profile| profile.arn).filter(on_path));
+            let request = profiles.clone().send();
+            let page = self.call(Kind::InstanceProfile, Operation::ListInstanceProfiles, request).await;
+            let Some(page) = found.unless_blind(page) else { return found };
+            let arns = page.instance_profiles.into_iter().map(|profile| profile.arn);
+            found.left.extend(arns.filter(|arn| arn.contains(&path)));
             match page.marker {
                 Some(marker) if page.is_truncated => profiles = profiles.marker(marker),
-                _ => return Ok(left),
+                _ => return found,
             }
         }
     }

@@ -76,6 +76,36 @@ async fn what_a_host_costs_that_cannot_be_read_is_not_said_to_be_nothing() {
     assert!(shown.out.contains("the instance, which could not be read, unknown"), "{}", shown.out);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leftover_that_cannot_be_looked_up_is_listed_and_hides_no_other() {
+    let world = World::new().await;
+    let account = world.account().to_owned();
+    world.proxy.rule(move |call| {
+        if call.is("DescribeVolumes") {
+            let text = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation.</Message></Error></Errors><RequestID>r</RequestID></Response>";
+            return Verdict::Answer(403, "application/xml", text.to_owned());
+        }
+        if !call.is("GetResources") {
+            return Verdict::Forward;
+        }
+        // Three pages: what cannot be looked up is on the first one.
+        let (token, what) = match () {
+            () if call.input.contains("\"second\"") => ("third", "natgateway/nat-2"),
+            () if call.input.contains("\"third\"") => ("", "natgateway/nat-3"),
+            () => ("second", "volume/vol-0123456789abcdef0"),
+        };
+        let list = [serde_json::json!({ "ResourceARN": format!("arn:aws:ec2:us-east-1:{account}:{what}"), "Tags": [] })];
+        let page = serde_json::json!({ "PaginationToken": token, "ResourceTagMappingList": list });
+        Verdict::Answer(200, "application/x-amz-json-1.1", page.to_string())
+    });
+    let down = world.hydrant(&["down", "--yes", "--json"]).await.expect(3);
+    let left = down.json()["left"].to_string();
+    for what in ["volume/vol-0123456789abcdef0", "natgateway/nat-2", "natgateway/nat-3"] {
+        assert!(left.contains(what), "{what}: {left}");
+    }
+    assert!(down.err.contains("the audit could not look everywhere: ec2:DescribeVolumes"), "{}", down.err);
+}
+
 /// S3 answers a batch of deletions with what became of each object.
 fn failing_deletions(code: &'static str) -> impl FnMut(&crate::support::proxy::Call) -> Verdict + Send {
     move |call| {
