@@ -74,7 +74,7 @@ fn app(pane: Pane) -> App {
         state: StackState::Ready,
         resources: Part::Pipeline.kinds().map(resource).collect(),
         left: Vec::new(),
-        estimate: Estimate::of(&[], &settings),
+        estimate: Estimate::of(&BTreeMap::new(), &settings),
     };
     let surveyed = Outcome::Surveyed(Surveyed { part: Part::Pipeline, status, properties: BTreeMap::new() });
     app.update(now(), Event::Ended(Slot::Survey.into(), Box::new(Ok(surveyed.into()))));

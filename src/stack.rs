@@ -50,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::{Cloud, CloudError, Failure, Identity, Operation, Place};
 use crate::progress::Progress;
 use crate::settings::{Cidr, Folders, Settings};
-pub use cost::Estimate;
+pub use cost::{Estimate, Had};
 use graph::{Kind, Part};
 use journal::Journal;
 use keys::Keys;
