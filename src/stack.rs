@@ -57,7 +57,7 @@ use keys::Keys;
 pub use lock::{Lock, LockError};
 pub use names::{Names, SPARK_LOGS, STACK_TAG};
 pub use notebook::LINK_LIFE;
-use plan::{Claim, Found, Next, Plan, Step, Wanted, decide, decide_down};
+use plan::{Claim, Found, Next, OWNER, Plan, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
 
 /// What can go wrong with a stack.
@@ -420,12 +420,43 @@ impl Stack {
     }
 
     async fn read(&self, kind: Kind) -> Result<Option<Found>, StackError> {
-        resource::of(kind).read(self).await
+        match (resource::of(kind).read(self).await?, kind.lies_in()) {
+            (Some(found), Some(home)) => {
+                let owner = self.owner_by_home(home, resource::of(home).read(self).await?.as_ref());
+                Ok(Some(found.with(OWNER, owner)))
+            }
+            (found, _) => Ok(found),
+        }
     }
 
     async fn read_all(&self) -> World {
-        let reads = self.names.part.kinds().map(|kind| async move { (kind, self.read(kind).await) });
-        futures_util::future::join_all(reads).await.into_iter().collect()
+        let reads =
+            self.names.part.kinds().map(|kind| async move { (kind, resource::of(kind).read(self).await) });
+        let mut world: World = futures_util::future::join_all(reads).await.into_iter().collect();
+        for kind in self.names.part.kinds() {
+            // What lies in something that could not be read is nobody's, as far as is known, and so it stays.
+            let Some((home, Ok(there))) = kind.lies_in().and_then(|home| Some((home, world.get(&home)?)))
+            else {
+                continue;
+            };
+            let owner = self.owner_by_home(home, there.as_ref());
+            if let Some(Ok(Some(found))) = world.get_mut(&kind) {
+                *found = found.clone().with(OWNER, owner);
+            }
+        }
+        world
+    }
+
+    /// Whose a thing is that has no tag of its own: whoever's that is which it lies in. If it outlived that, this
+    /// machine's journal alone knows whether it was ours.
+    fn owner_by_home(&self, home: Kind, there: Option<&Found>) -> Option<String> {
+        match there {
+            Some(there) => there.properties.get(OWNER).cloned(),
+            None => {
+                let was_ours = self.journal.was_ours(home, self.names.of(home));
+                was_ours.then(|| self.names.stack.clone())
+            }
+        }
     }
 
     /// Makes one call about the resource of that kind. A call that changes anything is in the journal, synced,

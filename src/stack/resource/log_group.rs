@@ -23,13 +23,6 @@ fn tags(stack: &Stack) -> HashMap<String, String> {
     stack.names.tags().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// The stack that the group is tagged with, asked for about the group itself or what lies in it.
-pub(super) async fn owner(stack: &Stack, kind: Kind) -> Result<Option<String>, StackError> {
-    let request = stack.cloud.logs.list_tags_for_resource().resource_arn(stack.names.arn(Kind::LogGroup));
-    let answer = stack.call(kind, Operation::ListTagsForResource, request.send()).await?;
-    Ok(answer.tags.and_then(|mut tags| tags.remove(OWNER)))
-}
-
 #[async_trait]
 impl Resource for LogGroup {
     async fn wanted(&self, stack: &Stack, _found: Option<&Found>) -> Result<Wanted, StackError> {
@@ -55,9 +48,13 @@ impl Resource for LogGroup {
                 (None, None) => return Ok(None),
             }
         };
-        let Some(owner) = if_there(owner(stack, Kind::LogGroup).await)? else { return Ok(None) };
+        let arn = stack.names.arn(Kind::LogGroup);
+        let request = stack.cloud.logs.list_tags_for_resource().resource_arn(&arn);
+        let answer = stack.call(Kind::LogGroup, Operation::ListTagsForResource, request.send()).await;
+        let Some(tags) = if_there(answer)? else { return Ok(None) };
+        let owner = tags.tags.and_then(|mut tags| tags.remove(OWNER));
         let made = group.creation_time().map(DateTime::from_millis);
-        let found = Found::ready(name, stack.names.arn(Kind::LogGroup))
+        let found = Found::ready(name, arn)
             .made_at(made.as_ref())
             .with(OWNER, owner)
             .with(RETENTION, days(group.retention_in_days.unwrap_or(0)));

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use aws_smithy_types::DateTime;
 
-use super::{Resource, log_group};
+use super::Resource;
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
-use crate::stack::plan::{Difference, Found, OWNER, Wanted};
+use crate::stack::plan::{Difference, Found, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct LogStream;
@@ -32,9 +32,7 @@ impl Resource for LogStream {
             let mut streams = page.log_streams().iter();
             if let Some(stream) = streams.find(|stream| stream.log_stream_name() == Some(name)) {
                 let made = stream.creation_time().map(DateTime::from_millis);
-                let owner = if_there(log_group::owner(stack, Kind::LogStream).await)?;
-                let Some(owner) = owner else { return Ok(None) };
-                let found = Found::ready(name, stack.names.arn(Kind::LogStream)).with(OWNER, owner);
+                let found = Found::ready(name, stack.names.arn(Kind::LogStream));
                 return Ok(Some(found.made_at(made.as_ref())));
             }
             match page.next_token {

@@ -77,7 +77,7 @@ fn life(status: &NotebookInstanceStatus, failure: Option<&str>) -> Life {
     }
 }
 
-pub(super) async fn describe(stack: &Stack) -> Result<Option<DescribeNotebookInstanceOutput>, StackError> {
+async fn describe(stack: &Stack) -> Result<Option<DescribeNotebookInstanceOutput>, StackError> {
     let request =
         stack.cloud.sagemaker.describe_notebook_instance().notebook_instance_name(stack.names.of(KIND));
     if_there(stack.call(KIND, Operation::DescribeNotebookInstance, request.send()).await)

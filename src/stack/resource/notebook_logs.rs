@@ -3,10 +3,10 @@
 
 use async_trait::async_trait;
 
-use super::{Resource, notebook, owner_in_sagemaker};
+use super::Resource;
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
-use crate::stack::plan::{Difference, Found, OWNER, Wanted};
+use crate::stack::plan::{Difference, Found, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there};
 
 pub(super) struct NotebookLogs;
@@ -40,19 +40,6 @@ fn prefix(stack: &Stack) -> String {
     format!("{}/", stack.names.of(Kind::Notebook))
 }
 
-/// Whose they are: the notebook's owner. They outlive the notebook, and then this machine's journal alone knows whether
-/// it was ours.
-async fn owner(stack: &Stack) -> Result<Option<String>, StackError> {
-    if let Some(there) = notebook::describe(stack).await? {
-        let arn = there.notebook_instance_arn().unwrap_or_default();
-        if let Some(owner) = if_there(owner_in_sagemaker(stack, KIND, arn).await)? {
-            return Ok(owner);
-        }
-    }
-    let was_ours = stack.journal.was_ours(Kind::Notebook, stack.names.of(Kind::Notebook));
-    Ok(was_ours.then(|| stack.names.stack.clone()))
-}
-
 #[async_trait]
 impl Resource for NotebookLogs {
     async fn wanted(&self, _stack: &Stack, _found: Option<&Found>) -> Result<Wanted, StackError> {
@@ -64,8 +51,7 @@ impl Resource for NotebookLogs {
         if ours.is_empty() {
             return Ok(None);
         }
-        let found = Found::ready(stack.names.of(KIND), stack.names.arn(KIND));
-        let mut found = found.with(OWNER, owner(stack).await?);
+        let mut found = Found::ready(stack.names.of(KIND), stack.names.arn(KIND));
         let plural = if ours.len() == 1 { "" } else { "s" };
         found.detail = format!("{} log stream{plural} of the notebook", ours.len());
         Ok(Some(found))

@@ -165,7 +165,11 @@ async fn a_notebook_that_somebody_made_by_hand_keeps_itself_and_its_logs() {
     let role = aws.iam.create_role().role_name("by-hand").assume_role_policy_document(trust).send().await;
     let role = role.unwrap().role.unwrap().arn;
     let notebook = aws.sagemaker.create_notebook_instance().notebook_instance_name("mydemo").role_arn(role);
-    notebook.instance_type("ml.t3.medium".into()).send().await.unwrap();
+    let notebook = notebook.instance_type("ml.t3.medium".into());
+    // SageMaker knows a role some seconds after it was made.
+    while notebook.clone().send().await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let group = "/aws/sagemaker/NotebookInstances";
     // SageMaker makes them with the first line that is logged.
     drop(aws.logs.create_log_group().log_group_name(group).send().await);
