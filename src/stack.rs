@@ -450,13 +450,11 @@ impl Stack {
     /// Whose a thing is that has no tag of its own: whoever's that is which it lies in. If it outlived that, this
     /// machine's journal alone knows whether it was ours.
     fn owner_by_home(&self, home: Kind, there: Option<&Found>) -> Option<String> {
-        match there {
-            Some(there) => there.properties.get(OWNER).cloned(),
-            None => {
-                let was_ours = self.journal.was_ours(home, self.names.of(home));
-                was_ours.then(|| self.names.stack.clone())
-            }
-        }
+        let Some(there) = there else {
+            let was_ours = self.journal.was_ours(home, self.names.of(home));
+            return was_ours.then(|| self.names.stack.clone());
+        };
+        there.properties.get(OWNER).cloned()
     }
 
     /// Makes one call about the resource of that kind. A call that changes anything is in the journal, synced,
