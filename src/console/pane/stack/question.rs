@@ -171,7 +171,13 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
             _ => ("=", Role::Faint),
         };
         lines.push((format!("{sign} {:<9} {:<17} {}", step.action(), step.kind, step.name), role));
-        lines.extend(step.differences().iter().map(|difference| (format!("    {difference}"), Role::Faint)));
+        let under = |text: &str, role| {
+            let text = crate::text::wrap(&crate::text::sanitise(text), 66);
+            text.into_iter().map(move |line| (format!("    {line}"), role))
+        };
+        for difference in step.differences() {
+            lines.extend(under(&difference.to_string(), Role::Faint));
+        }
         let why: &str = match &step.next {
             Next::Refuse(why) | Next::Leave(why) => why,
             Next::Wait(what) => what,
@@ -180,8 +186,7 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
         // The commands' option is a field of this question.
         let why = why.split("; --").next().unwrap_or_default();
         if !why.is_empty() {
-            let why = crate::text::wrap(&crate::text::sanitise(why), 66);
-            lines.extend(why.into_iter().map(|line| (format!("    {line}"), Role::Warn)));
+            lines.extend(under(why, Role::Warn));
         }
     }
     lines
