@@ -69,8 +69,9 @@ async fn a_plan_that_was_left_open_makes_nothing_twice() {
 #[test]
 fn a_teardown_that_is_left_goes_on_where_it_stopped() {
     let home = tempfile::tempdir().expect("a folder");
-    // Slow calls keep the teardown going while the console is left.
-    let slow = ["sandbox", "--pace", "100", "--dir", "cloud", "--fault", "slow:firehose=1s"];
+    // One slow call keeps the teardown going while the console is left, also on a slow machine.
+    let slow =
+        ["sandbox", "--pace", "100", "--dir", "cloud", "--fault", "slow:firehose.DeleteDeliveryStream=8s"];
     let mut terminal = Terminal::run(home.path(), (120, 36), &slow, &[]);
     terminal.until("nothing of the stack is there");
     terminal.press("2c");
