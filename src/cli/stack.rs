@@ -14,7 +14,7 @@ use crate::progress::{Phase, Progress, Report};
 use crate::stack::audit::Audit;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::outcome::{Ending, Outcome, Teardown};
-use crate::stack::plan::{Next, Plan};
+use crate::stack::plan::{Next, Plan, Step};
 use crate::stack::status::{ResourceState, StackState};
 use crate::stack::{Stack, StackError, Survey};
 
@@ -263,7 +263,7 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
             kind: step.kind,
             name: &step.name,
             action: step.action(),
-            differences: step.differences().iter().map(ToString::to_string).collect(),
+            differences: step.differences().iter().map(ToString::to_string).chain(also(step)).collect(),
             why: match &step.next {
                 Next::Refuse(why) | Next::Leave(why) => Some(why),
                 Next::Wait(what) => Some(what),
@@ -292,6 +292,11 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
         }
     }
     answer!("\n{}", summary(plan));
+}
+
+/// What goes with a resource that is deleted, in words.
+fn also(step: &Step) -> Option<String> {
+    step.goes_along().map(|others| format!("and with it {others}"))
 }
 
 fn summary(plan: &Plan) -> String {

@@ -15,6 +15,9 @@ use crate::text::sanitise;
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
 
+/// The property that lists what else of the stack's is there, beyond the one that should be.
+pub(super) const OTHERS: &str = "other instances of this stack";
+
 /// A list that has nothing on it.
 pub(super) const NONE: &str = "none";
 
@@ -406,6 +409,12 @@ impl Step {
         }
     }
 
+    /// What else of the stack's goes with a resource that is deleted: the ids, parted by commas.
+    pub fn goes_along(&self) -> Option<&str> {
+        let found = self.found.as_ref().filter(|_| self.next == Next::Delete)?;
+        found.properties.get(OTHERS).map(String::as_str).filter(|others| *others != NONE)
+    }
+
     /// Whether doing it takes away something that is there.
     pub fn destroys(&self) -> bool {
         self.takes_it() || self.differences().iter().any(|difference| difference.mend.destroys())
@@ -460,9 +469,15 @@ impl Plan {
     /// need not be agreed to again.
     pub fn goes_no_further_than(&self, shown: &Self) -> bool {
         let id = |step: &Step| step.found.as_ref().map(|found| found.id.clone());
-        self.steps.iter().all(|step| match step.next {
-            Next::Rest | Next::Wait(_) | Next::Leave(_) => true,
-            _ => shown.step(step.kind).is_some_and(|shown| shown.next == step.next && id(shown) == id(step)),
+        let along = |step: &Step| step.goes_along().map(ToOwned::to_owned);
+        let same = |step: &Step, shown: &Step| {
+            shown.next == step.next && id(shown) == id(step) && along(shown) == along(step)
+        };
+        self.steps.iter().all(|step| match (&step.next, shown.step(step.kind)) {
+            (Next::Rest | Next::Wait(_) | Next::Leave(_), _) => true,
+            // It was to be made once the old one has gone, which it has.
+            (Next::Create, Some(Step { next: Next::Wait(_), wanted: true, .. })) => true,
+            (_, shown) => shown.is_some_and(|shown| same(step, shown)),
         })
     }
 
@@ -603,6 +618,13 @@ mod tests {
             assert!(!plan(&Next::Refuse("theirs".into()), "i-1").goes_no_further_than(shown));
         }
         assert!(!plan(&Next::Delete, "i-1").goes_no_further_than(&plan(&Next::Rest, "i-1")));
+        let waited = plan(&Next::Wait("being deleted"), "i-1");
+        assert!(plan(&Next::Create, "i-1").goes_no_further_than(&waited), "what it waited for has come");
+        let mut with_another = plan(&Next::Delete, "i-1");
+        let found = with_another.steps[0].found.take().expect("there").with(OTHERS, "i-2".to_owned());
+        with_another.steps[0].found = Some(found);
+        assert_eq!(with_another.steps[0].goes_along(), Some("i-2"));
+        assert!(!with_another.goes_no_further_than(&shown[2]), "another would go with it");
     }
 
     #[test]

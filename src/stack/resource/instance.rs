@@ -15,7 +15,7 @@ use super::{Resource, differs, ec2_tags, filter};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::keys::fingerprint;
-use crate::stack::plan::{Difference, Found, Life, NONE, OWNER, Wanted};
+use crate::stack::plan::{Difference, Found, Life, NONE, OTHERS, OWNER, Wanted};
 use crate::stack::{Made, STACK_TAG, Stack, StackError};
 
 pub(super) struct Instance;
@@ -29,7 +29,6 @@ const GROUP: &str = "security group";
 const HOST_KEY_TAG: &str = "hydrant:host-key";
 const TOKENS: &str = "metadata tokens";
 const POWER: &str = "power";
-const OTHERS: &str = "other instances of this stack";
 const KIND: Kind = Kind::Instance;
 
 /// Amazon's own account is named so in image searches.

@@ -178,6 +178,9 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
         for difference in step.differences() {
             lines.extend(under(&difference.to_string(), Role::Faint));
         }
+        if let Some(others) = step.goes_along() {
+            lines.extend(under(&format!("and with it {others}"), Role::Bad));
+        }
         let why: &str = match &step.next {
             Next::Refuse(why) | Next::Leave(why) => why,
             Next::Wait(what) => what,
