@@ -5,6 +5,7 @@
 //! before all else, so that whatever happens on the way no folder holds parts of two.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
@@ -135,7 +136,7 @@ pub fn make_room(folder: &Path) -> Result<(), TopicsError> {
     for name in [&[DESCRIPTION][..], &COMPANIONS].concat() {
         let path = folder.join(name);
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
                 return Err(TopicsError::File { action: "remove", path, source });
             }
             _ => {}
@@ -148,7 +149,7 @@ pub fn make_room(folder: &Path) -> Result<(), TopicsError> {
 pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, TopicsError> {
     match std::fs::read(path) {
         Ok(content) => Ok(Some(content)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(TopicsError::File { action: "read", path: path.to_owned(), source }),
     }
 }

@@ -28,6 +28,7 @@ use crate::stream::sink::SinkKind;
 use crate::stream::sink::csv::{CsvFile, name_of};
 use crate::stream::sink::firehose::{Firehose, Packing};
 use crate::stream::source::jetstream::{Jetstream, Version};
+use crate::stream::source::replay::Speed;
 use crate::stream::source::x::FilteredStream;
 use crate::stream::source::x::api::Api;
 use crate::stream::source::{Source, SourceKind};
@@ -87,6 +88,7 @@ pub(super) fn live(context: &Context) -> Result<Live, CliError> {
     let sinks = sinks(context)?.iter().map(ToString::to_string).collect();
     let source = source_kind(context)?;
     if let SourceKind::Replay(files) = &source {
+        speed(context)?;
         for file in files.iter().filter(|file| *file != Path::new("-")) {
             // Not opened: a pipe would have to be waited for.
             let what = || format!("read {}", file.display());
@@ -107,6 +109,11 @@ pub(super) fn live(context: &Context) -> Result<Live, CliError> {
     words.dedup();
     live.change(|status| status.terms = words);
     Ok(live)
+}
+
+/// How fast a replay plays.
+fn speed(context: &Context) -> Result<Speed, CliError> {
+    context.settings.speed.parse().map_err(CliError::Usage)
 }
 
 /// What is wanted of the posts of a source.
@@ -208,9 +215,7 @@ fn source(
             haste: 1,
             gaps,
         }),
-        SourceKind::Replay(files) => {
-            Source::Replay { files, speed: settings.speed.parse().map_err(CliError::Usage)? }
-        }
+        SourceKind::Replay(files) => Source::Replay { files, speed: speed(context)? },
     })
 }
 
