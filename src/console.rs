@@ -138,6 +138,7 @@ impl Console {
             match effect {
                 Effect::Start(job) => self.driver.start(job),
                 Effect::Cancel(slot) => self.driver.cancel(slot),
+                Effect::Live(wanted) => self.driver.live(wanted),
                 Effect::Copy(text) => terminal::copy(&text)?,
                 Effect::CopySecret(secret) => terminal::copy(secret.expose_secret())?,
                 Effect::Suspend => self.step_aside(terminal::stop_until_continued)?,

@@ -95,7 +95,7 @@ impl Tail {
         // Live Tail costs by the minute: it is for somebody who looks on.
         let follow = match (self.follow, std::io::stdout().is_terminal()) {
             (false, _) => Follow::No,
-            (true, true) => Follow::Watch,
+            (true, true) => Follow::watch(),
             (true, false) => Follow::Poll,
         };
         let request = Request { groups, since, pattern: self.filter, follow, patience: PATIENCE };

@@ -259,6 +259,7 @@ impl App {
             match ask {
                 Ask::Start(job) => effects.extend(self.start(job)),
                 Ask::Cancel(slot) => effects.extend(self.cancel(slot)),
+                Ask::Live(wanted) => effects.push(Effect::Live(wanted)),
                 Ask::Open(overlay) => self.open(*overlay),
                 Ask::Say(text) => self.say(text),
                 Ask::Fail(trouble) => self.problem(trouble),

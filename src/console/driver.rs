@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::effect::{Identity, Item, Job, Manner, Outcome, Remedy, Slot, Trouble};
@@ -112,9 +112,15 @@ pub struct Line {
     feed: Feed<Item>,
     fed: Arc<Notify>,
     stop: CancellationToken,
+    live: watch::Receiver<bool>,
 }
 
 impl Line {
+    /// Whether what costs by the minute is wanted now.
+    pub fn live(&self) -> watch::Receiver<bool> {
+        self.live.clone()
+    }
+
     /// Where a job's progress goes.
     pub fn progress(&self) -> Progress {
         let (sender, slot, generation) = (self.sender.clone(), self.slot, self.generation);
@@ -162,6 +168,7 @@ pub struct Driver {
     /// What has to be heard before anything else is received.
     held: VecDeque<Event>,
     fed: Arc<Notify>,
+    live: watch::Sender<bool>,
 }
 
 impl Driver {
@@ -176,7 +183,13 @@ impl Driver {
             receiver,
             held: VecDeque::new(),
             fed: Arc::default(),
+            live: watch::Sender::default(),
         }
+    }
+
+    /// Says whether what costs by the minute is wanted from now on; said again, it is tried again.
+    pub fn live(&self, wanted: bool) {
+        self.live.send_replace(wanted);
     }
 
     /// Starts a job; what runs in its slot is told to stop, and not listened to any more.
@@ -191,7 +204,8 @@ impl Driver {
         let (generation, stop, feed) = (self.next_generation, CancellationToken::new(), Feed::new());
         self.running.insert(slot, Running { generation, stop: stop.clone(), feed: feed.clone() });
         let (rooms, sender, fed) = (self.rooms.clone(), self.sender.clone(), Arc::clone(&self.fed));
-        let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone() };
+        let live = self.live.subscribe();
+        let line = Line { slot, generation, sender: sender.clone(), feed, fed, stop: stop.clone(), live };
         // In the heap: what a room's work holds between its steps is more than a thread's stack has room for in copies.
         let work = to_its_end(async move { rooms.run(job, line).await }.boxed());
         tokio::spawn(async move {

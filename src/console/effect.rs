@@ -234,6 +234,8 @@ pub enum Effect {
     Start(Job),
     /// Stop what runs there; a run that changes things stops at a safe point.
     Cancel(Slot),
+    /// Let the tail that runs, and those that are started, have events live or not.
+    Live(bool),
     /// Put text on the clipboard.
     Copy(String),
     /// Put a secret on the clipboard.

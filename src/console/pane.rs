@@ -111,6 +111,8 @@ pub enum Ask {
     Start(Job),
     /// Cancel what runs there.
     Cancel(Slot),
+    /// Let the tail that runs, and those that are started, have events live or not.
+    Live(bool),
     /// Open this on top; a question that is open already under the same name is replaced.
     Open(Box<Overlay>),
     /// Say something at the bottom, for some seconds.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_smithy_types::retry::RetryConfig;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,15 +26,26 @@ use super::{LogEvent, LogsError, groups};
 use crate::cloud::{Cloud, Failure, Operation};
 
 /// How events that are still to come are waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Follow {
     /// Not at all: the tail ends with the history.
     No,
     /// By asking every other second: complete, and without cost.
     Poll,
-    /// By Live Tail where the endpoint has it, for as long as its session lasts, and asking besides: for whoever looks on.
-    /// It costs by the minute: whether another session is begun is for who began this one.
-    Watch,
+    /// By Live Tail where the endpoint has it, and asking besides, as long as this says that somebody looks on. It costs
+    /// by the minute: a session that ended is followed by another only when that is said once more.
+    Watch(watch::Receiver<bool>),
+}
+
+impl Follow {
+    /// By Live Tail, for one session: somebody looks on all the time.
+    pub fn watch() -> Self {
+        Self::Watch(watch::channel(true).1)
+    }
+
+    fn follows(&self) -> bool {
+        !matches!(self, Self::No)
+    }
 }
 
 /// What is tailed.
@@ -144,10 +156,14 @@ pub async fn tail(
 ) -> Result<Ending, LogsError> {
     let window = || match request.follow {
         Follow::No => Window::once(request.since),
-        Follow::Poll | Follow::Watch => Window::since(request.since),
+        Follow::Poll | Follow::Watch(_) => Window::since(request.since),
     };
     let windows = request.groups.iter().map(|group| (group.as_str().into(), window())).collect();
-    let mut tail = Tail { cloud, request, told, windows, live: None, sampled: None, answered: false };
+    let looks = match &request.follow {
+        Follow::Watch(looks) => Some(looks.clone()),
+        Follow::No | Follow::Poll => None,
+    };
+    let mut tail = Tail { cloud, request, told, windows, looks, live: None, sampled: None, answered: false };
     tokio::select! {
         ending = tail.run() => ending,
         () = stop.cancelled() => Ok(Ending::Stopped),
@@ -159,6 +175,8 @@ struct Tail<'a, F> {
     request: &'a Request,
     told: F,
     windows: BTreeMap<Arc<str>, Window>,
+    /// Whether somebody looks on.
+    looks: Option<watch::Receiver<bool>>,
     live: Option<Live>,
     /// When Live Tail last showed a sample.
     sampled: Option<Timestamp>,
@@ -168,37 +186,44 @@ struct Tail<'a, F> {
 
 impl<F: FnMut(Told) + Send> Tail<'_, F> {
     async fn run(&mut self) -> Result<Ending, LogsError> {
-        if self.request.follow == Follow::Watch {
+        if self.looks.as_mut().is_some_and(|looks| *looks.borrow_and_update()) {
             // Before the history is read, so that nothing falls between the two.
             self.go_live().await;
         }
         self.round(Reach::Far).await?;
-        if self.request.follow == Follow::No {
+        if !self.request.follow.follows() {
             return Ok(Ending::Whole);
         }
         self.note(Note::CaughtUp);
         let mut far = Instant::now() + FAR;
         let mut next = Instant::now() + self.every();
         while !self.windows.is_empty() {
-            let update = if let Some(live) = &mut self.live {
-                tokio::select! {
-                    update = live.next() => Some(update),
-                    () = tokio::time::sleep_until(next) => None,
-                }
-            } else {
-                tokio::time::sleep_until(next).await;
-                None
+            let turn = tokio::select! {
+                update = next_of(&mut self.live) => Turn::Came(update),
+                looks = change_of(&mut self.looks) => Turn::Looks(looks),
+                () = tokio::time::sleep_until(next) => Turn::Round,
             };
-            match update {
-                Some(Update::Events { events, sampled }) => self.came_live(events, sampled),
-                Some(Update::Over(why)) => {
+            match turn {
+                Turn::Came(Update::Events { events, sampled }) => self.came_live(events, sampled),
+                Turn::Looks(true) => {
+                    if self.live.is_none() {
+                        self.go_live().await;
+                    }
+                }
+                Turn::Looks(false) => {
+                    if self.live.take().is_some() {
+                        self.note(Note::CaughtUp);
+                        next = Instant::now();
+                    }
+                }
+                Turn::Came(Update::Over(why)) => {
                     tracing::info!(why, "the live tail is over");
                     // What came in since is found by the round that follows.
                     self.live = None;
                     self.note(Note::Polling(why));
                     next = Instant::now();
                 }
-                None => {
+                Turn::Round => {
                     let reach = if Instant::now() >= far { Reach::Far } else { Reach::Near };
                     if reach == Reach::Far {
                         far = Instant::now() + FAR;
@@ -372,7 +397,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
             if error.is_missing() && self.windows.get(&pager.group).is_some_and(Window::is_followed) {
                 return Ok(None);
             }
-            let waits = self.answered && self.request.follow != Follow::No;
+            let waits = self.answered && self.request.follow.follows();
             let again = error.failure().passes() && (waits || begun.elapsed() < self.request.patience);
             let (Some(after), true) = (pauses.next(), again) else {
                 return Err(LogsError::of(error, &pager.group, self.request.pattern.as_deref()));
@@ -383,6 +408,34 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
             tokio::time::sleep(after).await;
         }
     }
+}
+
+/// What a tail does next.
+enum Turn {
+    /// Something came live.
+    Came(Update),
+    /// Somebody looks on, or does no more.
+    Looks(bool),
+    /// It is time to ask.
+    Round,
+}
+
+/// What comes live; nothing, where nothing does.
+async fn next_of(live: &mut Option<Live>) -> Update {
+    match live {
+        Some(live) => live.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is said next of whether somebody looks on; nothing, where that is not asked or nobody is there to say it.
+async fn change_of(looks: &mut Option<watch::Receiver<bool>>) -> bool {
+    if let Some(looks) = looks
+        && looks.changed().await.is_ok()
+    {
+        return *looks.borrow_and_update();
+    }
+    std::future::pending().await
 }
 
 /// Events with their ids, and whether more come.

@@ -39,7 +39,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             let groups = jobs.chain(groups).collect();
             Ok(Outcome::Groups { own: stack.names().of(Kind::LogGroup).to_owned(), groups })
         }
-        Job::Tail { groups, since, pattern, live } => {
+        Job::Tail { groups, since, pattern } => {
             let since = since.before(Timestamp::now());
             let (mut jobs, groups) = (job_logs(rooms), groups);
             let (of_jobs, groups): (Vec<String>, Vec<String>) =
@@ -61,7 +61,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
                     return Ok(Ending::Whole);
                 }
                 let cloud = rooms.cloud().await?;
-                let follow = if live { Follow::Watch } else { Follow::Poll };
+                let follow = Follow::Watch(line.live());
                 let request = Request { groups: theirs, since, pattern, follow, patience: PATIENCE };
                 let ending = tail(&cloud, &request, stop, |told| feed(line, told)).await;
                 ending.map_err(|error| trouble(&error))

@@ -40,8 +40,6 @@ pub enum Job {
         since: Moment,
         /// CloudWatch's filter pattern.
         pattern: Option<String>,
-        /// Whether events are to come live, which costs by the minute.
-        live: bool,
     },
     /// Write text to a file that is not there yet.
     Save {

@@ -110,11 +110,11 @@ impl Default for LogsPane {
 const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 
 impl LogsPane {
-    fn tail(&mut self, since: Moment, live: bool) -> Vec<Ask> {
+    fn tail(&mut self, since: Moment) -> Vec<Ask> {
         self.note = None;
         self.live.end();
         let (groups, pattern) = (self.followed.clone(), self.pattern.clone());
-        vec![Ask::start(Job::Tail { groups, since, pattern, live })]
+        vec![Ask::Live(true), Ask::start(Job::Tail { groups, since, pattern })]
     }
 
     /// Follows what is marked, or else what is chosen, from the beginning.
@@ -135,18 +135,18 @@ impl LogsPane {
         (self.lines, self.chosen, self.overlaps) = (Lines::default(), None, false);
         (self.top, self.waiting, self.dropped) = (0, 0, 0);
         self.focus = Focus::Lines;
-        self.tail(self.since, true)
+        self.tail(self.since)
     }
 
     /// Follows on from what is there.
-    fn go_on(&mut self, live: bool) -> Vec<Ask> {
+    fn go_on(&mut self) -> Vec<Ask> {
         let newest = self.lines.iter().next_back().map(|event| event.at);
         match newest.and_then(|at| at.checked_sub(OVERLAP).ok()) {
             Some(at) => {
                 self.overlaps = true;
-                self.tail(Moment::At(at), live)
+                self.tail(Moment::At(at))
             }
-            None => self.tail(self.since, live),
+            None => self.tail(self.since),
         }
     }
 
@@ -308,7 +308,7 @@ impl PaneState for LogsPane {
             Action::Refresh => {
                 let mut asks = vec![Ask::start(Job::Groups)];
                 if !desk.tasks.runs(Slot::Tail) && !self.followed.is_empty() {
-                    asks.extend(self.go_on(true));
+                    asks.extend(self.go_on());
                 }
                 return Some(asks);
             }
@@ -423,7 +423,7 @@ impl PaneState for LogsPane {
         match desk.identity() {
             None => Vec::new(),
             Some(_) if self.followed.is_empty() => vec![Ask::start(Job::Groups)],
-            Some(_) => self.go_on(true),
+            Some(_) => self.go_on(),
         }
     }
 
@@ -438,8 +438,7 @@ impl PaneState for LogsPane {
     }
 
     fn tick(&mut self, desk: &Desk) -> Vec<Ask> {
-        let live = self.live.turn(desk.now);
-        self.go_on(live)
+        vec![Ask::Live(self.live.turn(desk.now))]
     }
 
     fn address(&self, _desk: &Desk) -> Option<String> {

@@ -58,10 +58,10 @@ fn tail(effects: &[Effect]) -> Option<(Vec<String>, String, Option<String>)> {
     })
 }
 
-/// Whether effects start a tail, and if so, whether it is to be live.
+/// Whether effects say that events are to come live, or that they are not.
 fn live(effects: &[Effect]) -> Option<bool> {
     effects.iter().find_map(|effect| match effect {
-        Effect::Start(AnyJob::Logs(Job::Tail { live, .. })) => Some(*live),
+        Effect::Live(wanted) => Some(*wanted),
         _ => None,
     })
 }
@@ -266,9 +266,11 @@ fn who_turns_to_another_window_pays_for_no_live_session() {
     note(&mut given, Note::Live);
     given.happen(Event::Focus(false));
     assert_eq!(live(&given.seconds_later(59)), None, "a glance aside ends nothing");
-    assert_eq!(live(&given.seconds_later(1)), Some(false));
+    let aside = given.seconds_later(1);
+    assert_eq!((live(&aside), tail(&aside)), (Some(false), None), "the tail itself goes on");
     assert_eq!(live(&given.seconds_later(3600)), None);
-    assert_eq!(live(&given.happen(Event::Focus(true))), Some(true));
+    let back = given.happen(Event::Focus(true));
+    assert_eq!((live(&back), tail(&back)), (Some(true), None));
 }
 
 #[test]

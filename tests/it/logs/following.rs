@@ -67,7 +67,7 @@ async fn live_events_come_at_once_and_what_a_sample_left_out_follows() {
     let aws = sandbox.aws();
     make(&aws, "g", &["s"]).await;
     put(&aws, "g", "s", &[(5, "before")]).await;
-    let mut tailed = Tailed::start(&sandbox.serving.endpoint(), &["g"], None, Follow::Watch).await;
+    let mut tailed = Tailed::start(&sandbox.serving.endpoint(), &["g"], None, Follow::watch()).await;
     tailed.until("it is live", |tailed| tailed.has(|note| *note == Note::Live)).await;
     tailed.until_shown("before").await;
     put(&aws, "g", "s", &[(0, "one")]).await;
@@ -91,7 +91,7 @@ async fn without_live_tail_events_are_asked_for_and_that_is_said() {
     let sandbox = Sandbox::new(&["--fault", "error:logs.StartLiveTail=100%"]).await;
     let aws = sandbox.aws();
     make(&aws, "g", &["s"]).await;
-    let mut tailed = Tailed::start(&sandbox.serving.endpoint(), &["g"], None, Follow::Watch).await;
+    let mut tailed = Tailed::start(&sandbox.serving.endpoint(), &["g"], None, Follow::watch()).await;
     tailed.until("that is said", |tailed| tailed.has(|note| matches!(note, Note::Polling(_)))).await;
     put(&aws, "g", "s", &[(0, "one")]).await;
     tailed.until_shown("one").await;

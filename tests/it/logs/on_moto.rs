@@ -58,7 +58,7 @@ async fn a_live_session_that_ends_is_not_begun_again_by_itself() {
     let aws = world.aws();
     make(&aws, "g", &["a"]).await;
     world.proxy.take_calls();
-    let mut tailed = Tailed::start(&world.proxy.endpoint(), &["g"], None, Follow::Watch).await;
+    let mut tailed = Tailed::start(&world.proxy.endpoint(), &["g"], None, Follow::watch()).await;
     tailed.until("it polls", |tailed| tailed.has(|note| matches!(note, Note::Polling(_)))).await;
     for message in ["one", "two"] {
         put(&aws, "g", "a", &[(0, message)]).await;
@@ -66,6 +66,32 @@ async fn a_live_session_that_ends_is_not_begun_again_by_itself() {
     }
     let begun = world.proxy.take_calls().iter().filter(|call| call.is("StartLiveTail")).count();
     assert_eq!(begun, 1);
+    tailed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_begun_in_the_same_tail_whenever_somebody_looks_on() {
+    let world = World::new().await;
+    let aws = world.aws();
+    make(&aws, "g", &["a"]).await;
+    put(&aws, "g", "a", &[(0, "before")]).await;
+    let (looks, looked) = tokio::sync::watch::channel(false);
+    let mut tailed = Tailed::start(&world.proxy.endpoint(), &["g"], None, Follow::Watch(looked)).await;
+    tailed.until_shown("before").await;
+    let begun = || world.proxy.take_calls().iter().filter(|call| call.is("StartLiveTail")).count();
+    assert_eq!(begun(), 0, "nobody looks on");
+    for time in 1..=2 {
+        looks.send_replace(true);
+        let over = |tailed: &Tailed| {
+            tailed.notes.iter().filter(|note| matches!(note, Note::Polling(_))).count() == time
+        };
+        tailed.until("a session that ends", over).await;
+        assert_eq!(begun(), 1);
+        looks.send_replace(false);
+    }
+    put(&aws, "g", "a", &[(0, "after")]).await;
+    tailed.until_shown("after").await;
+    assert_eq!(tailed.events.len(), 2, "each once");
     tailed.stop().await;
 }
 

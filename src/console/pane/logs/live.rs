@@ -69,7 +69,7 @@ impl Live {
         if desk.focused && desk.touched > at { at.checked_add(pause).ok() } else { None }
     }
 
-    /// It is due: whether the tail goes on live.
+    /// It is due: whether the tail, which goes on, is to be live from now on.
     pub(super) fn turn(&mut self, now: Timestamp) -> bool {
         let ends = self.is_on();
         self.end();
