@@ -47,16 +47,17 @@ pub async fn start(host: &Host, arguments: &[String]) -> Result<Output, HostErro
     let start = if facts.systemd && !facts.confined {
         let (there, arguments, root) = (there(), word(&arguments_of_unit(arguments)), facts.as_root());
         // It is there once it answers, or if it came to its end by then. What systemd has to start again has failed.
+        // Old ones of systemd have no `--value`.
         format!(
             "{there}\nset -e; umask 077; printf '%s\\n' {arguments} > service.env\n\
              {root}systemctl reset-failed {UNIT} 2>/dev/null || true\n\
              {root}systemctl restart {UNIT}\n\
              for i in $(seq 60); do\n\
                bin/hydrant stream status --json 2>/dev/null | grep -q '\"pid\":[0-9]' && break\n\
-               case $(systemctl show -p ActiveState --value {UNIT}) in\n\
-                 active) sleep 0.5;;\n\
+               case $(systemctl show -p ActiveState {UNIT} | cut -d= -f2) in\n\
                  inactive) break;;\n\
-                 *) {root}systemctl stop {UNIT}; {root}journalctl -q -o cat -n 1 _SYSTEMD_UNIT={UNIT} >&2; exit 1;;\n\
+                 failed|activating) {root}systemctl stop {UNIT}; {root}journalctl -q -o cat -n 1 _SYSTEMD_UNIT={UNIT} >&2; exit 1;;\n\
+                 *) sleep 0.5;;\n\
                esac\n\
              done\n\
              bin/hydrant stream status --json"
