@@ -1,12 +1,13 @@
 //! Posts that their authors took back: written down for whoever keeps the lake, and not delivered if they still wait.
 //!
 //! The file holds a line of JSON for each, `{"at": when it was heard, "id": the post's}`. When it is `LARGEST`, it becomes
-//! `deletes.old.jsonl` in the place of the one before it: the newest are always there, and the disk is not filled.
+//! `deletes.old.jsonl` in the place of the one before it: the newest are always there, and the disk is not filled. Whoever
+//! moves it away has what it held until then; what comes goes into a new one.
 
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,7 @@ struct Note<'a> {
 #[derive(Debug)]
 pub struct Deletes {
     path: PathBuf,
-    file: Option<(File, u64)>,
+    file: Option<File>,
     largest: u64,
 }
 
@@ -47,31 +48,47 @@ impl Deletes {
     }
 
     fn write(&mut self, id: &str) -> io::Result<()> {
-        if self.file.as_ref().is_some_and(|(_, size)| *size >= self.largest) {
-            std::fs::rename(&self.path, self.old())?;
-            self.file = None;
-        }
-        let (file, size) = if let Some(open) = &mut self.file {
-            open
-        } else {
-            let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
-            let size = file.metadata()?.len();
-            self.file.insert((file, size))
-        };
         let mut line = serde_json::to_vec(&Note { at: Timestamp::now(), id: id.into() })?;
         line.push(b'\n');
-        *size += line.len() as u64;
-        file.write_all(&line)
+        let mut file = match self.file.take() {
+            Some(file) if self.goes_on(&file)? => file,
+            _ => self.open()?,
+        };
+        // After an error it is opened anew, which ends a line that was torn.
+        file.write_all(&line)?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Whether this is still the file at the path, with room for more. A full one is moved out of the way.
+    fn goes_on(&self, file: &File) -> io::Result<bool> {
+        let Some(there) = if_there(std::fs::metadata(&self.path))? else { return Ok(false) };
+        if there.len() >= self.largest {
+            if_there(std::fs::rename(&self.path, self.old()))?;
+            return Ok(false);
+        }
+        let place = |of: &Metadata| (of.dev(), of.ino());
+        Ok(place(&there) == place(&file.metadata()?))
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).read(true).append(true).mode(0o600).open(&self.path)?;
+        if let Some(last) = file.metadata()?.len().checked_sub(1) {
+            let mut end = [0];
+            file.read_exact_at(&mut end, last)?;
+            if end != [b'\n'] {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(file)
     }
 
     /// The posts in it and in the one before it.
     pub fn keys(&self) -> io::Result<Vec<PostKey>> {
         let mut keys = Vec::new();
         for path in [self.old(), self.path.clone()] {
-            let file = match File::open(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                opened => opened?,
-            };
+            let Some(file) = if_there(File::open(path))? else { continue };
             for line in BufReader::new(file).split(b'\n') {
                 // A line that a crash tore says nothing.
                 if let Ok(note) = serde_json::from_slice::<Note<'_>>(&line?) {
@@ -87,32 +104,54 @@ impl Deletes {
     }
 }
 
+/// `None` for what is not there.
+fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
+}
+
 /// Posts that were taken back while they were waiting here. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Deleted {
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     /// Each with the number before which it may wait.
-    waiting: Arc<Mutex<HashMap<PostKey, u64>>>,
+    before: HashMap<PostKey, u64>,
+    /// The same in the order in which they came, in which the numbers grow: what is past is at its front.
+    order: VecDeque<(u64, PostKey)>,
 }
 
 impl Deleted {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<PostKey, u64>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on it is not delivered; only posts before this number can be it.
     pub fn add(&self, key: PostKey, before: u64) {
-        self.waiting().insert(key, before);
+        let mut waiting = self.waiting();
+        waiting.before.insert(key, before);
+        waiting.order.push_back((before, key));
     }
 
-    /// Whether it was taken back.
-    pub fn holds(&self, key: PostKey) -> bool {
-        let waiting = self.waiting();
-        !waiting.is_empty() && waiting.contains_key(&key)
+    /// Whether the post of this number was taken back.
+    pub fn holds(&self, key: PostKey, number: u64) -> bool {
+        self.waiting().before.get(&key).is_some_and(|before| *before > number)
     }
 
     /// No post before this number waits any more.
     pub fn passed(&self, number: u64) {
-        self.waiting().retain(|_, before| *before > number);
+        let mut waiting = self.waiting();
+        while let Some((before, key)) = waiting.order.pop_front_if(|(before, _)| *before <= number) {
+            // It may have been taken back once more since.
+            if waiting.before.get(&key) == Some(&before) {
+                waiting.before.remove(&key);
+            }
+        }
     }
 }
 
@@ -145,8 +184,54 @@ mod tests {
         deleted.add(PostKey(7), 3);
         deleted.add(PostKey(8), 5);
         deleted.passed(2);
-        assert!(deleted.holds(PostKey(7)) && deleted.holds(PostKey(8)));
+        assert!(deleted.holds(PostKey(7), 2) && deleted.holds(PostKey(8), 2));
+        assert!(!deleted.holds(PostKey(7), 3), "a post that came after it is another");
         deleted.passed(3);
-        assert!(!deleted.holds(PostKey(7)) && deleted.holds(PostKey(8)));
+        assert!(!deleted.holds(PostKey(7), 2) && deleted.holds(PostKey(8), 4));
+        deleted.add(PostKey(8), 9);
+        deleted.passed(5);
+        assert!(deleted.holds(PostKey(8), 8), "it was taken back once more");
+        deleted.passed(9);
+        assert!(!deleted.holds(PostKey(8), 8));
+        assert!(deleted.waiting().before.is_empty() && deleted.waiting().order.is_empty());
+    }
+
+    #[test]
+    fn what_waits_costs_nothing_where_nothing_is_past() {
+        let deleted = Deleted::default();
+        (0..200_000).for_each(|key| deleted.add(PostKey(key), 1_000_000 + key));
+        let begun = std::time::Instant::now();
+        (0..20_000).for_each(|number| deleted.passed(number));
+        // To look at each would be four thousand million looks; this is some milliseconds.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_file_that_is_moved_or_removed_takes_no_deletion_with_it_that_comes_after() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deletes.jsonl");
+        let mut deletes = Deletes::new(path.clone());
+        deletes.keep("1");
+        std::fs::rename(&path, folder.path().join("taken.jsonl")).expect("moved");
+        deletes.keep("2");
+        assert_eq!(deletes.keys().expect("read"), [PostKey(2)]);
+        std::fs::remove_file(&path).expect("there");
+        deletes.keep("3");
+        assert_eq!(deletes.keys().expect("read"), [PostKey(3)]);
+        std::fs::remove_file(&path).expect("there");
+        deletes.largest = 0;
+        deletes.keep("4");
+        assert_eq!(deletes.keys().expect("read"), [PostKey(4)]);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_tore_does_not_take_the_next_one_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("deletes.jsonl");
+        std::fs::write(&path, "{\"at\":\"2026-").expect("written");
+        let mut deletes = Deletes::new(path);
+        deletes.keep("1");
+        deletes.keep("2");
+        assert_eq!(deletes.keys().expect("read"), [PostKey(1), PostKey(2)]);
     }
 }

@@ -21,7 +21,7 @@ use super::live::{Live, Side};
 use super::quarantine::Quarantine;
 use super::sink::csv::{Behind, CsvFile, name_of};
 use super::sink::firehose::{Firehose, Request, Sent};
-use super::spool::{FileEnd, Reader, Spool};
+use super::spool::{FileEnd, Reader, Spool, SpoolError};
 
 /// The position is written down at most so often.
 const SAVES: Duration = Duration::from_millis(100);
@@ -29,8 +29,6 @@ const SAVES: Duration = Duration::from_millis(100);
 const LINGER: Duration = Duration::from_millis(400);
 /// So many posts do not wait for others.
 const ENOUGH: u64 = 1000;
-/// More than this no run leaves in a file behind what it noted.
-const MOST_BEHIND: u64 = 256 << 20;
 /// A spool that cannot be read, and a file that cannot be written, are tried again so often.
 const TRIES: Duration = Duration::from_secs(1);
 
@@ -96,7 +94,7 @@ impl Delivery {
     /// Begins at the first post that is not delivered.
     pub fn new(shared: Shared, mut csv: Vec<CsvFile>, firehose: Option<Firehose>) -> Self {
         let reader = shared.with_spool(|spool| {
-            make_ready(&mut csv, spool, &shared.live);
+            make_ready(&mut csv, spool, &shared);
             spool.reader()
         });
         let next = reader.next();
@@ -127,7 +125,7 @@ impl Delivery {
         loop {
             // Also while there is always something to take.
             if self.settled.upto > self.saved && self.save_due <= Instant::now() {
-                self.save();
+                self.save()?;
             }
             let upto = *received.borrow_and_update();
             let waiting = upto - self.reader.next();
@@ -169,7 +167,10 @@ impl Delivery {
             }
         }
         sending.shutdown().await;
-        self.save();
+        if self.settled.upto > self.saved {
+            self.sync()?;
+            self.note().map_err(io::Error::other)?;
+        }
         Ok(())
     }
 
@@ -195,9 +196,9 @@ impl Delivery {
         let mut request = Request::new(self.reader.next(), packing);
         let mut lines: Vec<u8> = Vec::new();
         let mut first_received = None;
-        let lost = self.reader.read(upto, |_, entry| {
+        let lost = self.reader.read(upto, |number, entry| {
             first_received.get_or_insert(entry.received);
-            if self.shared.deleted.holds(entry.key) {
+            if self.shared.deleted.holds(entry.key, number) {
                 request.withdraw();
             } else {
                 request.add(entry.line);
@@ -250,70 +251,81 @@ impl Delivery {
         self.shared.live.settled(sent.settled, Some(oldest));
     }
 
-    /// Writes the position down, once the files are on disk.
-    fn save(&mut self) {
-        if self.settled.upto == self.saved {
-            return;
+    /// Writes the position down, once the files are on disk; again only after a while, however long it took.
+    fn save(&mut self) -> io::Result<()> {
+        self.sync()?;
+        // What could not be noted is noted the next time, or comes again.
+        if let Err(error) = self.note() {
+            self.shared.live.failed(error);
         }
         self.save_due = Instant::now() + SAVES;
+        Ok(())
+    }
+
+    /// Puts the files on disk. After an error the run must end: the system tells of what it lost only once, and the next
+    /// try would succeed without it. The next start writes again what is not noted.
+    fn sync(&self) -> io::Result<()> {
         for file in &self.csv {
-            if let Err(error) = tokio::task::block_in_place(|| file.sync()) {
+            tokio::task::block_in_place(|| file.sync()).map_err(|error| {
                 let path = file.path().display();
-                self.shared.live.failed(format!("what was written to {path} may not be on disk: {error}"));
-                return;
-            }
+                io::Error::new(
+                    error.kind(),
+                    format!("what was written to {path} may not be on disk: {error}"),
+                )
+            })?;
         }
+        Ok(())
+    }
+
+    /// Writes the position down. The files must be on disk.
+    fn note(&mut self) -> Result<(), SpoolError> {
         let upto = self.settled.upto;
         let ends = self.csv.iter().zip(&self.settled.files);
         let files = ends.map(|(file, length)| end_of(file, *length)).collect();
-        let saved = self.shared.with_spool(|spool| spool.delivered_into(upto, files).map(|()| spool.bytes()));
-        match saved {
-            Ok(bytes) => {
-                self.saved = upto;
-                self.shared.live.change(|status| status.spool_bytes = bytes);
-            }
-            Err(error) => self.shared.live.failed(error),
-        }
+        let bytes =
+            self.shared.with_spool(|spool| spool.delivered_into(upto, files).map(|()| spool.bytes()))?;
+        self.saved = upto;
+        self.shared.live.change(|status| status.spool_bytes = bytes);
+        Ok(())
     }
 }
 
 /// Makes files ready to be appended to, and notes how far they go before anything is.
-fn make_ready(csv: &mut [CsvFile], spool: &mut Spool, live: &Live) {
+fn make_ready(csv: &mut [CsvFile], spool: &mut Spool, shared: &Shared) {
     if csv.is_empty() {
         return;
     }
     for file in csv.iter_mut() {
         // With no row, it only ends a line that was torn.
-        let ready = cut_back(file, spool, live).and_then(|()| file.append(&[]));
+        let ready = cut_back(file, spool, shared).and_then(|()| file.append(&[]));
         if let Err(error) = ready {
-            live.failed(format!("cannot make {} ready: {error}", file.path().display()));
+            shared.live.failed(format!("cannot make {} ready: {error}", file.path().display()));
         }
     }
     let files = csv.iter().map(|file| end_of(file, file.length())).collect();
     if let Err(error) = spool.goes_into(files) {
-        live.failed(error);
+        shared.live.failed(error);
     }
 }
 
 /// Cuts away what a run that crashed left in a file and what comes again; says so if something else is there.
-fn cut_back(file: &mut CsvFile, spool: &Spool, live: &Live) -> io::Result<()> {
+fn cut_back(file: &mut CsvFile, spool: &Spool, shared: &Shared) -> io::Result<()> {
     let Some(length) = spool.length_of(&name_of(file.path())).filter(|_| spool.pending() > 0) else {
         return Ok(());
     };
-    // A row takes about as much as its line, and at least half of it: more than this cannot be there of what waits.
-    let most = file.behind(length)?.min(MOST_BEHIND).saturating_mul(2);
-    let mut lines: Vec<u8> = Vec::new();
-    spool.reader().read(spool.next(), |_, entry| {
-        lines.extend_from_slice(entry.line);
-        (lines.len() as u64) < most
-    })?;
     let path = file.path().display().to_string();
-    match file.cut_back(length, &lines)? {
+    let behind = file.cut_back(length, |compare| {
+        let mut reader = spool.reader();
+        let read = reader
+            .read(spool.next(), |number, entry| compare(entry.line, shared.deleted.holds(entry.key, number)));
+        read.map(drop)
+    })?;
+    match behind {
         Behind::Nothing => {}
         Behind::Cut(bytes) => {
             tracing::info!(path, bytes, "what was not known to be delivered is cut away, and comes again");
         }
-        Behind::Others(bytes) => live.failed(format!(
+        Behind::Others(bytes) => shared.live.failed(format!(
             "{path} has {bytes} bytes behind what was noted, and not only what comes again: rows may be there twice"
         )),
     }

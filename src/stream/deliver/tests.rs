@@ -55,14 +55,23 @@ struct Given {
 
 impl Given {
     fn new(folder: &Path, change: impl FnOnce(&mut Delivery)) -> Self {
+        Self::with_more(folder, Deleted::default(), change).0
+    }
+
+    /// One that more can come to, as long as the sender is there, and what was taken back by then.
+    fn with_more(
+        folder: &Path,
+        deleted: Deleted,
+        change: impl FnOnce(&mut Delivery),
+    ) -> (Self, watch::Sender<u64>) {
         let (spool, _) = Spool::open(&folder.join("spool"), SPOOL).expect("a spool");
         let live = Live::new("x".into(), vec![]);
         live.carried(spool.pending());
-        let (_, received) = watch::channel(spool.next());
+        let (more, received) = watch::channel(spool.next());
         let shared = Shared {
             spool: Arc::new(Mutex::new(spool)),
             live: live.clone(),
-            deleted: Deleted::default(),
+            deleted,
             quarantine: Arc::new(Mutex::new(Quarantine::new(folder.join("quarantine.jsonl")))),
         };
         let path = folder.join("posts.csv");
@@ -71,7 +80,7 @@ impl Given {
         change(&mut delivery);
         let give_up = CancellationToken::new();
         let running = tokio::spawn(delivery.run(received, give_up.clone()));
-        Self { live, give_up, running }
+        (Self { live, give_up, running }, more)
     }
 
     async fn until_held(&self) -> String {
@@ -86,12 +95,15 @@ impl Given {
         waited.await.expect("it says why it waits")
     }
 
-    async fn end(self) -> Counters {
+    async fn ended(self) -> io::Result<Counters> {
         let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends").expect("no panic");
-        ended.expect("delivered, or given up");
         let counters = self.live.status().counters;
         assert!(counters.balance(), "{counters:?}");
-        counters
+        ended.map(|()| counters)
+    }
+
+    async fn end(self) -> Counters {
+        self.ended().await.expect("delivered, or given up")
     }
 }
 
@@ -188,6 +200,27 @@ async fn a_row_that_was_written_before_a_crash_is_there_once_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_are_there_once_after_a_crash_although_posts_among_them_were_taken_back_before_or_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    Given::new(folder.path(), |_| ()).end().await;
+    kept(folder.path(), 10..30);
+    // 15 was taken back before it was written, 12 after.
+    written_and_not_noted(folder.path(), 10..15, 0);
+    written_and_not_noted(folder.path(), 16..25, 20);
+    let deleted = Deleted::default();
+    for number in [12, 15] {
+        deleted.add(PostKey(number), 30);
+    }
+    let given = Given::with_more(folder.path(), deleted, |_| ()).0;
+    let live = given.live.clone();
+    let counters = given.end().await;
+    assert_eq!((counters.delivered, counters.filtered, live.status().last_error), (18, 2, None));
+    let once = (0..30).filter(|number| ![12, 15].contains(number));
+    assert_eq!(rows(folder.path()), once.map(|number: u64| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_others_wrote_to_a_file_stays_and_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     kept(folder.path(), 0..10);
@@ -203,15 +236,57 @@ async fn what_others_wrote_to_a_file_stays_and_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_position_is_not_written_down_before_the_file_is_on_disk() {
+async fn a_run_whose_file_may_not_be_on_disk_ends_before_the_position_is_written_down() {
     let folder = tempfile::tempdir().expect("a folder");
     kept(folder.path(), 0..10);
-    let given = Given::new(folder.path(), |delivery| {
+    let (given, more) = Given::with_more(folder.path(), Deleted::default(), |delivery| {
         delivery.csv[0] = CsvFile::that_keeps_nothing(&folder.path().join("posts.csv"));
     });
-    let live = given.live.clone();
-    given.end().await;
-    let said = live.status().last_error.expect("it is said");
+    let said = given.ended().await.expect_err("more could come, and it would seem to be on disk").to_string();
     assert!(said.contains("may not be on disk"), "{said}");
+    assert!(more.is_closed(), "the way in learns of it");
     assert_eq!(pending(folder.path()), 10, "they come again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_write_its_last_position_down_says_so_and_its_rows_are_there_once_after_the_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    // Nothing can be written where a folder is.
+    let in_the_way = folder.path().join("spool/position.new");
+    let given = Given::new(folder.path(), |_| std::fs::create_dir(&in_the_way).expect("made"));
+    let said = given.ended().await.expect_err("it is not known to be delivered").to_string();
+    assert!(said.contains("spool"), "{said}");
+    std::fs::remove_dir(&in_the_way).expect("there");
+    assert_eq!(pending(folder.path()), 10);
+    Given::new(folder.path(), |_| ()).end().await;
+    assert_eq!((rows(folder.path()).len(), pending(folder.path())), (10, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_position_is_written_down_again_only_some_time_after_that_was_done_however_long_it_took() {
+    let folder = tempfile::tempdir().expect("a folder");
+    kept(folder.path(), 0..10);
+    let (spool, _) = Spool::open(&folder.path().join("spool"), SPOOL).expect("a spool");
+    let spool = Arc::new(Mutex::new(spool));
+    let shared = Shared {
+        spool: Arc::clone(&spool),
+        live: Live::new("x".into(), vec![]),
+        deleted: Deleted::default(),
+        quarantine: Arc::new(Mutex::new(Quarantine::new(folder.path().join("quarantine.jsonl")))),
+    };
+    let mut delivery = Delivery::new(shared, vec![], None);
+    delivery.settled.upto = 10;
+    let (holds, held) = std::sync::mpsc::channel();
+    // As a slow disk does.
+    let slow = std::thread::spawn(move || {
+        let _spool = spool.lock().expect("no panic");
+        holds.send(()).expect("somebody waits");
+        std::thread::sleep(SAVES);
+        Instant::now()
+    });
+    held.recv().expect("it holds");
+    delivery.save().expect("saved");
+    let done = slow.join().expect("no panic");
+    assert!(delivery.saved == 10 && delivery.save_due >= done + SAVES);
 }

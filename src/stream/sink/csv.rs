@@ -86,28 +86,46 @@ impl CsvFile {
         if self.is_kept { self.file.sync_data() } else { Ok(()) }
     }
 
-    /// How many bytes stand behind so many.
-    pub fn behind(&self, length: u64) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len().saturating_sub(length))
-    }
-
-    /// Cuts away what stands behind so many bytes, if it is the beginning of the rows of these lines, which come again.
-    pub fn cut_back(&mut self, length: u64, lines: &[u8]) -> io::Result<Behind> {
-        let behind = self.behind(length)?;
+    /// Cuts away what stands behind so many bytes, if it is the beginning of the rows that come again. `come_again` hands
+    /// on their lines, as long as it is asked for more, each with whether its post was taken back: its row may be missing.
+    /// It may also be there, from before that was known.
+    pub fn cut_back(
+        &mut self,
+        length: u64,
+        come_again: impl FnOnce(&mut dyn FnMut(&[u8], bool) -> bool) -> io::Result<()>,
+    ) -> io::Result<Behind> {
+        let end = self.file.metadata()?.len();
+        let behind = end.saturating_sub(length);
         if behind == 0 {
             return Ok(Behind::Nothing);
         }
-        self.format_lines(lines)?;
-        let come_again = usize::try_from(behind).ok().and_then(|behind| self.rows.get(..behind));
-        let Some(come_again) = come_again else { return Ok(Behind::Others(behind)) };
-        let mut there = vec![0; come_again.len()];
-        self.file.read_exact_at(&mut there, length)?;
-        if there != come_again {
+        let mut at = length;
+        let mut compared = Ok(());
+        come_again(&mut |line, is_withdrawn| {
+            match self.format_lines(line).and_then(|()| self.standing(at, end)) {
+                Ok(Some(bytes)) => at += bytes,
+                Ok(None) => return is_withdrawn,
+                Err(error) => compared = Err(error),
+            }
+            compared.is_ok() && at < end
+        })?;
+        compared?;
+        if at < end {
             return Ok(Behind::Others(behind));
         }
         self.file.set_len(length)?;
         self.length = length;
         Ok(Behind::Cut(behind))
+    }
+
+    /// How many bytes of the formatted rows stand at this place, where only the end of the file may tear them; `None` if
+    /// something else does.
+    fn standing(&self, at: u64, end: u64) -> io::Result<Option<u64>> {
+        let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+        let rows = &self.rows[..self.rows.len().min(left)];
+        let mut there = vec![0; rows.len()];
+        self.file.read_exact_at(&mut there, at)?;
+        Ok((there == rows).then_some(rows.len() as u64))
     }
 
     /// One whose disk is full.
@@ -255,6 +273,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("posts.csv");
         let comes = [line("2", "say \"hi\", all"), line("3", "more")].concat();
+        let come_again = |compare: &mut dyn FnMut(&[u8], bool) -> bool| {
+            comes
+                .split_inclusive(|byte| *byte == b'\n')
+                .take_while(|line| compare(line, false))
+                .for_each(drop);
+            Ok(())
+        };
         let mut file = CsvFile::open(&path, false).expect("open");
         file.append(&line("1", "known")).expect("written");
         let known = file.length();
@@ -266,7 +291,7 @@ mod tests {
             let mut file = CsvFile::open(&path, false).expect("open");
             let behind = (torn - known_bytes) as u64;
             let expected = if behind == 0 { Behind::Nothing } else { Behind::Cut(behind) };
-            assert_eq!(file.cut_back(known, &comes).expect("cut"), expected);
+            assert_eq!(file.cut_back(known, come_again).expect("cut"), expected);
             file.append(&comes).expect("written");
             assert_eq!(std::fs::read(&path).expect("there"), all, "{torn}");
         }
@@ -275,7 +300,7 @@ mod tests {
             std::fs::write(&path, &more).expect("written");
             let mut file = CsvFile::open(&path, false).expect("open");
             let behind = (more.len() - known_bytes) as u64;
-            assert_eq!(file.cut_back(known, &comes).expect("looked at"), Behind::Others(behind));
+            assert_eq!(file.cut_back(known, come_again).expect("looked at"), Behind::Others(behind));
             assert_eq!(std::fs::read(&path).expect("there"), more);
         }
     }
