@@ -474,9 +474,9 @@ impl Plan {
             shown.next == step.next && id(shown) == id(step) && along(shown) == along(step)
         };
         self.steps.iter().all(|step| match (&step.next, shown.step(step.kind)) {
-            (Next::Rest | Next::Wait(_) | Next::Leave(_), _) => true,
-            // It was to be made once the old one has gone, which it has.
-            (Next::Create, Some(Step { next: Next::Wait(_), wanted: true, .. })) => true,
+            // What was to be made once the old one has gone is made.
+            (Next::Rest | Next::Wait(_) | Next::Leave(_), _)
+            | (Next::Create, Some(Step { next: Next::Wait(_), wanted: true, .. })) => true,
             (_, shown) => shown.is_some_and(|shown| same(step, shown)),
         })
     }
