@@ -3,6 +3,7 @@
 //! A model in a bucket is brought into a passing folder of this machine to be read, and written there before it is
 //! sent: everything else works on folders. What makes it a model to others, `model.json`, is sent last.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::TopicsError;
@@ -119,6 +120,8 @@ impl Shelf {
         match self.place.get(DESCRIPTION).await {
             Ok(json) => Ok(given_names(&json)),
             Err(error) if error.is_missing() => Ok(None),
+            // What is no folder has no model in it; that it cannot become one is told when it is to.
+            Err(LakeError::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
