@@ -181,6 +181,20 @@ impl Live {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is waited for, as soon as something is.
+    #[cfg(test)]
+    pub(super) async fn until_held(&self) -> String {
+        let held = async {
+            loop {
+                if let Some(why) = self.status().held {
+                    return why;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), held).await.expect("it says why it waits")
+    }
+
     /// How it is now.
     pub fn status(&self) -> Status {
         let now = Timestamp::now();

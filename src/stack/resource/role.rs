@@ -10,7 +10,7 @@ use super::{Resource, differs, iam_tags, owner_in_iam};
 use crate::cloud::Operation;
 use crate::stack::graph::Kind;
 use crate::stack::names::Names;
-use crate::stack::plan::{Difference, Found, OWNER, Wanted};
+use crate::stack::plan::{Difference, Found, NONE, OWNER, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct Role(pub(super) Kind);
@@ -201,7 +201,7 @@ impl Resource for Role {
             .with(OWNER, &stack.names.stack)
             .with(TRUST, trust(self.0, &stack.names).to_string())
             .with(POLICY, policy(self.0, &stack.names).to_string())
-            .with(OTHERS, "none"))
+            .with(OTHERS, NONE))
     }
 
     async fn read(&self, stack: &Stack) -> Result<Option<Found>, StackError> {
@@ -220,7 +220,7 @@ impl Resource for Role {
             .with(OWNER, owner)
             .with(TRUST, role.assume_role_policy_document().map(canonical))
             .with(POLICY, policy.map(|policy| canonical(policy.policy_document())))
-            .with(OTHERS, if others.is_empty() { "none".to_owned() } else { others.join(", ") });
+            .with(OTHERS, if others.is_empty() { NONE.to_owned() } else { others.join(", ") });
         Ok(Some(found))
     }
 

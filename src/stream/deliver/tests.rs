@@ -83,18 +83,6 @@ impl Given {
         (Self { live, give_up, running }, more)
     }
 
-    async fn until_held(&self) -> String {
-        let waited = tokio::time::timeout(PATIENCE, async {
-            loop {
-                if let Some(why) = self.live.status().held {
-                    return why;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        waited.await.expect("it says why it waits")
-    }
-
     async fn ended(self) -> io::Result<Counters> {
         let ended = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends").expect("no panic");
         let counters = self.live.status().counters;
@@ -114,7 +102,7 @@ async fn what_a_file_does_not_take_before_it_is_given_up_is_not_delivered_and_co
     let given = Given::new(folder.path(), |delivery| {
         delivery.csv[0] = CsvFile::that_takes_nothing(&folder.path().join("posts.csv"));
     });
-    let why = given.until_held().await;
+    let why = given.live.until_held().await;
     assert!(why.contains("cannot write") && why.contains("posts.csv"), "{why}");
     given.give_up.cancel();
     let counters = given.end().await;
@@ -133,7 +121,7 @@ async fn a_spool_that_cannot_be_read_holds_everything_until_it_can() {
         // Nothing can be read from a folder.
         std::fs::rename(&there, &away).and_then(|()| std::fs::create_dir(&there)).expect("moved");
     });
-    let why = given.until_held().await;
+    let why = given.live.until_held().await;
     assert!(why.contains("cannot read the spool"), "{why}");
     std::fs::remove_dir(&there).and_then(|()| std::fs::rename(&away, &there)).expect("moved");
     let live = given.live.clone();

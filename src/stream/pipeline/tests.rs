@@ -80,16 +80,14 @@ impl Given {
         self.to.send(arrival).await.expect("it takes posts");
     }
 
-    async fn until_held(&self) -> String {
-        let waited = tokio::time::timeout(PATIENCE, async {
-            loop {
-                if let Some(why) = self.live.status().held {
-                    return why;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-        waited.await.expect("it says why it waits")
+    /// Hands posts over that cannot be kept, and as many more as find room on the way; gives why they are not.
+    async fn fill(&self) -> String {
+        self.post(1).await;
+        let why = self.live.until_held().await;
+        for number in 2..=1 + ARRIVALS as u64 {
+            self.post(number).await;
+        }
+        why
     }
 
     /// Ends the source, and gives what the way in says at its end.
@@ -138,13 +136,9 @@ async fn posts_that_wait_are_flushed_although_nothing_else_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_disk_fails_nothing_counts_and_then_everything_does_once() {
     let mut given = Given::new(true);
-    given.post(1).await;
-    let why = given.until_held().await;
+    let why = given.fill().await;
     assert!(why.contains("spool") && why.contains("no more posts are read until it can be written"), "{why}");
     // What fits on the way to it is taken by the channel; nobody reads it.
-    for number in 2..=1 + ARRIVALS as u64 {
-        given.post(number).await;
-    }
     assert!(given.to.try_send(Arrival::Broken { line: vec![], why: "more" }).is_err(), "its source waits");
     assert_eq!((given.live.status().counters.received, *given.kept.borrow()), (0, 0));
     std::fs::remove_dir(given.folder.path().join(FIRST)).expect("there");
@@ -160,15 +154,11 @@ async fn while_the_disk_fails_nothing_counts_and_then_everything_does_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_while_there_is_no_room_waits_for_room_and_takes_what_was_handed_over() {
     let given = Given::new(true);
-    given.post(1).await;
-    given.until_held().await;
-    for number in 2..=1 + ARRIVALS as u64 {
-        given.post(number).await;
-    }
+    given.fill().await;
     given.stop.cancel();
     // It tries again after it was told to stop, and finds no room.
     given.live.hold(Side::WayIn, None);
-    given.until_held().await;
+    given.live.until_held().await;
     assert_eq!((given.live.status().counters.received, given.running.is_finished()), (0, false));
     std::fs::remove_dir(given.folder.path().join(FIRST)).expect("there");
     let (ended, live, numbers, _) = given.end().await;
@@ -180,11 +170,7 @@ async fn a_stop_while_there_is_no_room_waits_for_room_and_takes_what_was_handed_
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_kept_when_a_stop_has_had_its_time_is_said_with_its_reason_and_all_of_it_is_counted() {
     let given = Given::new(true);
-    given.post(1).await;
-    given.until_held().await;
-    for number in 2..=1 + ARRIVALS as u64 {
-        given.post(number).await;
-    }
+    given.fill().await;
     given.stop.cancel();
     given.give_up.cancel();
     let (ended, live, numbers, flushes) = given.end().await;

@@ -149,6 +149,14 @@ impl Day {
         assert!(page.contains("telescope") && page.contains("Which countries write about which topic?"));
     }
 
+    /// Waits until the stream has delivered everything, and finds every post in the bucket, once.
+    pub(super) async fn every_post_comes_out_once(&self) {
+        let is_over = |status: &Value| status["state"] == "stopped" && status["pending"] == 0;
+        let last = self.until("the end of the posts", is_over).await;
+        assert_eq!(last["malformed"], 0, "{last}");
+        assert_eq!(self.combined().await, self.expected());
+    }
+
     pub(super) async fn end(&self) {
         self.done(&["down", "--yes", "--delete-data"]).await;
         assert_eq!(self.account.aws().everything().await, Vec::<String>::new());
@@ -200,10 +208,6 @@ async fn through_faults_every_post_still_comes_out_once() {
     let cut = sandbox.hydrant(&["host", "run", "--", "true"]).await;
     assert_ne!(cut.code, Some(0), "the connection is cut: {}", cut.err);
     sandbox.faults(&["throttle:firehose=30%", "partial=20%"]).await;
-    let last = day
-        .until("the end of the posts", |status| status["state"] == "stopped" && status["pending"] == 0)
-        .await;
-    assert_eq!(last["malformed"], 0, "{last}");
-    assert_eq!(day.combined().await, day.expected());
+    day.every_post_comes_out_once().await;
     day.end().await;
 }
