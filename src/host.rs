@@ -32,6 +32,7 @@ use crate::progress::{Phase, Progress};
 use crate::settings::{Folders, Settings, SettingsError};
 use crate::stack::graph::Part;
 use crate::stack::{Stack, StackError};
+use crate::text::counted;
 
 pub use session::Host;
 use way::Found;
@@ -124,7 +125,7 @@ pub enum HostError {
     NoKey(PathBuf),
     /// What waits on the host is not all delivered.
     #[error(
-        "{0} posts still wait on the host, so nothing was torn down: `hydrant stream status --on host` says what holds them"
+        "{} still on the host, so nothing was torn down: `hydrant stream status --on host` says why", counted(*.0, "post waits", "posts wait")
     )]
     NotDrained(u64),
     /// It could not be had delivered what waits on the host.

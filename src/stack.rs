@@ -57,7 +57,7 @@ use keys::Keys;
 pub use lock::{Lock, LockError};
 pub use names::{Names, SPARK_LOGS, STACK_TAG};
 pub use notebook::LINK_LIFE;
-use plan::{Claim, Found, Next, OWNER, Plan, Step, Wanted, decide, decide_down};
+use plan::{Claim, Found, Next, OWNER, Plan, Stays, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
 
 /// What can go wrong with a stack.
@@ -375,15 +375,15 @@ impl Stack {
         plan
     }
 
-    async fn why_kept(&self, kind: Kind, found: &Found) -> Option<String> {
+    async fn why_kept(&self, kind: Kind, found: &Found) -> Option<Stays> {
         if kind == Kind::NotebookLogs {
-            return Some(format!("{}; --delete-logs deletes them with it", found.detail));
+            return Some(Stays { why: found.detail.clone(), unless: Some("--delete-logs") });
         }
         // A bucket that cannot be looked into is not known to be empty, and so it stays.
         match self.bucket_holding().await {
             Ok(holding) if holding.is_empty() => None,
-            Ok(holding) => Some(format!("it holds {holding}; --delete-data deletes them with it")),
-            Err(error) => Some(format!("what it holds could not be read: {error}")),
+            Ok(holding) => Some(Stays { why: format!("it holds {holding}"), unless: Some("--delete-data") }),
+            Err(error) => Some(format!("what it holds could not be read: {error}").into()),
         }
     }
 

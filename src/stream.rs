@@ -74,7 +74,7 @@ pub enum StreamError {
         source: std::io::Error,
     },
     /// Posts that were read could not be kept.
-    #[error("{posts} posts that were read are not kept: {why}")]
+    #[error("{} not kept: {why}", crate::text::counted(.posts, "post that was read is", "posts that were read are"))]
     NotKept {
         /// How many.
         posts: u64,

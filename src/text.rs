@@ -1,8 +1,8 @@
 //! The one gate for foreign text: whatever AWS, a file or a person out there says is made safe here before it is
-//! shown.
+//! shown. And how numbers are said.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -63,6 +63,27 @@ pub fn to_ascii(text: &str) -> String {
         });
     }
     plain
+}
+
+/// `3,702`: a whole number, its digits in groups.
+pub fn count(number: impl Display) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        let follows_a_digit = place > usize::from(digits.starts_with('-'));
+        if follows_a_digit && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `1 post`, `3,702 posts`: how many there are of something, in the form that the number asks for.
+pub fn counted(number: impl Display, one: &str, several: &str) -> String {
+    let number = count(number);
+    let form = if number == "1" { one } else { several };
+    format!("{number} {form}")
 }
 
 /// `1.2 GB`, in steps of 1,000, as storage is billed and disks are sold.
@@ -153,6 +174,14 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_said_in_groups_and_with_the_form_they_ask_for() {
+        let said = [-123, -1_234, 0, 999, 1_000, 1_234_567].map(|number: i64| count(number));
+        assert_eq!(said, ["-123", "-1,234", "0", "999", "1,000", "1,234,567"]);
+        let said = [0, 1, 2_000].map(|number| counted(number, "post waits", "posts wait"));
+        assert_eq!(said, ["0 posts wait", "1 post waits", "2,000 posts wait"]);
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_passes() {

@@ -66,6 +66,8 @@ pub use vocabulary::VocabularyRule;
 
 use std::path::PathBuf;
 
+use crate::text::counted;
+
 #[cfg(test)]
 mod tests;
 
@@ -77,7 +79,7 @@ pub enum TopicsError {
     NoDocuments,
     /// Nothing is left of the documents.
     #[error(
-        "none of the {0} documents has a word left: their texts are empty, or the steps before dropped every word"
+        "none of {} has a word left: the texts are empty, or the steps before dropped every word", counted(.0, "document", "documents")
     )]
     NoTokens(usize),
     /// One term cannot be parted into topics.
@@ -89,7 +91,7 @@ pub enum TopicsError {
     #[error("{0} topics cannot be told apart: ask for 2 to {MOST_TOPICS}")]
     BadNumberOfTopics(usize),
     /// There are fewer terms than topics.
-    #[error("{k} topics cannot be made of a vocabulary of {terms} words: ask for at most {terms} topics")]
+    #[error("{k} topics cannot be made of a vocabulary of {}: ask for at most {terms}", counted(.terms, "word", "words"))]
     MoreTopicsThanTerms {
         /// How many topics were asked for.
         k: usize,
@@ -153,7 +155,7 @@ pub enum TopicsError {
     NoPredictions(String),
     /// No post of the hours was predicted.
     #[error(
-        "none of the {0} posts has a topic: predict these hours first with `hydrant topics predict`, or give their predictions"
+        "none of {} has a topic: predict these hours first with `hydrant topics predict`, or give their predictions", counted(.0, "post", "posts")
     )]
     NonePredicted(u64),
     /// A list of places that cannot be read.
@@ -164,8 +166,8 @@ pub enum TopicsError {
     NoInput(String),
     /// The steps dropped every post.
     #[error(
-        "none of the {} posts is left: {} are retweets, {} have too few words, {} hold no word that counts; keep more with --retweets, --longer-than or --letters",
-        .0.posts, .0.retweets, .0.short, .0.empty
+        "none of {} is left: retweets {}, too few words {}, no word that counts {}; keep more with --retweets, --longer-than or --letters",
+        counted(.0.posts, "post", "posts"), .0.retweets, .0.short, .0.empty
     )]
     NothingLeft(Box<TextCounts>),
     /// There is no such language among the stop words.

@@ -20,6 +20,7 @@ use crate::lake::{Lake, LakeError, Place};
 use crate::progress::{Phase, Progress, Report};
 use crate::settings::{EngineName, WordMatch};
 use crate::stream::words::Unwanted;
+use crate::text::{count, counted};
 
 /// Combine hourly folders into one file each
 ///
@@ -273,14 +274,15 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
         for due in &plan.due {
             let totals = &due.totals;
             answer!(
-                "{}  {:>6} files  {:>9}  {}",
+                "{}  {:>12}  {:>9}  {}",
                 totals.hour,
-                totals.files,
+                counted(totals.files, "file", "files"),
                 bytes(totals.bytes),
                 due.why.words()
             );
         }
-        answer!("{} hours to combine, {} as they should be", plan.due.len(), plan.skipped);
+        let due = counted(plan.due.len(), "hour", "hours");
+        answer!("{due} to combine, {} as it should be", count(plan.skipped));
     }
     if plan.due.is_empty() { Exit::Done } else { Exit::Partly }
 }
@@ -309,23 +311,24 @@ pub(super) fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
             answer!("{}", style::safe(key));
         }
         talk!(
-            "{} hours: {} rows of {} in {} files ({}); {} malformed, {} unwanted, {} duplicates; {skipped} hours were as they should be; {:.1} s",
-            outcome.hours.len(),
-            counts.rows_out,
-            counts.rows_in,
-            counts.files,
+            "{}: {} of {} rows in {} ({}); {} malformed, {} unwanted, {} duplicate; {} as it should be; {:.1} s",
+            counted(outcome.hours.len(), "hour", "hours"),
+            count(counts.rows_out),
+            count(counts.rows_in),
+            counted(counts.files, "file", "files"),
             bytes(counts.bytes_in),
-            counts.malformed,
-            counts.unwanted,
-            counts.duplicates,
+            count(counts.malformed),
+            count(counts.unwanted),
+            count(counts.duplicates),
+            counted(skipped, "hour was", "hours were"),
             outcome.seconds
         );
     }
     if outcome.vanished > 0 {
         talk!(
-            "{} {} files were listed and gone when they were read",
+            "{} {} listed and gone when read",
             style::warn("hydrant:"),
-            outcome.vanished
+            counted(outcome.vanished, "file was", "files were")
         );
     }
     for damage in &outcome.damaged {

@@ -101,7 +101,7 @@ async fn policy(context: &Context, number: usize) -> Result<Exit, CliError> {
         )));
     }
     let policy = documents.get(number.saturating_sub(1)).ok_or_else(|| {
-        CliError::Usage(format!("the policy has {count} documents, so that there is none of number {number}"))
+        CliError::Usage(format!("the policy has no document {number}: the last is {count}"))
     })?;
     answer!("{}", serde_json::to_string_pretty(&policy).expect("a policy is JSON"));
     Ok(Exit::Done)

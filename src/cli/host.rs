@@ -243,7 +243,7 @@ async fn stream_on(host: &Remote, context: &Context, what: OnHost) -> Result<Exi
     } else {
         let number = |name: &str| status[name].as_u64().unwrap_or(0);
         answer!(
-            "the stream on the host is {}: {} received, {} delivered, {} wait",
+            "the stream on the host is {}: {} received, {} delivered, {} waiting",
             style::safe(status["state"].as_str().unwrap_or("unknown")),
             number("received"),
             number("delivered"),

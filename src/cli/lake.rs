@@ -14,6 +14,7 @@ use crate::lake::place::Depth;
 use crate::lake::{Address, Lake, LakeError, Layout, Place, download, outputs};
 use crate::stack::Names;
 use crate::stack::graph::Kind;
+use crate::text::counted;
 
 /// Browse the lake: hourly folders and their files
 #[derive(Debug, Args)]
@@ -200,8 +201,9 @@ impl Hours {
                 (Some(_), true) => style::warn("◌ stale"),
                 (Some(_), false) => style::good("● combined"),
             };
-            let posts = row.rows.map(|rows| format!("{rows} posts")).unwrap_or_default();
-            answer!("{}  {:>6} files  {:>9}  {posts:>14}  {state}", row.hour, row.files, bytes(row.bytes));
+            let posts = row.rows.map(|rows| counted(rows, "post", "posts")).unwrap_or_default();
+            let files = counted(row.files, "file", "files");
+            answer!("{}  {files:>12}  {:>9}  {posts:>16}  {state}", row.hour, bytes(row.bytes));
         }
         Ok(Exit::Done)
     }

@@ -12,6 +12,7 @@ use crate::logs::moment::Moment;
 use crate::logs::{Ending, Follow, LogEvent, LogsError, Note, PATIENCE, Request, Told, groups, own, tail};
 use crate::stack::Names;
 use crate::stack::graph::Kind;
+use crate::text::counted;
 
 /// Tail CloudWatch log groups, or list them
 #[derive(Debug, Args)]
@@ -193,7 +194,8 @@ impl Groups {
             return Ok(Exit::Done);
         }
         for group in &groups {
-            let kept = group.retention_days.map_or("for ever".to_owned(), |days| format!("{days} days"));
+            let kept =
+                group.retention_days.map_or("for ever".to_owned(), |days| counted(days, "day", "days"));
             answer!("{:>14}  {kept:>9}  {}", group.bytes, style::safe(&group.name));
         }
         if groups.is_empty() {

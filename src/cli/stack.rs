@@ -10,11 +10,12 @@ use super::{CliError, Context, Exit, style};
 use crate::cloud::Place;
 use crate::host::service::Waits;
 use crate::progress::{Phase, Progress, Report};
+use crate::text::counted;
 
 use crate::stack::audit::Audit;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::outcome::{Ending, Outcome, Teardown};
-use crate::stack::plan::{Next, Plan, Step};
+use crate::stack::plan::{Act, Next, Plan, Step};
 use crate::stack::status::{ResourceState, StackState};
 use crate::stack::{Stack, StackError, Survey};
 
@@ -228,7 +229,7 @@ fn talk_calls(context: &Context, stack: &Stack) {
     }
     let calls = stack.cloud().calls();
     let each: Vec<String> = calls.iter().map(|(call, times)| format!("{call} {times}")).collect();
-    talk!("{} calls: {}", calls.values().sum::<u64>(), each.join(", "));
+    talk!("{}: {}", counted(calls.values().sum::<u64>(), "call", "calls"), each.join(", "));
 }
 
 fn headline(stack: &Stack) -> String {
@@ -249,25 +250,24 @@ fn headline(stack: &Stack) -> String {
 struct PlanLine<'a> {
     kind: Kind,
     name: &'a str,
-    action: &'static str,
+    action: Act,
     differences: Vec<String>,
-    why: Option<&'a str>,
+    why: Option<String>,
 }
 
 fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
     let lines: Vec<PlanLine<'_>> = plan
         .steps
         .iter()
-        .filter(|step| step.action() != "absent")
+        .filter(|step| step.act() != Act::Absent)
         .map(|step| PlanLine {
             kind: step.kind,
             name: &step.name,
-            action: step.action(),
+            action: step.act(),
             differences: step.differences().iter().map(ToString::to_string).chain(also(step)).collect(),
             why: match &step.next {
-                Next::Refuse(why) | Next::Leave(why) => Some(why),
-                Next::Wait(what) => Some(what),
-                _ => None,
+                Next::Leave(stays) => Some(stays.to_string()),
+                _ => step.why().map(ToOwned::to_owned),
             },
         })
         .collect();
@@ -277,17 +277,15 @@ fn show_plan(context: &Context, stack: &Stack, plan: &Plan) {
     }
     answer!("\n{}\n", headline(stack));
     for line in &lines {
+        let (sign, word) = (line.action.sign(), line.action.word());
         let sign = match line.action {
-            "create" => style::good("+"),
-            "change" | "adopt" => style::warn("~"),
-            "replace" => style::bad("±"),
-            "delete" => style::bad("-"),
-            "refuse" => style::bad("✗"),
-            "wait" => style::warn("◐"),
-            _ => style::faint("="),
+            Act::Create => style::good(sign),
+            Act::Change | Act::Adopt | Act::Wait => style::warn(sign),
+            Act::Replace | Act::Delete | Act::Refuse => style::bad(sign),
+            Act::Absent | Act::Unchanged | Act::Leave => style::faint(sign),
         };
-        answer!("  {sign} {:<9} {:<23} {}", line.action, line.kind, line.name);
-        for text in line.differences.iter().map(String::as_str).chain(line.why) {
+        answer!("  {sign} {word:<9} {:<23} {}", line.kind, line.name);
+        for text in line.differences.iter().chain(&line.why) {
             answer!("      {}", style::faint(style::safe(text)));
         }
     }
@@ -300,13 +298,14 @@ fn also(step: &Step) -> Option<String> {
 }
 
 fn summary(plan: &Plan) -> String {
-    let count = |action: &str| plan.steps.iter().filter(|step| step.action() == action).count();
-    let parts: Vec<String> = ["create", "adopt", "change", "replace", "wait", "delete", "refuse"]
-        .into_iter()
-        .filter_map(|action| {
-            Some(count(action)).filter(|count| *count > 0).map(|count| format!("{count} to {action}"))
-        })
-        .collect();
+    let count = |act: Act| plan.steps.iter().filter(|step| step.act() == act).count();
+    let parts: Vec<String> =
+        [Act::Create, Act::Adopt, Act::Change, Act::Replace, Act::Wait, Act::Delete, Act::Refuse]
+            .into_iter()
+            .map(|act| (count(act), act.word()))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, word)| format!("{count} to {word}"))
+            .collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
@@ -377,11 +376,12 @@ fn host_goes(waits: &Waits, drain: bool) -> Option<String> {
     match (waits, drain) {
         (Waits::Nothing, _) => None,
         (Waits::Posts(posts), true) => {
-            Some(format!("{posts} posts wait on the host and are delivered first"))
+            Some(format!("{} for the host to deliver first", counted(posts, "post waits", "posts wait")))
         }
-        (Waits::Posts(posts), false) => {
-            Some(format!("{posts} posts wait on the host and go with it: --drain delivers them first"))
-        }
+        (Waits::Posts(posts), false) => Some(format!(
+            "{} on the host and would go with it: --drain delivers first",
+            counted(posts, "post waits", "posts wait")
+        )),
         (Waits::Unknown(why), true) => Some(format!(
             "the host could not be asked what waits there: {why}; it goes only once it has delivered"
         )),

@@ -15,6 +15,7 @@ use super::{CliError, Context, Exit, style};
 use crate::stream::live::{Live, State, Status};
 use crate::stream::service::{Answer, Ask, Client, Place, Server};
 use crate::stream::{StreamError, pipeline};
+use crate::text::counted;
 
 /// Posts in, records out
 #[derive(Debug, Args)]
@@ -326,7 +327,7 @@ async fn stop(context: &Context) -> Result<Exit, CliError> {
     let status = last.unwrap_or_default();
     let waits = match status.counters.pending {
         0 => "everything is delivered".to_owned(),
-        pending => format!("{pending} posts wait, and the next start delivers them"),
+        pending => format!("{} for the next start", counted(pending, "post waits", "posts wait")),
     };
     if context.global.json {
         answer!("{}", shown::json(&status));
@@ -377,7 +378,10 @@ async fn tail(context: &Context) -> Result<Exit, CliError> {
             Answer::Skipped(count) => {
                 talk!(
                     "{}",
-                    style::warn(format!("{count} posts were left out: they came faster than they are read"))
+                    style::warn(format!(
+                        "{} left out: they came faster than they are read",
+                        counted(count, "post was", "posts were")
+                    ))
                 );
                 true
             }

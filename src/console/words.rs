@@ -2,20 +2,7 @@
 
 use jiff::Timestamp;
 
-pub use crate::text::bytes;
-
-/// `3,702`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
+pub use crate::text::{bytes, count, counted};
 
 /// `now`, `42 s`, `3 min`, `2 h`, `5 d`: how long ago `then` was.
 pub fn since(then: Timestamp, now: Timestamp) -> String {
@@ -35,7 +22,6 @@ mod tests {
 
     #[test]
     fn numbers_are_said_as_people_say_them() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0, 999, 1_250, 12_500, 1_250_000_000].map(bytes),
             ["0 B", "999 B", "1.2 kB", "12 kB", "1.2 GB"]

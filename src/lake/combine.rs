@@ -30,6 +30,7 @@ use super::{Hour, Lake, LakeError, Place};
 use crate::progress::{Phase, Progress};
 use crate::stream::record::Column;
 use crate::stream::words::Unwanted;
+use crate::text::counted;
 pub use memory::LEAST as LEAST_MEMORY;
 use memory::Share;
 
@@ -324,7 +325,11 @@ async fn one(shared: Arc<Shared>, due: Due) -> (Hour, Result<HourDone, LakeError
                 "hour",
                 &name,
                 Phase::Done,
-                format!("{rows_out} rows of {files} files; {malformed} malformed, {unwanted} unwanted, {duplicates} duplicates"),
+                format!(
+                    "{} of {}; {malformed} malformed, {unwanted} unwanted, {duplicates} duplicate",
+                    counted(rows_out, "row", "rows"),
+                    counted(files, "file", "files")
+                ),
             );
         }
         Err(LakeError::Interrupted) => shared.progress.tell("hour", &name, Phase::Skipped, "stopped"),

@@ -158,7 +158,7 @@ pub enum SparkError {
     },
     /// A job was told to end, and has not.
     #[error(
-        "the Spark job was told to end {0} minutes ago and has not yet: `hydrant jobs` shows how it stands; cancel it once more, or end it where it runs"
+        "the Spark job was told to end {0} min ago and has not yet: `hydrant jobs` shows how it stands; cancel it once more, or end it where it runs"
     )]
     StillEnding(u64),
     /// The operator asked to stop.

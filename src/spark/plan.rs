@@ -10,7 +10,7 @@ use super::prices::prices;
 use crate::lake::combine::Due;
 use crate::lake::{LakeError, Place};
 use crate::settings::{EngineName, Settings};
-use crate::text::bytes_and_a_tenth as bytes;
+use crate::text::{bytes_and_a_tenth as bytes, counted};
 
 /// What there is to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -247,7 +247,12 @@ impl Plan {
             EngineName::EmrServerless => {
                 // A driver and the executors, as EMR Serverless has them if nobody says otherwise.
                 let hourly = prices().emr_serverless_hour(count + 1);
-                (format!("up to {count} executors of 4 vCPU"), hourly, limit, Some(count * 4))
+                (
+                    format!("up to {} of 4 vCPU", counted(count, "executor", "executors")),
+                    hourly,
+                    limit,
+                    Some(count * 4),
+                )
             }
             EngineName::Databricks => {
                 let machine = settings.databricks_node_type.as_str();
@@ -347,7 +352,7 @@ impl fmt::Display for About<'_> {
                 write!(f, ", ${by_time:.2} by the time it takes")?;
             }
             if let Some(minutes) = plan.limit_minutes {
-                write!(f, "; ended after {minutes} minutes")?;
+                write!(f, "; ended after {minutes} min")?;
             }
             if let Some(at_most) = at_most {
                 write!(f, ", so ${at_most:.2} at most")?;

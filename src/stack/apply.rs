@@ -128,7 +128,7 @@ impl Stack {
     fn tell_ending(&self, kind: Kind, ended: Result<&Ending, &StackError>) {
         let (phase, text) = match ended {
             Ok(Ending::Absent) => return,
-            Ok(Ending::Left(why)) => (Phase::Skipped, format!("left: {why}")),
+            Ok(Ending::Left(stays)) => (Phase::Skipped, format!("left: {stays}")),
             Ok(ending) => (Phase::Done, ending.words().to_owned()),
             Err(StackError::Interrupted) => (Phase::Skipped, StackError::Interrupted.to_string()),
             Err(error) => (Phase::Failed, error.to_string()),
@@ -141,7 +141,7 @@ impl Stack {
         let kind = step.kind;
         match &step.next {
             Next::Rest => return Ok(Ending::Absent),
-            Next::Leave(why) => return Ok(Ending::Left(why.clone())),
+            Next::Leave(stays) => return Ok(Ending::Left(stays.clone())),
             _ => {}
         }
         let mut patience = Patience::new(self, kind);
@@ -179,7 +179,7 @@ impl Stack {
                     Err(StackError::Cloud(error))
                         if error.code() == Some("BucketNotEmpty") && !delete_data =>
                     {
-                        return Ok(Ending::Left("something was put into it meanwhile".to_owned()));
+                        return Ok(Ending::Left("something was put into it meanwhile".to_owned().into()));
                     }
                     Err(error) => patience.wait_out(error).await?,
                 }
@@ -198,7 +198,7 @@ impl Stack {
     pub(super) fn not_ours(&self, kind: Kind, found: &Found) -> Option<Ending> {
         match self.claim(kind, false).owner(found) {
             Owner::Us => None,
-            _ => Some(Ending::Left(not_made(kind, self.names.of(kind)))),
+            _ => Some(Ending::Left(not_made(kind, self.names.of(kind)).into())),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::graph::Kind;
 use super::outcome::Ending;
 use super::patience::Patience;
-use super::plan::{Claim, Difference, Found, Next, STATE, Step, decide};
+use super::plan::{Claim, Difference, Found, Next, STATE, Stays, Step, decide};
 use super::{Made, Stack, StackError, if_there, resource};
 use crate::progress::Phase;
 
@@ -132,7 +132,9 @@ impl<'a> Convergence<'a> {
                 Ok(())
             }
             (Next::Replace(differences), _) => Err(self.not_as_made(differences)),
-            (Next::Refuse(why) | Next::Leave(why), _) => Err(StackError::Refused(vec![why.clone()])),
+            (Next::Refuse(why) | Next::Leave(Stays { why, .. }), _) => {
+                Err(StackError::Refused(vec![why.clone()]))
+            }
             (Next::Rest | Next::Delete | Next::Adopt(_) | Next::Change(_), _) => Ok(()),
         }
     }

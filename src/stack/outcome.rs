@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::audit::Audit;
 use super::graph::Kind;
-use super::plan::Found;
+use super::plan::{Found, Stays};
 use super::{StackError, Survey};
 
 /// How a resource ended up.
@@ -25,7 +25,7 @@ pub enum Ending {
     /// It was not there.
     Absent,
     /// It was left as it is, for this reason.
-    Left(String),
+    Left(Stays),
     /// It failed.
     Failed(StackError),
     /// It was not tried, because this one before it was not done.
@@ -101,9 +101,9 @@ pub struct Teardown {
 
 impl Teardown {
     /// What was left for the data that it holds, and why.
-    pub fn kept(&self) -> Option<(Kind, &str)> {
+    pub fn kept(&self) -> Option<(Kind, &Stays)> {
         self.outcome.endings.iter().find_map(|(kind, ending)| match ending {
-            Ending::Left(why) if kind.holds_data() => Some((*kind, why.as_str())),
+            Ending::Left(stays) if kind.holds_data() => Some((*kind, stays)),
             _ => None,
         })
     }

@@ -247,6 +247,28 @@ impl Claim<'_> {
     }
 }
 
+/// Why something stays on the way down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stays {
+    /// The reason: whose it is, or what it holds.
+    pub why: String,
+    /// The command's option that would take it all the same. The console asks for the same in a field of its question.
+    pub unless: Option<&'static str>,
+}
+
+impl std::fmt::Display for Stays {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.why)?;
+        self.unless.map_or(Ok(()), |option| write!(f, "; {option} deletes them with it"))
+    }
+}
+
+impl From<String> for Stays {
+    fn from(why: String) -> Self {
+        Self { why, unless: None }
+    }
+}
+
 /// The next thing to do about one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -265,7 +287,7 @@ pub enum Next {
     /// Delete it: it is ours and not wanted.
     Delete,
     /// Leave it as it is on the way down, and say why: it is not ours, or it holds data.
-    Leave(String),
+    Leave(Stays),
     /// Do nothing and say why: it is not ours to touch.
     Refuse(String),
 }
@@ -347,15 +369,17 @@ pub fn decide_down(
     kind: Kind,
     name: &str,
     found: Option<&Found>,
-    kept: Option<String>,
+    kept: Option<Stays>,
     claim: Claim<'_>,
 ) -> Next {
     let Some(found) = found else { return Next::Rest };
     match (claim.owner(found), kept) {
-        (Owner::Us, Some(why)) => Next::Leave(why),
+        (Owner::Us, Some(stays)) => Next::Leave(stays),
         (Owner::Us, None) => Next::Delete,
-        (Owner::Stack(other), _) => Next::Leave(format!("the {kind} {name} belongs to the stack `{other}`")),
-        (Owner::Nobody, _) => Next::Leave(not_made(kind, name)),
+        (Owner::Stack(other), _) => {
+            Next::Leave(format!("the {kind} {name} belongs to the stack `{other}`").into())
+        }
+        (Owner::Nobody, _) => Next::Leave(not_made(kind, name).into()),
     }
 }
 
@@ -365,6 +389,63 @@ pub(super) fn not_made(kind: Kind, name: &str) -> String {
         None => format!("hydrant did not make the {kind} {name}"),
         Some(home) => {
             format!("the {kind} {name} is of a {home} that hydrant is not known to have made")
+        }
+    }
+}
+
+/// What is done about a resource, in a word and a sign. The colours belong to those who draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// Nothing: it is not there and not wanted.
+    Absent,
+    /// Nothing: it is as it should be.
+    Unchanged,
+    /// It is made.
+    Create,
+    /// It is taken over.
+    Adopt,
+    /// It is mended in place.
+    Change,
+    /// It is deleted and made anew.
+    Replace,
+    /// It is waited for.
+    Wait,
+    /// It is deleted.
+    Delete,
+    /// It stays.
+    Leave,
+    /// Nothing may be done.
+    Refuse,
+}
+
+impl Act {
+    /// The word for it, as an imperative.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Unchanged => "unchanged",
+            Self::Create => "create",
+            Self::Adopt => "adopt",
+            Self::Change => "change",
+            Self::Replace => "replace",
+            Self::Wait => "wait",
+            Self::Delete => "delete",
+            Self::Leave => "leave",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// The sign that the console and the command line show; never told by colour alone.
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Create => '+',
+            Self::Adopt | Self::Change => '~',
+            Self::Replace => '±',
+            Self::Delete => '-',
+            Self::Wait => '◐',
+            Self::Refuse => '✗',
+            Self::Absent | Self::Unchanged | Self::Leave => '=',
         }
     }
 }
@@ -385,19 +466,28 @@ pub struct Step {
 }
 
 impl Step {
-    /// The word for what would be done.
-    pub fn action(&self) -> &'static str {
+    /// What would be done, in a word.
+    pub fn act(&self) -> Act {
         match &self.next {
-            Next::Rest if self.found.is_none() => "absent",
-            Next::Rest => "unchanged",
-            Next::Create => "create",
-            Next::Adopt(_) => "adopt",
-            Next::Change(_) => "change",
-            Next::Replace(_) => "replace",
-            Next::Wait(_) => "wait",
-            Next::Delete => "delete",
-            Next::Leave(_) => "leave",
-            Next::Refuse(_) => "refuse",
+            Next::Rest if self.found.is_none() => Act::Absent,
+            Next::Rest => Act::Unchanged,
+            Next::Create => Act::Create,
+            Next::Adopt(_) => Act::Adopt,
+            Next::Change(_) => Act::Change,
+            Next::Replace(_) => Act::Replace,
+            Next::Wait(_) => Act::Wait,
+            Next::Delete => Act::Delete,
+            Next::Leave(_) => Act::Leave,
+            Next::Refuse(_) => Act::Refuse,
+        }
+    }
+
+    /// Why nothing is done about it yet, or at all.
+    pub fn why(&self) -> Option<&str> {
+        match &self.next {
+            Next::Refuse(why) | Next::Leave(Stays { why, .. }) => Some(why),
+            Next::Wait(what) => Some(what),
+            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::audit::Audit;
 use super::cost::{Estimate, Had};
 use super::graph::Kind;
-use super::plan::{Difference, Life, Next, Step};
+use super::plan::{Difference, Life, Next, Stays, Step};
 use super::{Stack, Survey};
 
 /// The state of the whole stack.
@@ -141,7 +141,9 @@ impl Stack {
                 (ResourceState::Absent, "hydrant made it and it is gone".to_owned())
             }
             (None, _) => (ResourceState::Absent, String::new()),
-            (Some(_), Next::Refuse(why) | Next::Leave(why)) => (ResourceState::Failed, why.clone()),
+            (Some(_), Next::Refuse(why) | Next::Leave(Stays { why, .. })) => {
+                (ResourceState::Failed, why.clone())
+            }
             (Some(_), Next::Delete) => (ResourceState::Drifted, "there, and not wanted".to_owned()),
             (Some(found), _) => match &found.life {
                 Life::Creating => (ResourceState::Creating, String::new()),

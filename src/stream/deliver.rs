@@ -22,6 +22,7 @@ use super::quarantine::Quarantine;
 use super::sink::csv::{Behind, CsvFile, name_of};
 use super::sink::firehose::{Firehose, Request, Sent};
 use super::spool::{FileEnd, Reader, Spool, SpoolError};
+use crate::text::counted;
 
 /// The position is written down at most so often.
 const SAVES: Duration = Duration::from_millis(100);
@@ -209,7 +210,12 @@ impl Delivery {
             !request.is_full()
         })?;
         if lost > 0 {
-            self.shared.live.failed(format!("{lost} posts in the spool were damaged on disk and are lost"));
+            let lost = counted(
+                lost,
+                "post in the spool was damaged on disk and is lost",
+                "posts in the spool were damaged on disk and are lost",
+            );
+            self.shared.live.failed(lost);
         }
         request.close(self.reader.next(), lost);
         request.received = first_received.unwrap_or_else(Timestamp::now);
@@ -326,7 +332,7 @@ fn cut_back(file: &mut CsvFile, spool: &Spool, shared: &Shared) -> io::Result<()
             tracing::info!(path, bytes, "what was not known to be delivered is cut away, and comes again");
         }
         Behind::Others(bytes) => shared.live.failed(format!(
-            "{path} has {bytes} bytes behind what was noted, and not only what comes again: rows may be there twice"
+            "{path} has more behind what was noted ({bytes} bytes), and not only what comes again: rows may be there twice"
         )),
     }
     Ok(())

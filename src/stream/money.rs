@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::settings::Dollars;
+use crate::text::counted;
 
 /// Posts and dollars.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -43,7 +44,7 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reached {
     /// As many posts as were asked for.
-    #[error("{0} posts were read, as many as `max_posts` allows")]
+    #[error("{} read, as many as `max_posts` allows", counted(.0, "post was", "posts were"))]
     Posts(u64),
     /// As many dollars as a run may cost.
     #[error("this run cost ${0}, and another post would go beyond `max_spend`")]

@@ -22,8 +22,9 @@ use super::shelf::Shelf;
 use super::store::{Text, read_text};
 use super::text::TextCounts;
 use crate::lake::{Hour, LakeError, Place};
+use crate::text::{count, counted};
 use charts::Shade;
-use page::{Page, css, escape, grouped};
+use page::{Page, css, escape};
 
 const STYLE: &str = include_str!("../../assets/report.css");
 /// How words can be ranked, by λ in hundredths.
@@ -182,8 +183,11 @@ impl Report {
             Method::Gsdmm => "a Dirichlet multinomial mixture: a document is of one topic",
             Method::Nmf => "non-negative factors of TF-IDF: a document may be of several topics",
         };
-        let mut said =
-            format!("{} topics in {} documents, found by {method}.", model.k(), grouped(fitted.documents));
+        let mut said = format!(
+            "{} topics in {}, found by {method}.",
+            model.k(),
+            counted(fitted.documents, "document", "documents")
+        );
         if let Some((first, last)) = self.hours.hours.first().zip(self.hours.hours.last()) {
             let spoken = |hour: &Hour| hour.to_string().replace('T', " ");
             write!(said, " Posts from {}:00 to {}:59 UTC.", spoken(first), spoken(last))
@@ -209,9 +213,9 @@ impl Report {
             }
         });
         let figures = [
-            (grouped(fitted.documents), "documents"),
-            (grouped(fitted.tokens), "tokens"),
-            (grouped(model.terms.len()), "words"),
+            (count(fitted.documents), "documents"),
+            (count(fitted.tokens), "tokens"),
+            (count(model.terms.len()), "words"),
             (format!("{:.3}", model.quality.mean_npmi()), "coherence (NPMI), −1 to 1"),
             (format!("{:.2}", model.quality.diversity), "diversity of leading words, 0 to 1"),
         ];
@@ -296,7 +300,7 @@ impl Report {
             for post in posts {
                 let text = escape(&crate::text::fit(&post.text, LONGEST, "…"));
                 let alike = if post.posts > 1 {
-                    format!(" and {} alike", grouped(post.posts - 1))
+                    format!(" and {} alike", count(post.posts - 1))
                 } else {
                     String::new()
                 };
@@ -364,7 +368,7 @@ impl Report {
                         "words of at least {} documents and at most {} of all, at most {}",
                         words.least,
                         words.most,
-                        grouped(words.size)
+                        count(words.size)
                     ),
                 ),
             ]);
@@ -418,8 +422,8 @@ fn asked(page: &mut Page, answers: &Answers, titles: &[String]) {
     page.raw("<section id=\"questions\"><h2>Questions</h2>");
     page.raw(format!(
         "<p>About the {} of {} posts that have a topic. A post counts for the topic that it is most of.</p>",
-        grouped(answers.with_topic),
-        grouped(answers.posts)
+        count(answers.with_topic),
+        count(answers.posts)
     ));
     let (tables, maps): (Vec<&Answer>, Vec<&Answer>) =
         answers.answers.iter().partition(|answer| matches!(answer.body, Body::Table(_)));
@@ -485,7 +489,7 @@ fn titled(map: &HeatMap, titles: &[String]) -> HeatMap {
 /// What the steps dropped, in the order in which posts go through them.
 fn dropped(page: &mut Page, counts: &TextCounts) {
     page.raw("<section id=\"dropped\"><h2>What was dropped, and why</h2><table><tbody>");
-    for (count, what) in [
+    for (number, what) in [
         (counts.posts, "posts came in"),
         (counts.retweets, "retweets were dropped"),
         (counts.short, "posts were dropped for having too few words"),
@@ -497,7 +501,7 @@ fn dropped(page: &mut Page, counts: &TextCounts) {
         (counts.words_dropped, "words are in too few documents, or in too many"),
         (counts.vocabulary, "words are left"),
     ] {
-        page.raw(format!("<tr><td class=\"n\">{}</td><td>{what}</td></tr>", grouped(count)));
+        page.raw(format!("<tr><td class=\"n\">{}</td><td>{what}</td></tr>", count(number)));
     }
     page.raw("</tbody></table><p class=\"faint\">Posts that were folded have their topics all the same.</p></section>");
 }

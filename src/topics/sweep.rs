@@ -9,6 +9,7 @@ use super::corpus::Corpus;
 use super::model::Model;
 use super::order::Order;
 use super::predict::Predictor;
+use crate::text::counted;
 
 /// Every tenth document is held out.
 const HELD_OUT: usize = 10;
@@ -83,9 +84,9 @@ pub fn sweep(
             let model = order.fit(learned.clone())?.model;
             if model.fitted.stopped {
                 let because = format!(
-                    "it was stopped: {} of {} models were tried",
+                    "it was stopped: {} of {} tried",
                     tried.len(),
-                    sizes.len() * seeds.len()
+                    counted(sizes.len() * seeds.len(), "model was", "models were")
                 );
                 return Ok(Sweep { tried, recommended: None, because });
             }

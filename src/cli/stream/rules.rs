@@ -9,6 +9,7 @@ use crate::cli::style::answer;
 use crate::cli::{CliError, Context, Exit, style};
 use crate::stream::StreamError;
 use crate::stream::rules::{Difference, compare, essential, pack, tag};
+use crate::text::counted;
 
 /// X's rules
 #[derive(Debug, Args)]
@@ -141,11 +142,14 @@ fn tell(
         answer!("  {} {}", style::faint("="), style::safe(&rule.value));
     }
     if terms > kept {
-        answer!("{} of {terms} terms are covered by shorter ones and left out", terms - kept);
+        answer!(
+            "{} of {terms} covered by shorter ones and left out",
+            counted(terms - kept, "term is", "terms are")
+        );
     }
     let would = if dry_run { "would be " } else { "" };
     answer!(
-        "{} {would}added, {} {would}deleted, {} stay; {others} of others are not touched",
+        "{} {would}added, {} {would}deleted, {} kept; {others} of others not touched",
         add.len(),
         delete.len(),
         keep.len()

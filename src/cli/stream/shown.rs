@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::style;
 use crate::stream::live::{State, Status};
+use crate::text::{count, counted};
 
 /// The status as others read it.
 pub(super) fn json(status: &Status) -> String {
@@ -18,9 +19,9 @@ pub(super) fn line(status: &Status) -> String {
     format!(
         "{} · {} received · {} delivered · {} pending · {}/s{}",
         status.state.name(),
-        grouped(counters.received),
-        grouped(counters.delivered),
-        grouped(counters.pending),
+        count(counters.received),
+        count(counters.delivered),
+        count(counters.pending),
         status.rate,
         status.held.as_ref().map(|why| format!(" · waits: {}", style::safe(why))).unwrap_or_default(),
     )
@@ -29,16 +30,19 @@ pub(super) fn line(status: &Status) -> String {
 /// What a run did, in a sentence.
 pub(super) fn summary(status: &Status) -> String {
     let counters = &status.counters;
-    let mut text =
-        format!("{} posts received, {} delivered", grouped(counters.received), grouped(counters.delivered));
+    let mut text = format!(
+        "{} received, {} delivered",
+        counted(counters.received, "post", "posts"),
+        count(counters.delivered)
+    );
     let others = [
         (counters.filtered, "filtered"),
         (counters.duplicates, "duplicates"),
         (counters.malformed, "malformed"),
         (counters.pending, "pending: the next start delivers them"),
     ];
-    for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
-        write!(text, ", {} {what}", grouped(count)).expect("a String takes every text");
+    for (number, what) in others.into_iter().filter(|(number, _)| *number > 0) {
+        write!(text, ", {} {what}", count(number)).expect("a String takes every text");
     }
     if let Some(spent) = &status.spent {
         write!(text, "; ${:.2} spent", spent.run).expect("a String takes every text");
@@ -78,7 +82,7 @@ pub(super) fn all(status: &Status) -> Vec<String> {
         ("retried", counters.retried),
     ];
     for (name, number) in numbers {
-        row(name, format!("{:>14}", grouped(number)));
+        row(name, format!("{:>14}", count(number)));
     }
     row("rate", format!("{}/s", status.rate));
     row("lag", format!("{} s", status.lag_s));
@@ -86,11 +90,11 @@ pub(super) fn all(status: &Status) -> Vec<String> {
         row(
             "spent",
             format!(
-                "${:.2} in this run, ${:.2} today, ${:.2} this month ({} posts)",
+                "${:.2} in this run, ${:.2} today, ${:.2} this month ({})",
                 spent.run,
                 spent.today,
                 spent.month,
-                grouped(spent.month_posts)
+                counted(spent.month_posts, "post", "posts")
             ),
         );
     }
@@ -122,29 +126,4 @@ pub(super) fn post(post: &Map<String, Value>) -> String {
         style::warn(tags)
     );
     line.trim_end().to_owned()
-}
-
-/// `3702` as `3,702`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        for (number, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(grouped(number), shown);
-        }
-    }
 }

@@ -7,10 +7,11 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::on_spark::OnSpark;
-use super::text::{Steps, counted};
+use super::text::{Steps, dropped};
 use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
 use crate::cloud::Cloud;
+use crate::text::counted;
 use crate::topics::{self, Description, Documents, Method, Order, Post, Shelf, Step, Watch};
 
 /// Find the topics of documents
@@ -176,7 +177,7 @@ impl Fit {
         let documents = self.from.documents(context, &self.text).await?;
         let read = begun.elapsed().as_secs_f64();
         if let Some(counts) = documents.counts().filter(|_| !json) {
-            for line in counted(counts) {
+            for line in dropped(counts) {
                 talk!("{line}");
             }
         }
@@ -213,12 +214,12 @@ pub(crate) fn show(model: &Description) {
     answer!(
         "{}",
         style::faint(format!(
-            "{} · {} topics · {} documents · {} tokens · {} words · coherence {:.3} · diversity {:.2} · {:.1} s",
+            "{} · {} topics · {} · {} · {} · coherence {:.3} · diversity {:.2} · {:.1} s",
             model.method.name(),
             model.k,
-            model.documents,
-            model.tokens,
-            model.vocabulary,
+            counted(model.documents, "document", "documents"),
+            counted(model.tokens, "token", "tokens"),
+            counted(model.vocabulary, "word", "words"),
             model.coherence_npmi,
             model.diversity,
             model.seconds.all(),

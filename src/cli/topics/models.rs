@@ -5,6 +5,7 @@ use clap::Args;
 use super::fit::{cloud_for, show};
 use crate::cli::style::{answer, safe};
 use crate::cli::{CliError, Context, Exit};
+use crate::text::counted;
 use crate::topics::{self, Shelf, kept};
 
 /// List the models in a folder
@@ -39,11 +40,11 @@ impl List {
             let folder = kept.folder.to_string_lossy();
             match &kept.about {
                 Ok(model) => answer!(
-                    "{:<40} {:<6} {:>4} topics {:>9} documents  coherence {:.3}",
+                    "{:<40} {:<6} {:>4} topics {:>19}  coherence {:.3}",
                     safe(&folder),
                     model.method.name(),
                     model.k,
-                    model.documents,
+                    counted(model.documents, "document", "documents"),
                     model.coherence_npmi
                 ),
                 Err(why) => answer!("{:<40} cannot be read: {}", safe(&folder), safe(why)),

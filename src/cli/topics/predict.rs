@@ -9,6 +9,7 @@ use crate::cli::style::{answer, safe, talk};
 use crate::cli::{CliError, Context, Exit};
 use crate::cloud::Cloud;
 use crate::lake::{Address, Place};
+use crate::text::counted;
 use crate::topics::later::{Teller, predict_into};
 use crate::topics::{self, RowFile, Shelf};
 
@@ -88,7 +89,7 @@ impl Predict {
         let (quiet, teller) = (context.global.json, Arc::new(teller));
         let tell = |file: &RowFile, posts| {
             if !quiet {
-                talk!("{posts:>9} posts  {}", safe(file.url()));
+                talk!("{:>15}  {}", counted(posts, "post", "posts"), safe(file.url()));
             }
         };
         let told = predict_into(into, &teller, &files, &context.stop, tell).await?;
@@ -98,12 +99,12 @@ impl Predict {
             answer!("{document}");
         } else {
             answer!(
-                "{} of {} posts have their topics in {}{}; {} files of rows had theirs already",
+                "{} of {} posts have their topics in {}{}; {} had theirs already",
                 told.predicted,
                 told.posts,
                 safe(into.url("")),
                 left_out(told.posts, told.predicted),
-                told.skipped
+                counted(told.skipped, "file of rows", "files of rows")
             );
         }
         Ok(Exit::Done)

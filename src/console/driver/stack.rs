@@ -117,7 +117,7 @@ fn proof(teardown: &Teardown) -> Proof {
         return Proof::Left { left, blind: teardown.audit.blind.clone() };
     }
     match teardown.kept() {
-        Some((kind, why)) => Proof::Kept(kind, why.to_owned()),
+        Some((kind, stays)) => Proof::Kept(kind, stays.why.clone()),
         None => Proof::Gone,
     }
 }

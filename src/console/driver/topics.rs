@@ -13,6 +13,7 @@ use crate::console::effect::{Remedy, Trouble};
 use crate::lake::{LakeError, outputs};
 use crate::progress::Phase;
 use crate::settings::Folders;
+use crate::text::counted;
 use crate::topics::browse::{self, Relevance, Word};
 use crate::topics::kept::{self, Asked};
 use crate::topics::questions::{self, Countries, Predicted};
@@ -304,7 +305,7 @@ pub(super) async fn inputs(from: &From, rooms: &Rooms, line: &Line) -> Result<Ve
             urls
         }
     };
-    progress.tell("posts", "", Phase::Acting, format!("reading {} files", inputs.len()));
+    progress.tell("posts", "", Phase::Acting, format!("reading {}", counted(inputs.len(), "file", "files")));
     Ok(inputs)
 }
 

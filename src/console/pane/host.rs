@@ -183,8 +183,8 @@ impl PaneState for HostPane {
                 }
                 if service.pending > 0 && service.state != "running" {
                     let text = format!(
-                        "{} posts wait on the host and nothing sends them",
-                        words::count(service.pending)
+                        "{} on the host and nothing sends it on",
+                        words::counted(service.pending, "post waits", "posts wait")
                     );
                     list.push(Attention { text, role: Role::Warn, action });
                 }

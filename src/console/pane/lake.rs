@@ -174,9 +174,12 @@ impl LakePane {
                 let Some((files, bytes)) = sums.get(&branch) else { continue };
                 let is_hour = depth == 3;
                 let (wide_files, wide_bytes) = wide.get(depth).copied().unwrap_or_default();
-                let note = format!("{files:>wide_files$} files {bytes:>wide_bytes$}");
+                let noun = if files == "1" { "file " } else { "files" };
+                let note = format!("{files:>wide_files$} {noun} {bytes:>wide_bytes$}");
                 let more = match posts.get(hour) {
-                    Some(posts) if is_hour => format!(" {posts:>wide_posts$} posts"),
+                    Some(posts) if is_hour => {
+                        format!(" {posts:>wide_posts$} {}", if posts == "1" { "post " } else { "posts" })
+                    }
                     _ if posts.is_empty() => String::new(),
                     _ => " ".repeat(wide_posts + " posts".len() + 1),
                 };
@@ -340,7 +343,12 @@ impl LakePane {
         let files: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.files).sum();
         let bytes: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.bytes).sum();
         let mut body = vec![(
-            format!("{} hours, {} files, {}:", due.len(), words::count(files), words::bytes(bytes)),
+            format!(
+                "{}, {}, {}:",
+                words::counted(due.len(), "hour", "hours"),
+                words::counted(files, "file", "files"),
+                words::bytes(bytes)
+            ),
             Role::Strong,
         )];
         for hour in due.iter().take(12) {
@@ -381,17 +389,17 @@ impl LakePane {
 pub(super) fn told_of(ran: &Ran) -> Ask {
     if ran.failures.is_empty() && !ran.interrupted {
         return Ask::Say(format!(
-            "{} hours combined: {} posts, {} malformed rows put away",
-            ran.hours,
-            words::count(ran.rows),
-            words::count(ran.malformed)
+            "{} combined: {}, {} put away",
+            words::counted(ran.hours, "hour", "hours"),
+            words::counted(ran.rows, "post", "posts"),
+            words::counted(ran.malformed, "malformed row", "malformed rows")
         ));
     }
     let mut body = Vec::new();
     if ran.interrupted {
         body.push(("It was stopped; the same action goes on from there.".to_owned(), Role::Warn));
     }
-    body.push((format!("{} hours were combined.", ran.hours), Role::Text));
+    body.push((format!("{} combined.", words::counted(ran.hours, "hour was", "hours were")), Role::Text));
     body.extend(ran.failures.iter().map(|failure| (failure.clone(), Role::Bad)));
     Ask::open(Overlay::told(Dialog::new("Combining", body, Confirm::Nothing)))
 }
@@ -550,7 +558,7 @@ impl PaneState for LakePane {
                 let now = self.hours.get(&Hour::of(desk.now)).map_or(0, |totals| totals.files);
                 let state = if self.hours.is_empty() { StationState::Absent } else { StationState::Ready };
                 let files = |hour: Hour| self.hours.get(&hour).map(|totals| as_f64(totals.files));
-                let number = format!("{} files", words::count(now));
+                let number = words::counted(now, "file", "files");
                 let more = "this hour".to_owned();
                 Some(Station { state, number, more, trend: day(&files), ..Station::default() })
             }

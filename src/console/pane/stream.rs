@@ -130,8 +130,8 @@ impl StreamPane {
             body.push((text.to_owned(), Role::Text));
         }
         for on in On::ALL.into_iter().filter(|on| self.side(*on).pending() > 0) {
-            let posts = words::count(self.side(on).pending());
-            body.push((format!("{posts} posts wait on {}.", on.name()), Role::Warn));
+            let wait = words::counted(self.side(on).pending(), "post waits", "posts wait");
+            body.push((format!("{wait} on {}.", on.name()), Role::Warn));
         }
         let starts = On::ALL.into_iter().any(|on| !self.side(on).runs());
         if starts {
@@ -437,7 +437,8 @@ impl Employs for StreamPane {
                 let said = if pending == 0 {
                     format!("{stream} is stopped; everything is delivered")
                 } else {
-                    format!("{stream} is stopped; {} posts wait for the next start", words::count(pending))
+                    let wait = words::counted(pending, "post waits", "posts wait");
+                    format!("{stream} is stopped; {wait} for the next start")
                 };
                 vec![Ask::Say(said)]
             }

@@ -17,7 +17,7 @@ use crate::console::theme::{Depth, Look, Signs, Theme};
 use crate::settings::{Settings, Sources};
 use crate::stack::Estimate;
 use crate::stack::graph::{Kind, Part};
-use crate::stack::plan::{Difference, Found, Life, Mend, Next, Plan, Step};
+use crate::stack::plan::{Difference, Found, Life, Mend, Next, Plan, Stays, Step};
 use crate::stack::status::{ResourceState, ResourceStatus, StackState, Status};
 
 /// The moment at which every test begins.
@@ -242,8 +242,10 @@ pub(super) fn plan(next: &Next) -> Plan {
 pub(super) fn plan_down() -> Plan {
     let mut plan = plan(&Next::Delete);
     if let Some(bucket) = plan.steps.iter_mut().find(|step| step.kind == Kind::Bucket) {
-        bucket.next =
-            Next::Leave("it holds 3,702 objects (1.2 GB); --delete-data deletes them with it".to_owned());
+        bucket.next = Next::Leave(Stays {
+            why: "it holds 3,702 objects (1.2 GB)".to_owned(),
+            unless: Some("--delete-data"),
+        });
     }
     plan
 }

@@ -370,7 +370,12 @@ impl Dialog {
             let left = self.body.len() - top - usize::from(room) + 1;
             let mut last = canvas.part(0, room - 1, canvas.width(), 1);
             last.clear();
-            last.put(0, 0, &format!("{left} more lines: page-down"), Role::Faint);
+            last.put(
+                0,
+                0,
+                &format!("{}: page-down", text::counted(left, "more line", "more lines")),
+                Role::Faint,
+            );
         }
     }
 

@@ -24,6 +24,7 @@ use crate::lake::rows::{Malformed, Reader, Row, fields_in};
 use crate::lake::{LakeError, Place};
 use crate::progress::Phase;
 use crate::stream::record::Column;
+use crate::text::counted;
 
 /// Files up to this size are read whole, some of them ahead; larger ones piece by piece.
 pub(super) const WHOLE: u64 = 8 << 20;
@@ -260,8 +261,8 @@ impl Work {
             }
             if reported.elapsed() >= REPORT_EVERY {
                 reported = Instant::now();
-                let text =
-                    format!("{taken} of {} files, {} rows", self.files.len(), rows.taken.counts.rows_in);
+                let of = counted(self.files.len(), "file", "files");
+                let text = format!("{taken} of {of}, {}", counted(rows.taken.counts.rows_in, "row", "rows"));
                 shared.progress.tell("hour", &self.stamp.hour.to_string(), Phase::Acting, text);
             }
         }

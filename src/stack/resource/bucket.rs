@@ -17,6 +17,7 @@ use crate::stack::graph::Kind;
 use crate::stack::patience::pauses;
 use crate::stack::plan::{Difference, Found, OWNER, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
+use crate::text::{bytes, counted};
 
 pub(super) struct Bucket;
 
@@ -59,17 +60,11 @@ impl Holding {
 
 impl std::fmt::Display for Holding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let more = if self.more { "+" } else { "" };
-        let s = |number: usize| if number == 1 { "" } else { "s" };
-        let versions = self.versions;
-        write!(
-            f,
-            "{versions}{more} object version{}, {}{more}",
-            s(versions),
-            crate::text::bytes(self.bytes)
-        )?;
+        let versions = counted(self.versions, "object version", "object versions");
+        let at_least = if self.more { "at least " } else { "" };
+        write!(f, "{at_least}{versions}, {}", bytes(self.bytes))?;
         if self.uploads > 0 {
-            write!(f, ", {} unfinished upload{}", self.uploads, s(self.uploads))?;
+            write!(f, ", {}", counted(self.uploads, "unfinished upload", "unfinished uploads"))?;
         }
         Ok(())
     }
@@ -131,7 +126,7 @@ impl Stack {
                 KIND.name(),
                 bucket,
                 Phase::Acting,
-                format!("{deleted} object versions deleted"),
+                format!("{} deleted", counted(deleted, "object version", "object versions")),
             );
             self.check_stop()?;
         }
@@ -259,7 +254,7 @@ fn modernised(mut rule: LifecycleRule) -> LifecycleRule {
 }
 
 fn aborted_after(days: i32) -> String {
-    format!("aborted after {days} days")
+    format!("aborted after {}", counted(days, "day", "days"))
 }
 
 #[async_trait]

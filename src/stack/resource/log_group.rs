@@ -16,7 +16,7 @@ pub(super) struct LogGroup;
 const RETENTION: &str = "retention";
 
 fn days(days: i32) -> String {
-    if days == 0 { "for ever".to_owned() } else { format!("{days} days") }
+    if days == 0 { "for ever".to_owned() } else { crate::text::counted(days, "day", "days") }
 }
 
 fn tags(stack: &Stack) -> HashMap<String, String> {

@@ -52,8 +52,8 @@ impl Resource for NotebookLogs {
             return Ok(None);
         }
         let mut found = Found::ready(stack.names.of(KIND), stack.names.arn(KIND));
-        let plural = if ours.len() == 1 { "" } else { "s" };
-        found.detail = format!("{} log stream{plural} of the notebook", ours.len());
+        found.detail =
+            crate::text::counted(ours.len(), "log stream of the notebook", "log streams of the notebook");
         Ok(Some(found))
     }
 

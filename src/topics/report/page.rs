@@ -1,9 +1,10 @@
 //! The report's page: what foreign text becomes in HTML, and the pieces that the page is made of.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
+use crate::text::count;
 use crate::topics::questions::{Cell, Table};
 
 /// Foreign text, safe to stand in HTML and in its attributes: nothing that steers or hides text, and no markup.
@@ -25,19 +26,6 @@ pub(super) fn escape(text: &str) -> String {
 /// A colour as CSS has it.
 pub(super) fn css(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-/// `1,234,567`.
-pub(super) fn grouped(number: impl Display) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A page that is being written. What is given to [`raw`](Self::raw) is the report's own; foreign text goes through
@@ -84,9 +72,9 @@ impl Page {
                 let text = match cell {
                     Cell::Nothing => "–".to_owned(),
                     Cell::Text(text) => escape(text),
-                    Cell::Whole(number) => grouped(number),
+                    Cell::Whole(number) => count(number),
                     Cell::Number(share) if name == "share" => format!("{:.1} %", share * 100.0),
-                    Cell::Number(number) => grouped(format!("{number:.0}")),
+                    Cell::Number(number) => count(format!("{number:.0}")),
                 };
                 add(&mut html, format_args!("<td{class}>{text}</td>"));
             }
@@ -95,7 +83,7 @@ impl Page {
         html.push_str("</tbody></table>");
         self.raw(html);
         if table.rows.len() > most {
-            self.raw(format!("<p class=\"faint\">The first {most} of {}.</p>", grouped(table.rows.len())));
+            self.raw(format!("<p class=\"faint\">The first {most} of {}.</p>", count(table.rows.len())));
         }
     }
 }
@@ -109,10 +97,6 @@ mod tests {
         assert_eq!(
             escape("<b onclick='x'>&\"\u{202e}\u{1b}[31m\n"),
             "&lt;b onclick=&#39;x&#39;&gt;&amp;&quot;&lt;U+202E&gt;␛[31m "
-        );
-        assert_eq!(
-            (grouped(7), grouped(1_234), grouped(1_234_567)),
-            ("7".into(), "1,234".into(), "1,234,567".into())
         );
     }
 

@@ -123,7 +123,7 @@ fn service(look: &Look, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     canvas.line(0, 0, &[(sign, role), (" ", role), (&service.state, role)]);
     let sent = format!(
-        "{} received, {} delivered, {} wait",
+        "{} received, {} delivered, {} waiting",
         words::count(service.received),
         words::count(service.delivered),
         words::count(service.pending)

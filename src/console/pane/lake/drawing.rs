@@ -113,16 +113,16 @@ fn summary(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let files: u64 = pane.hours.values().map(|totals| totals.files).sum();
     let bytes: u64 = pane.hours.values().map(|totals| totals.bytes).sum();
     let text = format!(
-        "{} hours, {} files, {}",
-        words::count(pane.hours.len() as u64),
-        words::count(files),
+        "{}, {}, {}",
+        words::counted(pane.hours.len(), "hour", "hours"),
+        words::counted(files, "file", "files"),
         words::bytes(bytes)
     );
     let x = canvas.put(1, 0, &text, Role::Strong);
     let signs = canvas.signs();
     let (sign, words, role) = match pane.behind(desk) {
         0 => (signs.ready, "all combined".to_owned(), Role::Good),
-        behind => (signs.drifted, format!("{} to combine", words::count(behind as u64)), Role::Warn),
+        behind => (signs.drifted, format!("{} to combine", words::count(behind)), Role::Warn),
     };
     canvas.line(x + 3, 0, &[(sign, role), (" ", role), (&words, role)]);
     let width = canvas.width();
@@ -216,7 +216,8 @@ fn map(pane: &LakePane, canvas: &mut Canvas<'_>) {
     {
         let text = match pane.hours.get(&hour) {
             Some(totals) => {
-                format!("{hour}: {} files, {}", words::count(totals.files), words::bytes(totals.bytes))
+                let files = words::counted(totals.files, "file", "files");
+                format!("{hour}: {files}, {}", words::bytes(totals.bytes))
             }
             None => format!("{hour}: no files"),
         };
@@ -238,7 +239,7 @@ fn files(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let Some(hour) = pane.hour else { return };
     let (words, role) = standing(pane, hour);
     let listing = if desk.tasks.runs(Slot::Files) { "  listing…" } else { "" };
-    let count = format!("  {} files", words::count(pane.files.len() as u64));
+    let count = format!("  {}", words::counted(pane.files.len(), "file", "files"));
     let name = hour.to_string();
     let title = if pane.focus == Focus::Files { Role::Accent } else { Role::Strong };
     canvas.line(

@@ -119,9 +119,9 @@ impl Opened {
         let name = self.key.rsplit('/').next().unwrap_or_default();
         let kind = match &self.preview.content {
             Content::Empty => "empty".to_owned(),
-            Content::Records(records) => format!("{} records", words::count(records.len() as u64)),
-            Content::Table { rows, .. } => format!("{} rows", words::count(rows.len() as u64)),
-            Content::Text(lines) => format!("{} lines", words::count(lines.len() as u64)),
+            Content::Records(records) => words::counted(records.len(), "record", "records"),
+            Content::Table { rows, .. } => words::counted(rows.len(), "row", "rows"),
+            Content::Text(lines) => words::counted(lines.len(), "line", "lines"),
             Content::Binary(_) => "no text".to_owned(),
         };
         let more = if self.preview.more { ", the first part" } else { "" };

@@ -234,9 +234,9 @@ fn foot(pane: &LogsPane, canvas: &mut Canvas<'_>) {
         input.draw(canvas, x, 0);
         return;
     }
-    let mut said = vec![format!("{} lines", words::count(pane.lines.len() as u64))];
+    let mut said = vec![words::counted(pane.lines.len(), "line", "lines")];
     if pane.lines.gone() > 0 {
-        said.push(format!("{} older ones let go", words::count(pane.lines.gone())));
+        said.push(format!("{} let go", words::counted(pane.lines.gone(), "older one", "older ones")));
     }
     if pane.dropped > 0 {
         said.push(format!("{} came too fast to be shown", words::count(pane.dropped)));

@@ -8,7 +8,7 @@ use crate::console::widget::input::Input;
 use crate::console::words;
 use crate::host::service::Waits;
 use crate::stack::graph::Part;
-use crate::stack::plan::{Next, Plan};
+use crate::stack::plan::{Act, Next, Plan};
 
 /// What creating would do, to be confirmed: by the stack's name, if something that is there goes by it.
 pub(super) fn create(plan: &Plan, shown: Shown, waiting: Option<&Waiting>, stack: &str) -> Dialog {
@@ -51,8 +51,8 @@ impl Waiting {
         let says = match &self.waits {
             Waits::Nothing => return Vec::new(),
             Waits::Posts(posts) => {
-                let posts = words::count(*posts);
-                format!("{posts} posts wait on the host and go with it if they are not delivered.")
+                let wait = words::counted(posts, "post waits", "posts wait");
+                format!("{wait} on the host and would go with it undelivered.")
             }
             Waits::Unknown(why) => format!(
                 "The host could not be asked what waits there: {why}. What waits goes with it if it is not delivered."
@@ -65,7 +65,8 @@ impl Waiting {
     fn field(&self) -> Field {
         let label = match &self.waits {
             Waits::Posts(posts) => {
-                format!("deliver first the {} posts that wait on the host", words::count(*posts))
+                let waits = words::counted(posts, "post that waits", "posts that wait");
+                format!("deliver first the {waits} on the host")
             }
             _ => "deliver first what waits on the host, or do nothing".to_owned(),
         };
@@ -136,7 +137,7 @@ pub(super) fn how_it_ended(ran: &Ran) -> Dialog {
         }
         Some(Proof::Kept(kind, why)) => {
             body.push((format!("Everything is gone but the {kind}:"), Role::Good));
-            body.extend(wrapped(why.split("; --").next().unwrap_or_default(), Role::Warn));
+            body.extend(wrapped(why, Role::Warn));
         }
         Some(Proof::Left { left, blind }) => {
             body.extend(left.iter().flat_map(|arn| wrapped(&format!("left: {arn}"), Role::Bad)));
@@ -161,16 +162,15 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
     let mut lines = Vec::new();
     let stays = plan.steps.iter().filter(|step| step.next == Next::Rest && step.found.is_some());
     for step in plan.work().chain(stays) {
-        let (sign, role) = match step.action() {
-            "create" => ("+", Role::Good),
-            "change" | "adopt" => ("~", Role::Warn),
-            "replace" => ("±", Role::Bad),
-            "delete" => ("-", Role::Bad),
-            "refuse" => ("x", Role::Bad),
-            "wait" => ("◐", Role::Warn),
-            _ => ("=", Role::Faint),
+        let act = step.act();
+        let role = match act {
+            Act::Create => Role::Good,
+            Act::Change | Act::Adopt | Act::Wait => Role::Warn,
+            Act::Replace | Act::Delete | Act::Refuse => Role::Bad,
+            Act::Absent | Act::Unchanged | Act::Leave => Role::Faint,
         };
-        lines.push((format!("{sign} {:<9} {:<17} {}", step.action(), step.kind, step.name), role));
+        let line = format!("{} {:<9} {:<17} {}", act.sign(), act.word(), step.kind, step.name);
+        lines.push((line, role));
         let under = |text: &str, role| {
             let text = crate::text::wrap(&crate::text::sanitise(text), 66);
             text.into_iter().map(move |line| (format!("    {line}"), role))
@@ -181,14 +181,7 @@ fn plan_lines(plan: &Plan) -> Vec<Line> {
         if let Some(others) = step.goes_along() {
             lines.extend(under(&format!("and with it {others}"), Role::Bad));
         }
-        let why: &str = match &step.next {
-            Next::Refuse(why) | Next::Leave(why) => why,
-            Next::Wait(what) => what,
-            _ => "",
-        };
-        // The commands' option is a field of this question.
-        let why = why.split("; --").next().unwrap_or_default();
-        if !why.is_empty() {
+        if let Some(why) = step.why() {
             lines.extend(under(why, Role::Warn));
         }
     }

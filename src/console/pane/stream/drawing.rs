@@ -92,7 +92,7 @@ fn other(pane: &StreamPane, on: On, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     let key = desk.keymap.shown(Action::StreamOther).map(|key| key.to_string()).unwrap_or_default();
     let pending = words::count(status.counters.pending);
-    let text = format!("{key} {}: {}, {pending} wait", on.other().name(), status.state.name());
+    let text = format!("{key} {}: {}, {pending} waiting", on.other().name(), status.state.name());
     canvas.put_right(canvas.width(), 0, &text, Role::Accent);
 }
 
@@ -120,7 +120,7 @@ fn head(pane: &StreamPane, on: On, status: &Status, canvas: &mut Canvas<'_>) {
         (None, None) => 0,
     };
     for (tag, count) in side.history.top_tags(12) {
-        let count = words::count(u64::from(count));
+        let count = words::count(count);
         x = canvas.line(x, rule - 1, &[(tag, Role::Accent), (" ", Role::Text), (&count, Role::Faint)]) + 2;
     }
     canvas.rule(rule);
@@ -131,7 +131,7 @@ fn head(pane: &StreamPane, on: On, status: &Status, canvas: &mut Canvas<'_>) {
     };
     let x = canvas.put(2, rule, &filter, Role::Key);
     if !filter.is_empty() {
-        canvas.put(x, rule, &format!(" {} match ", words::count(side.history.shown() as u64)), Role::Faint);
+        canvas.put(x, rule, &format!(" {} match ", words::count(side.history.shown())), Role::Faint);
     }
     if side.skipped > 0 {
         let skipped = format!(" {} came too fast to be shown ", words::count(side.skipped));
@@ -161,7 +161,7 @@ fn first_row(pane: &StreamPane, on: On, status: &Status, canvas: &mut Canvas<'_>
     }
     if pane.paused {
         let waiting = words::count(pane.side(on).waiting());
-        canvas.put(x + 2, 0, &format!("paused, {waiting} wait"), Role::Accent);
+        canvas.put(x + 2, 0, &format!("paused, {waiting} waiting"), Role::Accent);
     }
 }
 

@@ -193,13 +193,10 @@ fn summary(pane: &TopicsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         left.put(x, 0, &quality(&open.about).join(&dot), Role::Text);
     } else {
         let folder = pane.folder.as_ref().map(|folder| folder.display().to_string()).unwrap_or_default();
-        let count = match pane.models.len() - pane.far.len() {
-            1 => "1 model".to_owned(),
-            models => format!("{} models", words::count(models as u64)),
-        };
+        let count = words::counted(pane.models.len() - pane.far.len(), "model", "models");
         let x = left.line(1, 0, &[(&count, Role::Strong), (" in ", Role::Faint), (&folder, Role::Text)]);
         if !pane.far.is_empty() {
-            let far = words::count(pane.far.len() as u64);
+            let far = words::count(pane.far.len());
             left.line(x, 0, &[(", ", Role::Faint), (&far, Role::Strong), (" in the bucket", Role::Faint)]);
         }
     }
@@ -237,7 +234,7 @@ fn quality(about: &Description) -> Vec<String> {
     let mut words = vec![
         about.method.name().to_owned(),
         format!("{} topics", about.k),
-        format!("{} documents", words::count(about.documents as u64)),
+        words::counted(about.documents, "document", "documents"),
         format!("coherence {:.3}", about.coherence_npmi),
         format!("diversity {:.2}", about.diversity),
     ];

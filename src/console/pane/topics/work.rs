@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::console::words;
 use crate::topics::sweep::{Sweep, Tried};
 use crate::topics::{Step, TextCounts};
 
@@ -63,7 +64,7 @@ impl Work {
     }
 
     pub(super) fn read(&mut self, posts: usize) {
-        self.stage = format!("making documents of {} posts", crate::console::words::count(posts as u64));
+        self.stage = format!("making documents of {}", words::counted(posts, "post", "posts"));
     }
 
     pub(super) fn prepared(&mut self, counts: TextCounts) {

@@ -90,11 +90,11 @@ pub(super) fn answer(open: &Open, asked: &Asked, desk: &Desk, canvas: &mut Canva
 }
 
 fn about(answers: &Answers) -> String {
-    let (with, all) = (words::count(answers.with_topic), words::count(answers.posts));
+    let all = words::counted(answers.posts, "post", "posts");
     if answers.with_topic == answers.posts {
-        return format!("About all {all} posts: each has a topic.");
+        return format!("About all of {all}: each has a topic.");
     }
-    format!("About the {with} of {all} posts that have a topic.")
+    format!("About the {} of {all} with a topic.", words::count(answers.with_topic))
 }
 
 /// A cell as it is read: counts in groups, shares in parts of a hundred.
@@ -225,7 +225,7 @@ fn draw_map(map: &HeatMap, open: &Open, asked: &Asked, desk: &Desk, canvas: &mut
     let count = cells.get(column).copied().unwrap_or_default();
     let sum: u64 = cells.iter().sum();
     let part = format!("  {:.0} % of its {}", number(count) / number(sum.max(1)) * 100.0, words::count(sum));
-    let posts = format!("{} posts", words::count(count));
+    let posts = words::counted(count, "post", "posts");
     let between = if by_topic { " about " } else { " at " };
     canvas.line(
         0,

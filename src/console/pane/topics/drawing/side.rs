@@ -237,7 +237,7 @@ fn cell(place: f64) -> u16 {
 
 /// What a model is, and how its fit went.
 pub(super) fn model(about: &Description, canvas: &mut Canvas<'_>) {
-    let count = |number: usize| words::count(number as u64);
+    let count = |number: usize| words::count(number);
     let passes =
         if about.stopped { format!("{}, stopped", count(about.iterations)) } else { count(about.iterations) };
     let rows = [

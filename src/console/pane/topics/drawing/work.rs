@@ -17,7 +17,7 @@ const CURVE: u16 = 10;
 pub(super) fn draw(work: &Work, desk: &Desk, canvas: &mut Canvas<'_>) {
     let title = match work.kind {
         Kind::Fit => format!("Fitting {}", work.name),
-        Kind::Sweep { models } => format!("Trying {models} models"),
+        Kind::Sweep { models } => format!("Trying {}", words::counted(models, "model", "models")),
     };
     canvas.put(0, 0, &title, Role::Accent);
     let mut y = 2;
@@ -109,7 +109,7 @@ fn counts(work: &Work, y: u16, canvas: &mut Canvas<'_>) -> u16 {
     let Some(counts) = &work.counts else { return y };
     let mut row = y;
     for (what, count) in counts.rows().into_iter().filter(|(_, count)| *count > 0) {
-        canvas.put_right(10, row, &words::count(count as u64), Role::Strong);
+        canvas.put_right(10, row, &words::count(count), Role::Strong);
         canvas.put(12, row, what, Role::Faint);
         row += 1;
     }
