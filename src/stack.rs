@@ -40,6 +40,7 @@ pub mod status;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -48,7 +49,7 @@ use aws_types::request_id::RequestId;
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, Failure, Identity, Operation, Place};
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 use crate::settings::{Cidr, Folders, Settings};
 pub use cost::{Estimate, Had};
 use graph::{Kind, Part};
@@ -99,7 +100,7 @@ pub enum StackError {
         /// What did not happen.
         waiting_for: String,
         /// How long hydrant waited.
-        limit: std::time::Duration,
+        limit: Duration,
     },
     /// A file of the stack's own cannot be read or written.
     #[error("cannot {what} {path}")]
@@ -184,7 +185,7 @@ pub enum StackError {
     OddAnswer(String, &'static str),
 }
 
-fn minutes(limit: std::time::Duration) -> String {
+fn minutes(limit: Duration) -> String {
     let minutes = limit.as_secs().div_ceil(60);
     if minutes == 1 { "a minute".to_owned() } else { format!("{minutes} minutes") }
 }
@@ -217,6 +218,9 @@ impl StackError {
         move |source| Self::File { what, path, source }
     }
 }
+
+/// What a delivery stream is given beyond its buffer's age to write it.
+const WRITING: Duration = Duration::from_secs(5);
 
 /// One stack in one account and region, opened.
 #[derive(Debug)]
@@ -373,6 +377,18 @@ impl Stack {
             plan.steps.push(Step { kind, name, found, wanted: false, next });
         }
         plan
+    }
+
+    /// Waits, if the plan takes the delivery stream, until what it took is written: AWS deletes it with its buffer.
+    pub async fn let_it_write(&self, plan: &Plan) -> Result<(), StackError> {
+        let Some(buffered) = plan.unwritten() else { return Ok(()) };
+        let kind = Kind::DeliveryStream;
+        let text = format!("{} s, until it has written what it took", (buffered + WRITING).as_secs());
+        self.progress.tell(kind.name(), self.names.of(kind), Phase::Waiting, text);
+        tokio::select! {
+            () = tokio::time::sleep(buffered + WRITING) => Ok(()),
+            () = self.stop.cancelled() => Err(StackError::Interrupted),
+        }
     }
 
     async fn why_kept(&self, kind: Kind, found: &Found) -> Option<Stays> {

@@ -31,7 +31,7 @@ pub(super) struct Up {
     /// Take over things of the stack's names that hydrant did not make
     #[arg(long)]
     pub(super) adopt: bool,
-    /// If the host is to be replaced or deleted: have delivered first what waits on it; if that fails, nothing is torn down
+    /// Have delivered first what waits on a host and in a delivery stream that go; if that fails, nothing is torn down
     #[arg(long)]
     pub(super) drain: bool,
     /// Only these kinds of resource
@@ -51,7 +51,7 @@ pub(super) struct Down {
     /// Delete the bucket with everything in it: all versions, all unfinished uploads
     #[arg(long)]
     pub(super) delete_data: bool,
-    /// Have delivered first what waits on the host; if that fails, nothing is torn down
+    /// Have delivered first what waits on the host and in the delivery stream; if that fails, nothing is torn down
     #[arg(long)]
     pub(super) drain: bool,
 }
@@ -345,7 +345,7 @@ fn show_status(
     status
 }
 
-/// Says what a plan takes away and has it agreed to, and then, if `drain`, has delivered what waits on a host that goes.
+/// Says what a plan takes away and has it agreed to, and then, if `drain`, has delivered what waits in what goes.
 /// Only after that may anything be done.
 async fn agree(
     context: &Context,
@@ -363,12 +363,22 @@ async fn agree(
             talk!("{} {}", style::warn("hydrant:"), style::safe(sentence));
         }
     }
+    if let Some(buffered) = plan.unwritten().filter(|_| !drain) {
+        talk!(
+            "{} what the delivery stream took in the last {} s goes with it unless it is written: --drain waits for that",
+            style::warn("hydrant:"),
+            buffered.as_secs()
+        );
+    }
     confirm(context, warning, stack.names().stack.as_str()).await?;
+    if !drain {
+        return Ok(());
+    }
     // Whatever it said a moment ago, a host that goes is drained if that is wanted: more may have come since.
-    if drain && plan.takes_host() {
+    if plan.takes_host() {
         Box::pin(super::host::deliver(context)).await?;
     }
-    Ok(())
+    Ok(stack.let_it_write(plan).await?)
 }
 
 /// What is to be said of the posts on a host that goes.

@@ -383,8 +383,10 @@ fn delete(world: &mut World, call: &Call, input: Delete) -> Answer {
     let stuck = world.faults.strikes(Kind::StuckDelete, "firehose", "DeleteDeliveryStream");
     let until = (!stuck).then(|| world.pace.after(call.now, DELETING));
     let stream = find_mut(world, call, &input.delivery_stream_name)?;
-    stream.seal();
+    // AWS deletes a stream with its data: what it took and has not written is gone.
+    let lost = stream.empty();
     stream.deleting = Some(Deleting { until });
+    world.firehose.emptied.extend(lost);
     Ok(Reply::empty())
 }
 

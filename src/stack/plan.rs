@@ -5,6 +5,7 @@
 //! taken up by reading, not by remembering.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,9 @@ use crate::text::sanitise;
 
 /// The property that every taggable resource must have: whose it is.
 pub const OWNER: &str = STACK_TAG;
+
+/// How long a delivery stream keeps what it took before it writes it.
+pub(super) const BUFFER_SECONDS: &str = "buffer seconds";
 
 /// The property that lists what else of the stack's is there, beyond the one that should be.
 pub(super) const OTHERS: &str = "other instances of this stack";
@@ -499,10 +503,23 @@ impl Step {
         }
     }
 
-    /// What else of the stack's goes with a resource that is deleted: the ids, parted by commas.
-    pub fn goes_along(&self) -> Option<&str> {
+    /// What else goes with a resource that is taken away, in words: other instances by their ids, or what a delivery
+    /// stream has not written yet.
+    pub fn goes_along(&self) -> Option<String> {
+        if let Some(buffered) = self.unwritten() {
+            return Some(format!(
+                "what it took in the last {} s and has not written yet",
+                buffered.as_secs()
+            ));
+        }
         let found = self.found.as_ref().filter(|_| self.next == Next::Delete)?;
-        found.properties.get(OTHERS).map(String::as_str).filter(|others| *others != NONE)
+        found.properties.get(OTHERS).filter(|others| *others != NONE).cloned()
+    }
+
+    /// For how long what a delivery stream took may still be in it: AWS deletes that with it.
+    fn unwritten(&self) -> Option<Duration> {
+        let found = self.found.as_ref().filter(|_| self.kind == Kind::DeliveryStream && self.takes_it())?;
+        found.properties.get(BUFFER_SECONDS)?.parse().ok().map(Duration::from_secs)
     }
 
     /// Whether doing it takes away something that is there.
@@ -559,9 +576,8 @@ impl Plan {
     /// need not be agreed to again.
     pub fn goes_no_further_than(&self, shown: &Self) -> bool {
         let id = |step: &Step| step.found.as_ref().map(|found| found.id.clone());
-        let along = |step: &Step| step.goes_along().map(ToOwned::to_owned);
         let same = |step: &Step, shown: &Step| {
-            shown.next == step.next && id(shown) == id(step) && along(shown) == along(step)
+            shown.next == step.next && id(shown) == id(step) && shown.goes_along() == step.goes_along()
         };
         self.steps.iter().all(|step| match (&step.next, shown.step(step.kind)) {
             // What was to be made once the old one has gone is made.
@@ -574,6 +590,11 @@ impl Plan {
     /// Whether the host goes, with every post that waits on it.
     pub fn takes_host(&self) -> bool {
         self.step(Kind::Instance).is_some_and(Step::takes_it)
+    }
+
+    /// For how long what was put into a delivery stream that goes may not be written yet; `None` if none goes.
+    pub fn unwritten(&self) -> Option<Duration> {
+        self.step(Kind::DeliveryStream)?.unwritten()
     }
 
     /// Why it cannot be carried out, if it cannot.
@@ -634,6 +655,21 @@ mod tests {
         assert!(matches!(decide_group(Some(&failed), CLAIM), Next::Replace(_)));
         let again = decide(Kind::Notebook, "n", Some(&wanted()), Some(&failed), CLAIM);
         assert!(matches!(again, Next::Change(_)), "what is on a notebook is not thrown away: {again:?}");
+    }
+
+    #[test]
+    fn a_delivery_stream_goes_with_what_it_has_not_written() {
+        let found = there(&[OURS, (BUFFER_SECONDS, "60")]);
+        let plan = |kind, next| Plan {
+            steps: vec![Step { kind, name: "n".into(), found: Some(found.clone()), wanted: false, next }],
+        };
+        let goes = plan(Kind::DeliveryStream, Next::Delete);
+        assert_eq!(goes.unwritten(), Some(Duration::from_mins(1)));
+        let along = goes.steps[0].goes_along();
+        assert_eq!(along.as_deref(), Some("what it took in the last 60 s and has not written yet"));
+        for stays in [plan(Kind::DeliveryStream, Next::Rest), plan(Kind::Bucket, Next::Delete)] {
+            assert_eq!((stays.unwritten(), stays.steps[0].goes_along()), (None, None));
+        }
     }
 
     #[test]
@@ -713,7 +749,7 @@ mod tests {
         let mut with_another = plan(&Next::Delete, "i-1");
         let found = with_another.steps[0].found.take().expect("there").with(OTHERS, "i-2".to_owned());
         with_another.steps[0].found = Some(found);
-        assert_eq!(with_another.steps[0].goes_along(), Some("i-2"));
+        assert_eq!(with_another.steps[0].goes_along().as_deref(), Some("i-2"));
         assert!(!with_another.goes_no_further_than(&shown[2]), "another would go with it");
     }
 

@@ -100,7 +100,12 @@ async fn a_torn_file_gives_what_is_whole_and_says_where_it_ends() {
     assert!(ran.err.contains("cannot read torn.gz") && ran.err.lines().count() == 1, "{}", ran.err);
     let rows = std::fs::read_to_string(home.path().join("torn.csv")).unwrap().lines().count() - 1;
     assert!(
-        rows > 0 && ran.out.starts_with(&format!("{rows} posts received, {rows} delivered")),
+        rows > 0
+            && ran.out.starts_with(&format!(
+                "{} received, {} delivered",
+                hydrant::text::counted(rows, "post", "posts"),
+                hydrant::text::count(rows)
+            )),
         "{}",
         ran.out
     );

@@ -40,7 +40,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             if !plan.goes_no_further_than(&shown) {
                 return Ok(planned_up(plan, Shown::Anew, rooms, line).await);
             }
-            deliver_first(drain && plan.takes_host(), rooms, line).await?;
+            if drain {
+                deliver_first(&stack, &plan, rooms, line).await?;
+            }
             Ok(Outcome::Ran(up(&stack, &plan).await))
         }
         Job::Down { plan: shown, delete_data, drain } => {
@@ -52,7 +54,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
                 }
                 return Ok(Outcome::PlannedDown { plan, delete_data, shown: Shown::Anew });
             }
-            deliver_first(drain && plan.takes_host(), rooms, line).await?;
+            if drain {
+                deliver_first(&stack, &plan, rooms, line).await?;
+            }
             Ok(Outcome::Ran(down(&stack, &plan, delete_data).await))
         }
     }
@@ -69,16 +73,16 @@ async fn what_waits(rooms: &Rooms, line: &Line) -> Waits {
     Box::pin(service::waiting(&rooms.settings, &rooms.folders, line.stop())).await
 }
 
-/// Has the host deliver what waits there, if that is wanted, or says why it does not: then nothing may be torn down.
-async fn deliver_first(wanted: bool, rooms: &Rooms, line: &Line) -> Result<(), Trouble> {
-    if !wanted {
-        return Ok(());
+/// Has delivered what waits in what goes, or says why it is not: then nothing may be torn down.
+async fn deliver_first(stack: &Stack, plan: &Plan, rooms: &Rooms, line: &Line) -> Result<(), Trouble> {
+    if plan.takes_host() {
+        let (name, progress) = (Kind::Instance.name(), line.progress());
+        progress.tell(name, name, Phase::Waiting, "delivering first what waits there");
+        Box::pin(service::deliver(&rooms.settings, &rooms.folders, progress, line.stop().clone()))
+            .await
+            .map_err(|error| super::host::trouble(&error))?;
     }
-    let (name, progress) = (Kind::Instance.name(), line.progress());
-    progress.tell(name, name, Phase::Waiting, "delivering first what waits there");
-    Box::pin(service::deliver(&rooms.settings, &rooms.folders, progress, line.stop().clone()))
-        .await
-        .map_err(|error| super::host::trouble(&error))
+    stack.let_it_write(plan).await.map_err(|error| Trouble::of_stack(&error))
 }
 
 async fn up(stack: &Stack, plan: &Plan) -> Ran {

@@ -40,9 +40,7 @@ pub(crate) fn tick(world: &mut World, now: Timestamp) {
         .firehose
         .streams
         .iter()
-        .filter(|(_, stream)| {
-            stream.status(now) == Status::Gone && stream.waiting.is_empty() && stream.open.is_none()
-        })
+        .filter(|(_, stream)| stream.status(now) == Status::Gone)
         .map(|(key, _)| key.to_owned())
         .collect();
     for key in gone {
@@ -70,7 +68,7 @@ fn is_due(buffer: &Buffer, now: Timestamp) -> bool {
 
 fn is_old(world: &World, stream: &Stream, now: Timestamp) -> bool {
     let full_age = |buffer: &Buffer| world.pace.after(buffer.opened, stream.destination.interval());
-    stream.open.as_ref().is_some_and(|buffer| full_age(buffer) <= now || stream.deleting.is_some())
+    stream.open.as_ref().is_some_and(|buffer| full_age(buffer) <= now)
 }
 
 fn seal_if_old(world: &mut World, key: &str, now: Timestamp) {

@@ -110,6 +110,10 @@ fn active(world: &World, call: &Call, name: &str) -> Result<(), Refusal> {
 fn take(world: &mut World, call: &Call, name: &str, records: &[Vec<u8>]) -> Result<(), Refusal> {
     let folder = world.folder.clone();
     let stream = find_mut(world, call, name)?;
+    // One that is being deleted takes what comes and keeps none of it: AWS promises nothing else.
+    if stream.deleting.is_some() {
+        return Ok(());
+    }
     let version = stream.version;
     let buffer = stream.open.get_or_insert_with(|| Buffer::new(call.now, version));
     if let Err(error) = buffer.append(&folder, records) {
@@ -125,6 +129,11 @@ fn take(world: &mut World, call: &Call, name: &str, records: &[Vec<u8>]) -> Resu
 }
 
 impl Stream {
+    /// Gives up everything that it took and has not delivered.
+    pub(super) fn empty(&mut self) -> Vec<Buffer> {
+        self.open.take().into_iter().chain(self.waiting.drain(..)).collect()
+    }
+
     /// Takes no more into the open buffer: it is to be delivered.
     pub(super) fn seal(&mut self) {
         self.waiting.extend(self.open.take().filter(|buffer| buffer.bytes > 0));

@@ -94,6 +94,17 @@ fn a_stream_is_being_made_before_it_is_active_and_deleted_before_it_is_gone() {
 }
 
 #[test]
+fn what_is_not_delivered_when_its_stream_is_deleted_is_gone() {
+    let mut trial = with_stream(&json!({}));
+    put(&mut trial, &[b"too late"]).expect("taken");
+    trial.ask("firehose", "DeleteDeliveryStream", json!({ "DeliveryStreamName": "posts" })).expect("deleted");
+    put(&mut trial, &[b"later still"]).expect("AWS may take it, and promises nothing");
+    assert_eq!(waiting(&trial), []);
+    let kept = trial.world.firehose.streams.iter().filter(|(_, stream)| stream.open.is_some()).count();
+    assert_eq!(kept, 0);
+}
+
+#[test]
 fn a_stuck_deletion_never_ends() {
     let mut trial = with_stream(&json!({}));
     trial.world.faults.set(["stuck-delete:firehose".parse().expect("a fault")]);

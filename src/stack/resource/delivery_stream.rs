@@ -11,7 +11,7 @@ use super::{Resource, differs};
 use crate::cloud::Operation;
 use crate::settings::Compression;
 use crate::stack::graph::Kind;
-use crate::stack::plan::{Difference, Found, Life, OWNER, Wanted};
+use crate::stack::plan::{BUFFER_SECONDS, Difference, Found, Life, OWNER, Wanted};
 use crate::stack::{Made, Stack, StackError, if_there, or_there};
 
 pub(super) struct DeliveryStream;
@@ -22,7 +22,6 @@ const ROLE: &str = "role";
 const PREFIX: &str = "prefix";
 const ERROR_PREFIX: &str = "error prefix";
 const BUFFER_MB: &str = "buffer MB";
-const BUFFER_SECONDS: &str = "buffer seconds";
 const COMPRESSION: &str = "compression";
 const LOGGING: &str = "logging";
 const KIND: Kind = Kind::DeliveryStream;

@@ -62,7 +62,7 @@ async fn what_waits_on_the_host_is_delivered_before_the_stack_is_torn_down() {
     loop {
         terminal.press("D");
         terminal.until("Type default to go on");
-        if terminal.screen().contains("posts wait on the host and go with it") {
+        if terminal.screen().contains("posts wait on the host and would go with it") {
             break;
         }
         terminal.escape("Type default to go on");
@@ -76,7 +76,7 @@ async fn what_waits_on_the_host_is_delivered_before_the_stack_is_torn_down() {
     sandbox.faults(&[]).await;
     // The service there has ended by then: what it left is delivered by a run of its own.
     terminal.press("D");
-    terminal.until("posts wait on the host and go with it");
+    terminal.until("posts wait on the host and would go with it");
     terminal.press("default\r");
     terminal.until("Everything is gone but the bucket");
     terminal.escape("Everything is gone but the bucket");

@@ -319,7 +319,7 @@ async fn a_stop_that_could_not_keep_what_was_read_is_a_failure_and_says_how_much
     with_a_full_spool(&world, "drain_seconds=1").await;
     let stopped = world.hydrant(&["stream", "stop"]).await.expect(1);
     assert!(stopped.err.contains("posts that were read are not kept"), "{}", stopped.err);
-    assert!(stopped.err.contains("posts wait, and the next start delivers them"), "{}", stopped.err);
+    assert!(stopped.err.contains("wait for the next start"), "{}", stopped.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]
