@@ -34,7 +34,10 @@ fn main() {
         "CPU over {seconds} s of idling: {share:.2} % of a core, in steps of {:.2} %",
         1.0 / f64::from(u32::try_from(seconds).unwrap_or(1))
     );
-    println!("memory then (RSS): {:.1} MB", f64::from(rss(console.id)) / 1000.0);
+    let [all, own] = ["VmRSS", "RssAnon"].map(|line| f64::from(memory(console.id, line)) / 1000.0);
+    println!(
+        "memory then (RSS): {all:.1} MB; {own:.1} MB of it its own, the rest pages of the program's file"
+    );
     drop(console);
     drop(sandbox.kill());
     drop(sandbox.wait());
@@ -50,9 +53,10 @@ fn cpu(id: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// Resident memory of a process in kB.
-fn rss(id: u32) -> u32 {
+/// Resident memory of a process in kB, as a line of its status says.
+fn memory(id: u32, name: &str) -> u32 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    let is_named = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+    let line = status.lines().find(is_named).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or_default()
 }

@@ -417,14 +417,20 @@ fn stop_on_signals() -> CancellationToken {
         else {
             return;
         };
-        for again in [false, true] {
+        let mut again = false;
+        loop {
             tokio::select! {
-                _ = interrupt.recv() => {}
+                _ = interrupt.recv() => {
+                    if crate::console::terminal::is_lent() {
+                        continue;
+                    }
+                }
                 _ = terminate.recv() => {}
             }
             if again {
                 std::process::exit(130);
             }
+            again = true;
             talk!("hydrant: stopping at a safe point; once more to stop at once");
             asked.cancel();
         }

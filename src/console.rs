@@ -44,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use app::{App, Beginning};
 use driver::{Driver, Rooms};
 use effect::Effect;
+use effect::stream::On;
 use event::{Event, Mouse, Size};
 use frames::Frames;
 use key::Key;
@@ -183,6 +184,13 @@ impl Console {
 
     /// Waits for a run to come to its safe point. The screen is the shell's again by now.
     async fn leave(mut self) -> Ending {
+        for on in self.app.panes.stream.running() {
+            let (place, option) = match on {
+                On::Local => ("on this machine", ""),
+                On::Host => ("on the host", " --on host"),
+            };
+            eprintln!("hydrant: the stream {place} goes on; `hydrant stream stop{option}` ends it");
+        }
         let runs = self.driver.must_end();
         if runs.is_empty() {
             return Ending::Done;

@@ -140,18 +140,34 @@ pub fn fit<'a>(text: &'a str, cells: usize, more: &str) -> Cow<'a, str> {
     Cow::Owned(cut)
 }
 
-/// The text in lines of at most so many cells, broken between words where that can be done.
+/// The text in lines of at most so many cells, broken between words where that can be done. Where a line is broken, the
+/// spaces there go.
 pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split_word_bounds() {
+    let mut words = text.split_word_bound_indices().peekable();
+    while let Some((start, mut word)) = words.next() {
+        // What opens a bracket stays with what follows, and what closes one or ends a clause with what stood before.
+        let mut take = matches!(word, "(" | "[" | "{" | "“" | "‘");
+        while let Some((at, next)) = words.peek()
+            && !word.trim().is_empty()
+            && (take
+                || matches!(*next, "," | "." | ";" | ":" | "!" | "?" | ")" | "]" | "}" | "”" | "’" | "…"))
+        {
+            word = text.get(start..at + next.len()).unwrap_or(word);
+            words.next();
+            take = false;
+        }
         let wide = width(word);
-        if used + wide > cells && used > 0 && !word.trim().is_empty() {
+        if word.trim().is_empty() {
+            let begins = used == 0 && lines.len() > 1;
+            if begins || used + wide > cells {
+                used = if begins { 0 } else { cells };
+                continue;
+            }
+        } else if used + wide > cells && used > 0 {
             lines.push(String::new());
             used = 0;
-        }
-        if used == 0 && word.trim().is_empty() && lines.len() > 1 {
-            continue;
         }
         for grapheme in word.graphemes(true) {
             let wide = grapheme.width();
@@ -174,6 +190,15 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_begin_with_a_word_and_a_bracket_stays_with_what_it_opens() {
+        assert_eq!(wrap("to sign in", 7), ["to sign", "in"]);
+        assert_eq!(wrap("abcd  e", 5), ["abcd", "e"]);
+        assert_eq!(wrap("it broke (twice)", 10), ["it broke", "(twice)"]);
+        assert_eq!(wrap("an end, or not", 6), ["an", "end,", "or not"]);
+        assert_eq!(wrap("  indented", 20), ["  indented"]);
+    }
 
     #[test]
     fn numbers_are_said_in_groups_and_with_the_form_they_ask_for() {

@@ -79,7 +79,7 @@ pub enum TopicsError {
     NoDocuments,
     /// Nothing is left of the documents.
     #[error(
-        "none of {} has a word left: the texts are empty, or the steps before dropped every word", counted(.0, "document", "documents")
+        "of {}, none has a word left: the texts are empty, or the steps before dropped every word", counted(.0, "document", "documents")
     )]
     NoTokens(usize),
     /// One term cannot be parted into topics.
@@ -155,7 +155,7 @@ pub enum TopicsError {
     NoPredictions(String),
     /// No post of the hours was predicted.
     #[error(
-        "none of {} has a topic: predict these hours first with `hydrant topics predict`, or give their predictions", counted(.0, "post", "posts")
+        "of {}, none has a topic: predict these hours first with `hydrant topics predict`, or give their predictions", counted(.0, "post", "posts")
     )]
     NonePredicted(u64),
     /// A list of places that cannot be read.
@@ -166,7 +166,7 @@ pub enum TopicsError {
     NoInput(String),
     /// The steps dropped every post.
     #[error(
-        "none of {} is left: retweets {}, too few words {}, no word that counts {}; keep more with --retweets, --longer-than or --letters",
+        "of {}, none is left: retweets {}, too few words {}, no word that counts {}; keep more with --retweets, --longer-than or --letters",
         counted(.0.posts, "post", "posts"), .0.retweets, .0.short, .0.empty
     )]
     NothingLeft(Box<TextCounts>),

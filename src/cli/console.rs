@@ -67,15 +67,14 @@ pub(super) async fn open(context: Context, target: Target) -> Result<Exit, CliEr
 
 fn keymap(context: &Context) -> Result<Keymap, CliError> {
     let own = context.layers.keys();
-    for (action, keys) in own {
-        // One at a time, so that what is wrong is said of its line.
-        Keymap::new([(action.name.as_str(), keys_of(keys))])
-            .map_err(|error| CliError::Usage(format!("{}: {error}", action.origin)))?;
-    }
     let bound = own.iter().map(|(action, keys)| (action.name.as_str(), keys_of(keys)));
     Keymap::new(bound).map_err(|error| {
-        let file = context.layers.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
-        CliError::Usage(format!("{file}: {error}"))
+        // What is wrong is said of its line; whether keys conflict shows only once all are bound.
+        let about = error.actions();
+        let line = own.iter().map(|(action, _)| action).find(|action| about.contains(&action.name.as_str()));
+        CliError::Usage(
+            line.map_or_else(|| error.to_string(), |action| format!("{}: {error}", action.origin)),
+        )
     })
 }
 

@@ -217,6 +217,17 @@ pub enum KeymapError {
     },
 }
 
+impl KeymapError {
+    /// The actions that it is about.
+    pub fn actions(&self) -> Vec<&str> {
+        match self {
+            Self::UnknownAction(action) => vec![action],
+            Self::UnknownKey { action, .. } => vec![action],
+            Self::Conflict { one, other, .. } => vec![one, other],
+        }
+    }
+}
+
 impl Keymap {
     /// The default keys, with those of some actions replaced.
     pub fn new<'a>(own: impl IntoIterator<Item = (&'a str, Vec<&'a str>)>) -> Result<Self, KeymapError> {
@@ -314,7 +325,12 @@ mod tests {
         let map = Keymap::new([("stack.create", vec!["n", "ctrl-n"])]).expect("good keys");
         assert_eq!(map.action(Pane::Stack, Key::char('n')), Some(Action::Create));
         assert_eq!(map.action(Pane::Stack, Key::char('c')), None);
-        let conflict = Keymap::new([("refresh", vec!["q"])]).expect_err("q quits").to_string();
+        let swapped =
+            Keymap::new([("refresh", vec!["q"]), ("quit", vec!["r"])]).expect("no key has two actions");
+        assert_eq!(swapped.action(Pane::Flow, Key::char('q')), Some(Action::Refresh));
+        let conflict = Keymap::new([("refresh", vec!["q"])]).expect_err("q quits");
+        assert!(conflict.actions().contains(&"refresh"));
+        let conflict = conflict.to_string();
         assert!(conflict.contains("refresh") && conflict.contains("quit"), "{conflict}");
         let hidden = Keymap::new([("stack.create", vec!["q"])]).expect_err("q quits").to_string();
         assert!(hidden.contains("stack.create"), "{hidden}");

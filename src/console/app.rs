@@ -13,6 +13,7 @@ use super::overlay::{Overlay, Turn};
 use super::pane::{Ask, Pane, PaneState, Panes};
 use super::tasks::{State, Tasks};
 use super::theme::Look;
+use super::widget::dialog::Answer;
 
 /// Where the calls go, as the header says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,12 @@ impl Desk {
         Size { width: width.saturating_sub(2), height: height.saturating_sub(frame) }
     }
 
+    /// Whether there is no room to draw in.
+    pub fn is_too_small(&self) -> bool {
+        let (width, height) = super::draw::SMALLEST;
+        self.size.width < width || self.size.height < height
+    }
+
     /// Whose account it is, once that is known.
     pub fn identity(&self) -> Option<&Identity> {
         match &self.session {
@@ -152,6 +159,12 @@ pub struct App {
     asked: BTreeMap<Slot, Job>,
     /// What failed because nobody was signed in any more: it goes on when somebody is.
     waiting: BTreeMap<Slot, Job>,
+    /// How many keys and clicks there were.
+    touches: u64,
+    /// How many there had been when what runs was begun.
+    begun_at: BTreeMap<Slot, u64>,
+    /// Whether the topmost question came up while something else was being done: the next enter was meant for that.
+    unheeded: bool,
 }
 
 /// How long a notice is shown.
@@ -184,6 +197,9 @@ impl App {
             overlays: Vec::new(),
             asked: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            touches: 0,
+            begun_at: BTreeMap::new(),
+            unheeded: false,
         }
     }
 
@@ -193,9 +209,15 @@ impl App {
         if matches!(event, Event::Key(_) | Event::Paste(_) | Event::Mouse(_) | Event::Focus(true)) {
             self.desk.touched = now;
         }
+        if matches!(event, Event::Key(_) | Event::Mouse(Mouse::Click { .. })) {
+            self.touches += 1;
+        }
         let mut effects = match event {
             Event::Started if matches!(self.desk.session, Session::Unset(_)) => Vec::new(),
             Event::Started => self.start(Job::Connect),
+            // What cannot be seen must not be answered: where there is no room, only leaving is left.
+            Event::Key(key) if self.desk.is_too_small() => self.press_unseen(key),
+            Event::Paste(_) | Event::Mouse(_) if self.desk.is_too_small() => Vec::new(),
             Event::Key(key) => self.press(key),
             Event::Paste(text) => self.paste(&text),
             Event::Mouse(mouse) => self.mouse(mouse),
@@ -285,6 +307,7 @@ impl App {
 
     fn start(&mut self, job: Job) -> Vec<Effect> {
         self.desk.tasks.begin(&job, self.desk.now);
+        self.begun_at.insert(job.slot(), self.touches);
         self.waiting.remove(&job.slot());
         if matches!(job.slot().manner(), Manner::Loads | Manner::Watches) {
             self.asked.insert(job.slot(), job.clone());
@@ -300,6 +323,14 @@ impl App {
     /// Says something at the bottom.
     fn say(&mut self, text: impl Into<String>) {
         self.desk.notice = Some(Notice { text: text.into(), at: self.desk.now });
+    }
+
+    fn press_unseen(&mut self, key: Key) -> Vec<Effect> {
+        match self.desk.keymap.on_top(key) {
+            Some(Action::Quit | Action::QuitNow) => self.quit(),
+            Some(Action::Suspend) => vec![Effect::Suspend],
+            _ => Vec::new(),
+        }
     }
 
     fn press(&mut self, key: Key) -> Vec<Effect> {
@@ -333,7 +364,13 @@ impl App {
     }
 
     fn turned(&mut self, overlay: Overlay, turn: Turn) -> Vec<Effect> {
+        let unheeded = std::mem::take(&mut self.unheeded);
         match turn {
+            Turn::Answers { answer: Answer::Confirmed, .. } if unheeded => {
+                self.overlays.push(overlay);
+                self.say("it came up while you did something else: read it, and confirm it once more");
+                Vec::new()
+            }
             Turn::Stays => {
                 self.overlays.push(overlay);
                 Vec::new()
@@ -405,6 +442,10 @@ impl App {
             return Some("this run is read-only".to_owned());
         }
         match (action, spec.scope) {
+            // The panes are not seen yet: the first run's screen stands in their place.
+            (_, Scope::Pane(_) | Scope::Habit) if matches!(self.desk.session, Session::Unset(_)) => {
+                Some("not signed in".to_owned())
+            }
             (_, Scope::Pane(pane)) => self.panes.get(pane).hindrance(action, &self.desk),
             (_, Scope::Habit) => {
                 let pane = self.panes.get(self.desk.pane);
@@ -415,9 +456,6 @@ impl App {
                 }
             }
             (Action::Problem, _) if self.desk.problems.is_empty() => Some("there is no error".to_owned()),
-            (Action::Refresh, _) if matches!(self.desk.session, Session::Unset(_)) => {
-                Some("not signed in".to_owned())
-            }
             _ => None,
         }
     }
@@ -440,14 +478,14 @@ impl App {
             Action::PreviousPane => self.go_to(self.desk.pane.step(-1)),
             Action::Keys => self.open_and_wait(Overlay::keys()),
             Action::Palette => self.open_and_wait(Overlay::palette()),
-            Action::Tasks => self.open_and_wait(Overlay::tasks()),
+            Action::Tasks => self.open_and_wait(Overlay::tasks(&self.desk.tasks)),
             Action::Problem => match self.desk.problems.pop() {
                 Some(problem) => self.open_and_wait(Overlay::problem(problem)),
                 None => Vec::new(),
             },
             Action::Suspend => vec![Effect::Suspend],
             Action::Quit | Action::QuitNow => self.quit(),
-            Action::Refresh if matches!(self.desk.session, Session::Failed(_)) => {
+            Action::Refresh if matches!(self.desk.session, Session::Failed(_) | Session::Unset(_)) => {
                 self.desk.session = Session::Connecting;
                 self.start(Job::Connect)
             }
@@ -482,6 +520,7 @@ impl App {
     }
 
     fn open(&mut self, overlay: Overlay) {
+        self.unheeded = false;
         self.overlays.retain(|open| !open.is_same_question(&overlay));
         self.overlays.push(overlay);
     }
@@ -540,10 +579,14 @@ impl App {
             Err(trouble) => State::Failed(trouble.sentence.clone()),
         };
         self.desk.tasks.end(slot, state, self.desk.now);
+        let busy = self.begun_at.remove(&slot).is_some_and(|touches| touches != self.touches);
         match result {
             Ok(outcome) => {
                 self.asked.remove(&slot);
-                self.came_to(outcome)
+                let open = self.overlays.len();
+                let effects = self.came_to(outcome);
+                self.unheeded |= busy && self.overlays.len() > open;
+                effects
             }
             Err(trouble) => self.failed(slot, trouble),
         }
@@ -596,7 +639,9 @@ impl App {
         self.grant(asks)
     }
 
+    /// Keeps an error until it is read. What fails again and again is one error, and does not push others out.
     fn problem(&mut self, trouble: Trouble) {
+        self.desk.problems.retain(|known| known.sentence != trouble.sentence);
         self.desk.problems.push(trouble);
         let surplus = self.desk.problems.len().saturating_sub(PROBLEMS);
         self.desk.problems.drain(..surplus);

@@ -93,9 +93,19 @@ impl<'a> Canvas<'a> {
         self.part(x, y, end - x, 1).put(0, 0, text, role);
     }
 
-    /// Writes pieces one after the other.
+    /// Writes pieces one after the other. A line that is too long is cut as a whole: its end says so, wherever it falls.
     pub fn line(&mut self, x: u16, y: u16, pieces: &[(&str, Role)]) -> u16 {
-        pieces.iter().fold(x, |x, (text, role)| self.put(x, y, text, *role))
+        let mut x = x;
+        let mut rest = pieces.iter();
+        while let Some((text, role)) = rest.next() {
+            let after = self.put(x, y, text, *role);
+            let is_cut = after >= self.width() && rest.clone().any(|(text, _)| !text.trim().is_empty());
+            if is_cut {
+                return self.put(x, y, &format!("{text}{}", self.look.signs.more), *role);
+            }
+            x = after;
+        }
+        x
     }
 
     /// Writes text over several rows, broken between words; gives back how many rows it took.
@@ -149,6 +159,28 @@ impl<'a> Canvas<'a> {
         }
         if !title.is_empty() {
             self.part(2, 0, width.saturating_sub(4), 1).put(0, 0, &format!(" {title} "), Role::Strong);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::theme::{Depth, Signs, Theme};
+
+    #[test]
+    fn a_line_that_is_too_long_says_so_wherever_its_end_falls() {
+        let theme = Theme::shipped("dark", Depth::None).expect("it is shipped");
+        let look = Look { theme, signs: Signs::UNICODE };
+        for width in 1..8 {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
+            Canvas::new(&mut buffer, &look).line(
+                0,
+                0,
+                &[("ab", Role::Text), ("cd", Role::Strong), ("ef", Role::Text)],
+            );
+            let drawn: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
+            assert_eq!(drawn.contains('…'), width < 6, "{width}: {drawn}");
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
     let (width, height) = (canvas.width(), canvas.height());
     let mut pane = canvas.part(1, ABOVE, width - 2, height - ABOVE - BELOW);
     match &app.desk.session {
-        Session::Unset(missing) => welcome::draw(missing, &mut pane),
+        Session::Unset(missing) => welcome::draw(missing, &app.desk, &mut pane),
         _ => app.panes.get(app.desk.pane).draw(app, &mut pane),
     }
     canvas.rule(height - BELOW);
@@ -137,6 +137,13 @@ const GIVES_WAY: [Action; 8] = [
 /// The actions whose keys work right now and are worth a hint. `n` and `N` are said where something was found, `[` and
 /// `]` beside what they move.
 fn hints(app: &App) -> Vec<Action> {
+    // What lies on top says its own keys.
+    if !app.overlays.is_empty() {
+        return vec![Action::QuitNow];
+    }
+    if matches!(app.desk.session, Session::Unset(_)) {
+        return vec![Action::Refresh, Action::Keys, Action::Quit];
+    }
     let pane = app.panes.get(app.desk.pane);
     let is_own = |action: &Action| match action.spec().scope {
         Scope::Pane(pane) => pane == app.desk.pane,
@@ -172,7 +179,7 @@ fn footer(app: &App, canvas: &mut Canvas<'_>) {
     // What has to be said needs the room more than keys do, and most of all those that are the same everywhere.
     let width = usize::from(canvas.width());
     let said = message.as_ref().map_or(0, |(text, _)| crate::text::width(text) + 3);
-    let room = (width - said.min(width)).max(width / 4);
+    let room = (width.saturating_sub(1) - said.min(width - 1)).max(width / 4);
     let fit = |hints: &[Action]| hints.iter().map(wide).sum::<usize>() <= room;
     for spare in GIVES_WAY {
         if fit(&hints) {

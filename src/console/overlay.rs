@@ -11,7 +11,7 @@ use super::effect::{Slot, Trouble};
 use super::event::Size;
 use super::key::Key;
 use super::pane::Pane;
-use super::tasks::State;
+use super::tasks::{State, Task, Tasks};
 use super::theme::Role;
 use super::widget::dialog::{Answer, Confirm, Dialog};
 use super::widget::filter::Filter;
@@ -28,7 +28,7 @@ pub struct Overlay(What);
 enum What {
     Keys(Reading),
     Palette { input: Input, rows: TableState },
-    Tasks(TableState),
+    Tasks(TaskRows),
     Text { title: String, text: String, reading: Reading },
     Told(Dialog),
     Question { pane: Pane, name: &'static str, dialog: Dialog },
@@ -79,8 +79,10 @@ impl Overlay {
     }
 
     /// What is going on.
-    pub fn tasks() -> Self {
-        Self(What::Tasks(TableState::default()))
+    pub fn tasks(tasks: &Tasks) -> Self {
+        let mut rows = TaskRows::default();
+        rows.point(tasks, 0);
+        Self(What::Tasks(rows))
     }
 
     /// An error with its causes.
@@ -411,23 +413,53 @@ fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableS
     }
 }
 
-fn press_tasks(app: &App, rows: &mut TableState, seen: usize, action: Option<Action>) -> Turn {
-    let chosen = app.desk.tasks.all().get(rows.chosen);
+/// The list of tasks: it points at a task and not at a row, since new ones come in above it.
+#[derive(Debug, Clone, Default)]
+struct TaskRows {
+    rows: TableState,
+    chosen: Option<(Slot, Timestamp)>,
+}
+
+impl TaskRows {
+    fn is_chosen(&self, task: &Task) -> bool {
+        self.chosen == Some((task.slot, task.began))
+    }
+
+    /// The rows as they are now; one that was forgotten leaves the pointer where it was.
+    fn now(&self, tasks: &Tasks) -> TableState {
+        let mut rows = self.rows.clone();
+        if let Some(place) = tasks.all().iter().position(|task| self.is_chosen(task)) {
+            rows.chosen = place;
+        }
+        rows
+    }
+
+    fn point(&mut self, tasks: &Tasks, row: usize) {
+        self.rows.chosen = row;
+        self.chosen = tasks.all().get(row).map(|task| (task.slot, task.began));
+    }
+}
+
+fn press_tasks(app: &App, list: &mut TaskRows, seen: usize, action: Option<Action>) -> Turn {
+    let tasks = &app.desk.tasks;
     match action {
         Some(Action::Back | Action::Quit | Action::Tasks) => Turn::Closes,
-        Some(Action::Open) => match chosen {
+        Some(Action::Open) => match tasks.all().iter().find(|task| list.is_chosen(task)) {
             Some(task) if task.ended.is_none() => Turn::Cancels(task.slot),
             _ => Turn::Stays,
         },
         Some(action) => {
-            rows.act(action, app.desk.tasks.all().len(), seen);
+            list.rows = list.now(tasks);
+            list.rows.act(action, tasks.all().len(), seen);
+            list.point(tasks, list.rows.chosen);
             Turn::Stays
         }
         None => Turn::Stays,
     }
 }
 
-fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
+fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, list: &TaskRows) {
+    let rows = list.now(&app.desk.tasks);
     let tasks = app.desk.tasks.all();
     let height = u16::try_from(tasks.len() * 2).unwrap_or(u16::MAX).saturating_add(5).max(7);
     let mut inside = window(canvas, "Tasks", 84, height);
@@ -446,10 +478,10 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, rows: &TableState) {
             State::Failed(_) => (signs.failed, "failed".to_owned(), Role::Bad),
             State::Cancelled => (signs.absent, "cancelled".to_owned(), Role::Faint),
         };
-        let end: Timestamp = task.ended.unwrap_or(app.desk.now);
+        let lasted = words::lasted(task.began, task.ended.unwrap_or(app.desk.now));
         inside.line(2, y, &[(sign, role), (" ", Role::Text), (&task.words, Role::Text)]);
         let width = inside.width();
-        inside.put_right(width, y, &format!("{words} {}", words::since(task.began, end)), role);
+        inside.put_right(width, y, &format!("{words} {lasted}"), role);
         let under = match &task.state {
             State::Failed(why) => why.as_str(),
             _ => task.last.as_str(),

@@ -139,23 +139,34 @@ fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Runs a program in the terminal until it ends. It is meant for ssh, which reads the terminal raw: `ctrl-c` goes to
-/// the other end and is no signal here.
+/// Whether another program has the terminal.
+static LENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether another program has the terminal: an interrupt that comes from it is meant for that one. ssh reads it raw
+/// once it is connected, and until then `ctrl-c` reaches both.
+pub fn is_lent() -> bool {
+    LENT.load(Ordering::SeqCst)
+}
+
+/// Runs a program in the terminal until it ends.
 pub fn run(program: &super::effect::Program) -> std::io::Result<()> {
     let mut out = stdout();
     writeln!(out, "{}", crate::text::sanitise(&program.said))?;
     out.flush()?;
+    LENT.store(true, Ordering::SeqCst);
     let ended = std::process::Command::new(&program.name).args(&program.arguments).status();
+    LENT.store(false, Ordering::SeqCst);
     match ended {
         Ok(_) => Ok(()),
         Err(error) => writeln!(out, "hydrant: cannot run {}: {error}", program.name),
     }
 }
 
-/// Stops this process until the shell brings it back.
+/// Stops until the shell brings it back, as the terminal's own `ctrl-z` would: whoever runs hydrant for the shell stops
+/// with it, or the shell would go on waiting for that.
 pub fn stop_until_continued() -> std::io::Result<()> {
-    use rustix::process::{Signal, getpid, kill_process};
-    kill_process(getpid(), Signal::TSTP)?;
+    use rustix::process::{Signal, kill_current_process_group};
+    kill_current_process_group(Signal::TSTP)?;
     // Another thread may take the signal, and this one run on for a moment: the terminal must not be taken again before
     // the process has stopped.
     std::thread::sleep(std::time::Duration::from_millis(50));

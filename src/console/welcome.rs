@@ -1,10 +1,11 @@
 //! The first screen of somebody who has no settings and no credentials yet.
 
-use super::app::Missing;
+use super::action::Action;
+use super::app::{Desk, Missing};
 use super::canvas::Canvas;
 use super::theme::Role;
 
-pub(super) fn draw(missing: &Missing, canvas: &mut Canvas<'_>) {
+pub(super) fn draw(missing: &Missing, desk: &Desk, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
     canvas.put(2, 1, "Welcome to hydrant.", Role::Strong);
     let mut inside =
@@ -29,16 +30,25 @@ pub(super) fn draw(missing: &Missing, canvas: &mut Canvas<'_>) {
         &[("hydrant sandbox", Role::Key), ("   everything on this machine, free of charge", Role::Text)],
     );
     inside.put(0, y + 3, "With one", Role::Strong);
-    inside.put(
-        2,
-        y + 4,
-        "give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in a .env, or a profile, and a region",
+    let file = missing.settings_file.display();
+    let (writes, tries) = (desk.key(Action::Open), desk.key(Action::Refresh));
+    let width = inside.width().saturating_sub(2);
+    let mut with = inside.part(2, y + 4, width, inside.height().saturating_sub(y + 4));
+    let mut y = with.paragraph(
+        0,
+        "give a region, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in a .env, or a profile",
         Role::Text,
     );
-    let file = missing.settings_file.display().to_string();
-    inside.line(
-        2,
-        y + 5,
-        &[("enter", Role::Key), ("   writes a commented ", Role::Text), (&file, Role::Text)],
-    );
+    for (key, does) in [
+        (&writes, format!("writes a commented {file}")),
+        (&tries, "signs in with what AWS's own chain finds, such as this instance's role".to_owned()),
+    ] {
+        with.put(0, y, key, Role::Key);
+        let (width, height) = (with.width(), with.height());
+        y += with.part(8, y, width.saturating_sub(8), height.saturating_sub(y)).paragraph(
+            0,
+            &does,
+            Role::Text,
+        );
+    }
 }

@@ -16,6 +16,14 @@ pub fn since(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// `<1 s`, `42 s`, `3 min`: how long something took, or takes already.
+pub fn lasted(began: Timestamp, ended: Timestamp) -> String {
+    match since(began, ended) {
+        moment if moment == "now" => "<1 s".to_owned(),
+        time => time,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@ use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Dialog};
 use crate::console::widget::filter::Filter;
 use crate::console::widget::table::TableState;
+use crate::console::words;
 use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
 use crate::stack::graph::{Kind, Part};
@@ -393,14 +394,14 @@ impl PaneState for StackPane {
         chosen.arn.clone().or_else(|| chosen.id.clone())
     }
 
-    fn station(&self, place: Place, _desk: &Desk) -> Option<Station> {
+    fn station(&self, place: Place, desk: &Desk) -> Option<Station> {
         let kind = match place {
             Place::Firehose => Kind::DeliveryStream,
             Place::Lake => Kind::Bucket,
             _ => return None,
         };
         let Some(resource) = self.resource(kind) else { return Some(Station::unknown("not read")) };
-        let (state, words) = match resource.state {
+        let (state, said) = match resource.state {
             ResourceState::Absent => (StationState::Absent, "absent"),
             ResourceState::Creating => (StationState::Working, "being made"),
             ResourceState::Ready => (StationState::Ready, "ready"),
@@ -408,7 +409,15 @@ impl PaneState for StackPane {
             ResourceState::Deleting => (StationState::Working, "being deleted"),
             ResourceState::Failed => (StationState::Failed, "failed"),
         };
-        Some(Station { state, number: words.to_owned(), ..Station::default() })
+        let number = said.to_owned();
+        // What could not be read again is what it was then, and nobody knows what it is.
+        match (&self.trouble, &self.last) {
+            (Some(_), Some((at, _))) => {
+                let more = format!("as of {} ago", words::since(*at, desk.now));
+                Some(Station { state: StationState::Unknown, number, more, ..Station::default() })
+            }
+            _ => Some(Station { state, number, ..Station::default() }),
+        }
     }
 
     fn attention(&self, desk: &Desk) -> Vec<Attention> {
@@ -469,7 +478,8 @@ impl Employs for StackPane {
             Outcome::Ran(ran) => {
                 let told = question::how_it_ended(&ran);
                 self.ran(desk.now, ran);
-                vec![Ask::open(Overlay::told(told))]
+                // There may be a bucket now, or none any more.
+                vec![Ask::Of(Pane::Lake, Action::Refresh), Ask::open(Overlay::told(told))]
             }
         }
     }

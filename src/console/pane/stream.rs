@@ -62,6 +62,11 @@ fn choice(on: On, runs: bool) -> String {
 }
 
 impl StreamPane {
+    /// Where a stream runs that was seen last: it goes on when the console is left.
+    pub fn running(&self) -> impl Iterator<Item = On> {
+        On::ALL.into_iter().filter(|on| self.side(*on).runs())
+    }
+
     fn side(&self, on: On) -> &Side {
         match on {
             On::Local => &self.here,

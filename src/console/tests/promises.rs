@@ -2,7 +2,7 @@ use super::given::{Given, lines, look, plan, plan_down, started, starts, surveye
 use crate::console::action::Action;
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Shown, Slot};
-use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, stream, topics};
+use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, Trouble, stream, topics};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
 use crate::console::theme::{Depth, Role, Signs};
@@ -36,7 +36,58 @@ fn nothing_is_asked_of_anybody_before_there_is_something_to_sign_in_with() {
     assert_eq!(given.app.desk.tasks.all(), []);
     assert!(given.shows("Welcome"));
     assert!(matches!(given.press("enter")[..], [Effect::Start(AnyJob::WriteSettings(_))]));
-    assert!(given.press("r").is_empty());
+    // The panes behind it are not seen, and so none of their keys does anything.
+    assert!(given.press("3 s 5 f 2 c").is_empty());
+    assert!(given.app.overlays.is_empty());
+    assert!(matches!(given.press("r")[..], [Effect::Start(AnyJob::Connect)]), "an instance's role, say");
+}
+
+#[test]
+fn a_question_that_comes_up_while_something_else_is_done_takes_no_enter_that_was_meant_for_that() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    assert!(given.shows("planning what to do"));
+    given.press("enter");
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+    assert!(given.press("enter").is_empty() && given.shows("This will be done"));
+    assert!(given.shows("it came up while you did something else"));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { .. })));
+}
+
+#[test]
+fn where_there_is_no_room_to_draw_no_key_does_anything_but_leave() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.happen(Event::Resized(Size { width: 79, height: 23 }));
+    assert!(given.press("2 c enter").is_empty() && given.app.desk.tasks.work().count() == 0);
+    assert!(matches!(given.press("ctrl-z")[..], [Effect::Suspend]));
+    assert!(matches!(given.press("q")[..], [Effect::Quit]));
+}
+
+#[test]
+fn the_list_of_tasks_points_at_a_task_and_not_at_a_row() {
+    let mut given = Given::with_stack(100, 30, StackState::Absent);
+    given.press("2 c");
+    given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+    given.press("enter 1 t");
+    assert!(given.shows("creating the stack"));
+    // Whatever begins meanwhile stands above it.
+    let watch = stream::Slot::Watch(stream::On::Local);
+    given.came(watch, stream::Outcome::Status(stream::On::Local, Box::default()));
+    given.seconds_later(2);
+    assert_ne!(given.app.desk.tasks.all()[0].slot, Slot::Run.into());
+    let run = AnySlot::from(Slot::Run);
+    assert!(matches!(given.press("enter")[..], [Effect::Cancel(slot)] if slot == run));
+}
+
+#[test]
+fn what_fails_again_and_again_is_one_error_and_pushes_no_other_out() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.failed(Slot::Run, Trouble { sentence: "the teardown failed".to_owned(), ..trouble(Remedy::Retry) });
+    for _ in 0..30 {
+        given.failed(Slot::Survey, trouble(Remedy::Retry));
+    }
+    let known: Vec<&str> = given.app.desk.problems.iter().map(|problem| problem.sentence.as_str()).collect();
+    assert!(matches!(known[..], ["the teardown failed", _]), "{known:?}");
 }
 
 #[test]
@@ -149,7 +200,7 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
             Slot::Plan,
             Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
         );
-        assert!(given.shows("3,702 posts wait on the host and go with it"));
+        assert!(given.shows("3,702 posts wait on the host and would go with it"));
         given
     };
     confirmed(&mut asked(), true);
@@ -164,7 +215,7 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
         Slot::Plan,
         Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true, shown: Shown::First },
     );
-    assert!(given.shows("3,702 posts wait on the host and go with it"));
+    assert!(given.shows("3,702 posts wait on the host and would go with it"));
     confirmed(&mut given, true);
     // The next teardown asks anew, and what does not wait is not spoken of.
     given.press("2 D");
@@ -223,7 +274,7 @@ fn creating_what_takes_something_away_goes_on_only_when_the_stacks_name_is_typed
     };
     for next in [Next::Delete, Next::Replace(vec![difference(Mend::Replace)])] {
         let mut given = asked(&next);
-        assert!(given.shows("3,702 posts wait on the host and go with it"));
+        assert!(given.shows("3,702 posts wait on the host and would go with it"));
         given.type_text("space-tweets");
         assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { drain: true, .. })));
         let mut given = asked(&next);

@@ -100,7 +100,7 @@ async fn what_the_hours_do_not_hold_is_said_and_the_rest_is_answered() {
 
     std::fs::write(folder.path().join("hours.csv"), "id,source_text\n77,Web\n").expect("written");
     let none = answer(&model(), &predicted, &[hours], Countries::shipped(), TOP).await;
-    assert!(none.expect_err("none").to_string().starts_with("none of the 1 posts has a topic: predict"));
+    assert!(none.expect_err("none").to_string().starts_with("of 1 post, none has a topic: predict"));
     let other = Predicted::read(&[predictions], 3).await.expect_err("of another model");
     assert!(other.to_string().contains("topic_2"), "{other}");
 }

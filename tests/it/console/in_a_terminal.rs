@@ -263,7 +263,7 @@ fn keys_and_theme_come_from_the_settings_and_what_is_wrong_with_them_has_its_lin
     drop(terminal);
     for (wrong, said) in [
         ("[keys]\nnonsense = \"x\"\n", "hydrant.toml:2: there is no action nonsense"),
-        ("[keys]\n\n\"refresh\" = \"q\"\n", "bound to both"),
+        ("[keys]\n\n\"refresh\" = \"q\"\n", "hydrant.toml:3: the key q is bound to both"),
         ("theme = \"mauve\"\n", "there is no theme mauve"),
         ("[keys]\nrefresh = 1\n", "hydrant.toml:2: keys are text"),
     ] {

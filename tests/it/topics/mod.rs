@@ -88,7 +88,7 @@ async fn what_cannot_be_fitted_is_said_in_a_sentence_with_its_exit_code() {
     let home = home.path();
     for (text, k, code, sentence) in [
         ("", "2", 1, "there are no documents"),
-        ("\n\n", "2", 1, "none of the 2 documents has a word left"),
+        ("\n\n", "2", 1, "of 2 documents, none has a word left"),
         ("one\none one\n", "2", 1, "the vocabulary is the one word"),
         ("a b\na b\n", "2", 1, "no two of the 2 documents hold different words"),
         ("a b\nb c\n", "9", 1, "9 topics cannot be made of a vocabulary of 3 words"),

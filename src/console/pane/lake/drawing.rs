@@ -175,9 +175,12 @@ fn progress(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
             (Action::LakeCombine, "combines it: an hour, a day, a month"),
             (Action::LakeMap, "goes to the calendar"),
         ];
-        for (y, (action, does)) in (0..).zip(hints) {
-            canvas.line(0, y, &[(&desk.key(action), Role::Key)]);
-            canvas.put(6, y, does, Role::Faint);
+        let keys = hints.map(|(action, _)| desk.key(action));
+        let widest = keys.iter().map(|key| crate::text::width(key)).max().unwrap_or_default();
+        let column = u16::try_from(widest + 1).unwrap_or(u16::MAX).max(6);
+        for (y, (key, (_, does))) in (0..).zip(keys.iter().zip(hints)) {
+            canvas.put(0, y, key, Role::Key);
+            canvas.put(column, y, does, Role::Faint);
         }
         return;
     }

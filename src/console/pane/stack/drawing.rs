@@ -146,7 +146,14 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         }
     };
     if pane.filter.is_empty() && !pane.filter.is_typing() {
-        canvas.put(1, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
+        if desk.tasks.runs(Slot::Plan) {
+            let back = desk.key(Action::Back);
+            let cancels =
+                [("planning what to do… ", Role::Text), (&back, Role::Key), (" cancels", Role::Faint)];
+            canvas.line(1, 1, &cancels);
+        } else {
+            canvas.put(1, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
+        }
     }
     let role = if pane.trouble.is_some() { Role::Warn } else { Role::Faint };
     let begin = if pane.trouble.is_some() { width / 2 } else { width - READ };
