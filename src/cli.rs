@@ -133,7 +133,8 @@ impl CliError {
             Self::Stack(StackError::Interrupted)
             | Self::Host(HostError::Interrupted)
             | Self::Spark(SparkError::Interrupted | SparkError::Left { .. })
-            | Self::Lake(LakeError::Interrupted) => Exit::Interrupted,
+            | Self::Lake(LakeError::Interrupted)
+            | Self::Topics(TopicsError::Lake(LakeError::Interrupted)) => Exit::Interrupted,
             _ => Exit::Failed,
         }
     }

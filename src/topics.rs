@@ -124,6 +124,18 @@ pub enum TopicsError {
         /// Why.
         source: std::io::Error,
     },
+    /// A model could not be sent to where it was to lie.
+    #[error(
+        "the model could not be sent to {place}: {source}; it is kept in {}: copy its files there, model.json last", folder.display()
+    )]
+    NotSent {
+        /// Where it was to lie.
+        place: String,
+        /// Where it is, on this machine.
+        folder: PathBuf,
+        /// Why.
+        source: Box<TopicsError>,
+    },
     /// A file is not what it should be.
     #[error("{path} is not a topic model: {why}")]
     NotAModel {

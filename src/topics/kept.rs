@@ -17,6 +17,7 @@ use super::outputs::write_outputs;
 use super::predictions::write_posts;
 use super::store::{Description, describe, make_room, save, write_described, write_text};
 use super::text::{Post, Prepared, TextCounts, TextSteps};
+use crate::lake::LakeError;
 
 /// Documents to be fitted, and where they came from.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ impl Documents {
 }
 
 /// Fits documents and writes everything into a folder, which is made: the model, its tables, and every post with its
-/// topics. A model that is there stays until the new one is to be written, and then goes. `read` is how many seconds it took to come by the documents.
+/// topics. A model that is there stays until the new one is to be written, and then goes; what is stopped before its
+/// first pass is no model, and takes no other's place. `read` is how many seconds it took to come by the documents.
 pub fn fit_into(
     folder: &Path,
     order: &Order,
@@ -64,6 +66,9 @@ pub fn fit_into(
         source,
     })?;
     let mut found = order.fit(documents.corpus)?;
+    if found.model.fitted.stopped && found.model.fitted.iterations == 0 {
+        return Err(LakeError::Interrupted.into());
+    }
     seconds.measure("write", || -> Result<(), TopicsError> {
         make_room(folder)?;
         write_outputs(folder, &found.model, &found.shares)?;
@@ -211,9 +216,10 @@ const SAME: f32 = 0.01;
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
-    use crate::lake::LakeError;
-    use crate::topics::{Method, VocabularyRule, find_models};
+    use crate::topics::{Method, VocabularyRule, Watch, find_models};
 
     /// Posts about two subjects, some of them twice.
     fn posts() -> Vec<Post> {
@@ -314,6 +320,23 @@ mod tests {
             serde_json::from_slice(&names).expect("topics");
         assert_eq!(names.len(), 1);
         assert_eq!((&*names[0].name, &names[0].words), ("space", &old.topics[1].words));
+    }
+
+    #[test]
+    fn a_fit_that_is_stopped_before_its_first_pass_leaves_the_model_that_is_there() {
+        let home = tempfile::tempdir().expect("a folder");
+        let old = fit(home.path());
+        let stop = CancellationToken::new();
+        stop.cancel();
+        for method in [Method::Lda, Method::LdaTfIdf, Method::Gsdmm, Method::Nmf] {
+            let documents = Documents::of_posts(posts(), steps()).expect("documents");
+            let watch = Watch::new(stop.clone(), |_| ());
+            let order = Order { method: Some(method), k: Some(2), watch, ..Order::default() };
+            let stopped = fit_into(home.path(), &order, documents, 0.0).expect_err("there is nothing to keep");
+            assert!(matches!(stopped, TopicsError::Lake(LakeError::Interrupted)), "{method:?}: {stopped}");
+        }
+        assert_eq!(describe(home.path()).expect("read"), old);
+        assert!(home.path().join("predictions.parquet").exists());
     }
 
     #[test]

@@ -104,10 +104,7 @@ impl Shelf {
         if self.passing.is_none() {
             return Ok(());
         }
-        let path = self.folder.join(DESCRIPTION);
-        let read = tokio::fs::read(&path).await;
-        let content = read.map_err(|source| TopicsError::File { action: "read", path, source })?;
-        Ok(self.place.put(DESCRIPTION, &content).await?)
+        self.send_file(DESCRIPTION).await
     }
 
     /// The file in which names are kept that somebody gave to topics of the model that lies there now, when another takes
@@ -136,8 +133,20 @@ impl Shelf {
     }
 
     /// Sends every file that is in the folder here to where the model lies, in the place of what lies there; nothing if
-    /// that is here.
-    pub async fn send(&self) -> Result<(), TopicsError> {
+    /// that is here. What cannot be sent is not lost: the folder stays, and the error says which it is.
+    pub async fn send(mut self) -> Result<(), TopicsError> {
+        match (self.send_files().await, self.passing.take()) {
+            (Err(error), Some(passing)) => {
+                let (place, folder) = (self.url(""), passing.keep());
+                Err(TopicsError::NotSent { place, folder, source: Box::new(error) })
+            }
+            (sent, _) => sent,
+        }
+    }
+
+    /// In this order, so that nobody is given parts of two models: tables, of which no model is read; then the old one
+    /// goes; then what a model is read of.
+    async fn send_files(&self) -> Result<(), TopicsError> {
         if self.passing.is_none() {
             return Ok(());
         }
@@ -146,13 +155,25 @@ impl Shelf {
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             names.extend(entry.map_err(failed)?.file_name().into_string());
         }
-        names.sort_by_key(|name| name == DESCRIPTION);
+        let (mut parts, tables): (Vec<String>, Vec<String>) = names
+            .into_iter()
+            .partition(|name| name == DESCRIPTION || COMPANIONS.contains(&name.as_str()));
+        parts.sort_by_key(|name| name == DESCRIPTION);
+        for name in tables {
+            self.send_file(&name).await?;
+        }
         self.make_room().await?;
-        for name in names {
-            let content = tokio::fs::read(self.folder.join(&name)).await.map_err(failed)?;
-            self.place.put(&name, &content).await?;
+        for name in parts {
+            self.send_file(&name).await?;
         }
         Ok(())
+    }
+
+    async fn send_file(&self, name: &str) -> Result<(), TopicsError> {
+        let path = self.folder.join(name);
+        let read = tokio::fs::read(&path).await;
+        let content = read.map_err(|source| TopicsError::File { action: "read", path, source })?;
+        Ok(self.place.put(name, &content).await?)
     }
 
     /// A number that is another for another model, whatever its topics are called: of the words and weights, and of
@@ -222,4 +243,51 @@ pub async fn find_models(address: &str, cloud: Option<&Cloud>) -> Result<Vec<Kep
     }
     models.sort_by(|a, b| b.made.cmp(&a.made).then_with(|| a.folder.cmp(&b.folder)));
     Ok(models)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model that is to go to a place on this machine, as one goes to a bucket.
+    fn shelf(place: &Path) -> Shelf {
+        let passing = tempfile::tempdir().expect("a folder");
+        for name in ["topic_terms.csv", "model.parquet", "predictions.parquet", DESCRIPTION] {
+            std::fs::write(passing.path().join(name), format!("new {name}")).expect("written");
+        }
+        let folder = passing.path().to_owned();
+        Shelf { place: Place::Folder(place.to_owned()), folder, passing: Some(passing) }
+    }
+
+    fn read(folder: &Path, name: &str) -> Option<String> {
+        std::fs::read_to_string(folder.join(name)).ok()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_kept_here_and_no_model_there_is_half_another() {
+        let place = tempfile::tempdir().expect("a folder");
+        let old = |name: &str| std::fs::write(place.path().join(name), format!("old {name}"));
+        for name in [DESCRIPTION, "model.parquet", "folded.csv"] {
+            old(name).expect("written");
+        }
+        for (in_the_way, left) in [
+            // Before anything of the old model went.
+            ("topic_terms.csv", Some("old model.json")),
+            ("predictions.parquet", None),
+        ] {
+            std::fs::create_dir(place.path().join(in_the_way)).expect("made");
+            let error = shelf(place.path()).send().await.expect_err("it cannot be written");
+            std::fs::remove_dir(place.path().join(in_the_way)).expect("removed");
+            assert_eq!(read(place.path(), DESCRIPTION).as_deref(), left, "{in_the_way}");
+            let TopicsError::NotSent { folder, .. } = &error else { panic!("{error}") };
+            assert!(error.to_string().contains(&*folder.to_string_lossy()), "{error}");
+            assert_eq!(read(folder, DESCRIPTION).as_deref(), Some("new model.json"));
+            std::fs::remove_dir_all(folder).expect("removed");
+        }
+        let sent = shelf(place.path());
+        let passing = sent.folder().to_owned();
+        sent.send().await.expect("sent");
+        assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("new model.json"));
+        assert!(!passing.exists() && !place.path().join("folded.csv").exists());
+    }
 }
