@@ -74,7 +74,7 @@ pub fn fit_into(
         write_outputs(folder, &found.model, &found.shares)?;
         if let Some((posts, steps, prepared)) = &documents.posts {
             write_text(folder, steps, &prepared.counts)?;
-            write_posts(folder, posts, prepared, &found.shares)?;
+            write_posts(folder, posts, prepared, &found)?;
         }
         Ok(())
     })?;
@@ -323,6 +323,27 @@ mod tests {
     }
 
     #[test]
+    fn a_post_whose_words_are_all_too_rare_has_its_row_of_documents_and_no_topic() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut posts = posts();
+        let text = "quinoa llama andes condor".to_owned();
+        posts.push(Post { id: "rare".to_owned(), text, ..Post::default() });
+        let steps = TextSteps { vocabulary: VocabularyRule { least: 2, ..steps().vocabulary }, ..steps() };
+        let documents = Documents::of_posts(posts, steps.clone()).expect("documents");
+        let (all, unknown) = (documents.corpus.len(), documents.counts().map(|counts| counts.unknown));
+        assert_eq!(unknown, Some(1));
+        let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
+        let described = fit_into(home.path(), &order, documents, 0.0).expect("a model");
+        let rows = std::fs::read_to_string(home.path().join("doc_topics.csv")).expect("read");
+        assert_eq!(rows.lines().count(), all + 1);
+        let asked: Vec<Asked> =
+            described.topics.iter().map(|of| Asked { topic: of.topic, words: Vec::new() }).collect();
+        let typical =
+            typical_posts(home.path(), &asked, &steps, 100).expect("read").expect("posts were kept");
+        assert!(typical.iter().flatten().all(|post| post.id != "rare"), "{typical:?}");
+    }
+
+    #[test]
     fn a_fit_that_is_stopped_before_its_first_pass_leaves_the_model_that_is_there() {
         let home = tempfile::tempdir().expect("a folder");
         let old = fit(home.path());
@@ -332,7 +353,8 @@ mod tests {
             let documents = Documents::of_posts(posts(), steps()).expect("documents");
             let watch = Watch::new(stop.clone(), |_| ());
             let order = Order { method: Some(method), k: Some(2), watch, ..Order::default() };
-            let stopped = fit_into(home.path(), &order, documents, 0.0).expect_err("there is nothing to keep");
+            let stopped =
+                fit_into(home.path(), &order, documents, 0.0).expect_err("there is nothing to keep");
             assert!(matches!(stopped, TopicsError::Lake(LakeError::Interrupted)), "{method:?}: {stopped}");
         }
         assert_eq!(describe(home.path()).expect("read"), old);

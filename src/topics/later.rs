@@ -8,14 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::Array2;
 use tokio_util::sync::CancellationToken;
 
 use super::TopicsError;
 use super::input::{RowFile, read_file};
 use super::model::Model;
 use super::predict::Predictor;
-use super::predictions::predictions;
+use super::predictions::{predictions, with_words};
 use super::text::{Post, TextSteps};
 use crate::lake::place::{Depth, Entry};
 use crate::lake::{LakeError, Place};
@@ -36,8 +35,10 @@ pub struct Teller {
 pub struct Told {
     /// Posts that were read.
     pub posts: usize,
-    /// Those of them that have topics: the others were dropped by the model's steps.
+    /// Those of them that have topics: of the others, the model's steps dropped some, and it knows no word of some.
     pub predicted: usize,
+    /// Those that the steps keep, and of which the model knows no word.
+    pub unknown: usize,
     /// Files that were written.
     pub files: Vec<String>,
     /// Files of rows that had their predictions already.
@@ -46,25 +47,33 @@ pub struct Told {
     pub replaced: usize,
 }
 
+/// A file of predictions, and what is in it.
+#[derive(Debug)]
+pub struct Telling {
+    /// The file, as Parquet.
+    pub file: Vec<u8>,
+    /// Posts that have topics.
+    pub predicted: usize,
+    /// Posts that the steps keep, and of which the model knows no word: they have none.
+    pub unknown: usize,
+}
+
 impl Teller {
-    /// The topics of posts: which document each is, if the steps keep it, and the shares of topics in each document.
-    pub fn tell(&self, posts: &[Post]) -> Result<(Vec<Option<u32>>, Array2<f32>), TopicsError> {
+    /// The topics of posts.
+    pub fn tell(&self, posts: &[Post]) -> Result<Telling, TopicsError> {
         let kept = self.steps.kept(posts)?;
+        let predictor = Predictor::new(&self.model);
+        let corpus = predictor.corpus(kept.iter().flatten().map(|tokens| tokens.iter().map(String::as_str)));
         let mut documents = Vec::with_capacity(posts.len());
         let mut next = 0;
         for tokens in &kept {
             documents.push(tokens.is_some().then_some(next));
             next += u32::from(tokens.is_some());
         }
-        let predictor = Predictor::new(&self.model);
-        let corpus = predictor.corpus(kept.iter().flatten().map(|tokens| tokens.iter().map(String::as_str)));
-        Ok((documents, predictor.shares(&corpus)))
-    }
-
-    /// The same as a Parquet file, with how many posts have topics.
-    pub fn file(&self, posts: &[Post]) -> Result<(Vec<u8>, usize), TopicsError> {
-        let (documents, shares) = self.tell(posts)?;
-        Ok((predictions(posts, &documents, &shares)?, shares.nrows()))
+        let documents = with_words(&documents, &corpus);
+        let predicted = documents.iter().flatten().count();
+        let file = predictions(posts, &documents, &predictor.shares(&corpus))?;
+        Ok(Telling { file, predicted, unknown: corpus.len() - predicted })
     }
 }
 
@@ -143,17 +152,18 @@ pub async fn predict_into(
         }
         let posts = read_file(file).await?;
         let (read, telling) = (posts.len(), Arc::clone(teller));
-        let (bytes, predicted) = tokio::task::spawn_blocking(move || telling.file(&posts))
+        let telling = tokio::task::spawn_blocking(move || telling.tell(&posts))
             .await
             .map_err(|_| LakeError::Interrupted)??;
-        into.put(&name.key(), &bytes).await?;
+        into.put(&name.key(), &telling.file).await?;
         let old: Vec<String> =
             there.iter().filter(|(_, old)| name.replaces(old)).map(|(key, _)| key.clone()).collect();
         into.delete(&old).await?;
         there.retain(|key, _| !old.contains(key));
         told.replaced += old.len();
         told.posts += read;
-        told.predicted += predicted;
+        told.predicted += telling.predicted;
+        told.unknown += telling.unknown;
         told.files.push(into.url(&name.key()));
         there.insert(name.key(), name);
         listener(file, read);
@@ -164,6 +174,8 @@ pub async fn predict_into(
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
+
+    use polars::prelude::{ParquetReader, SerReader};
 
     use super::*;
     use crate::topics::{Method, Order, VocabularyRule};
@@ -223,6 +235,18 @@ mod tests {
         stop.cancel();
         let stopped = predict(&[first]).await.expect_err("stopped");
         assert!(matches!(stopped, TopicsError::Lake(LakeError::Interrupted)), "{stopped}");
+    }
+
+    #[test]
+    fn a_post_of_no_word_that_the_model_knows_has_no_topic() {
+        let mut posts = posts();
+        let text = "quinoa llama andes condor".to_owned();
+        posts.push(Post { id: "foreign".to_owned(), text, ..Post::default() });
+        let telling = teller().tell(&posts).expect("told");
+        assert_eq!((telling.predicted, telling.unknown), (30, 1));
+        let frame = ParquetReader::new(std::io::Cursor::new(telling.file)).finish().expect("Parquet");
+        let ids = frame.column("id").expect("ids").str().expect("text").iter().flatten();
+        assert_eq!((frame.height(), ids.filter(|id| *id == "foreign").count()), (30, 0));
     }
 
     #[test]

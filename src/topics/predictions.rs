@@ -1,4 +1,5 @@
-//! Every post with its topics, as a file of rows: what a step folded into another post has that one's topics.
+//! Every post with its topics, as a file of rows: what a step folded into another post has that one's topics. A post
+//! without a word that the model knows has none: what is expected of any says nothing of it.
 
 use std::path::Path;
 
@@ -6,6 +7,8 @@ use ndarray::Array2;
 use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter, PolarsError};
 
 use super::TopicsError;
+use super::corpus::Corpus;
+use super::order::Found;
 use super::outputs::{csv_of, write};
 use super::text::{Post, Prepared};
 
@@ -23,14 +26,21 @@ pub fn predictions(
     })
 }
 
+/// The document of each post, where it has a word.
+pub(super) fn with_words(documents: &[Option<u32>], corpus: &Corpus) -> Vec<Option<u32>> {
+    let has_words = |document: &u32| !corpus.document(*document as usize).is_empty();
+    documents.iter().map(|document| document.filter(has_words)).collect()
+}
+
 /// Writes `predictions.parquet`, and `folded.csv`: which post stands for which.
 pub fn write_posts(
     folder: &Path,
     posts: &[Post],
     prepared: &Prepared,
-    shares: &Array2<f32>,
+    found: &Found,
 ) -> Result<(), TopicsError> {
-    write(&folder.join("predictions.parquet"), &[predictions(posts, &prepared.documents, shares)?])?;
+    let documents = with_words(&prepared.documents, &found.corpus);
+    write(&folder.join("predictions.parquet"), &[predictions(posts, &documents, &found.shares)?])?;
     let mut rows = vec![["id", "stands_for_it", "text", "text_that_stands_for_it"].map(str::to_owned)];
     for (index, (post, document)) in posts.iter().zip(&prepared.documents).enumerate() {
         let stands =

@@ -500,6 +500,7 @@ fn dropped(page: &mut Page, counts: &TextCounts) {
         (counts.stop_words, "tokens were stop words"),
         (counts.words_dropped, "words are in too few documents, or in too many"),
         (counts.vocabulary, "words are left"),
+        (counts.unknown, "posts have none of them, and no topic"),
     ] {
         page.raw(format!("<tr><td class=\"n\">{}</td><td>{what}</td></tr>", count(number)));
     }

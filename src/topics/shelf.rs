@@ -155,9 +155,8 @@ impl Shelf {
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             names.extend(entry.map_err(failed)?.file_name().into_string());
         }
-        let (mut parts, tables): (Vec<String>, Vec<String>) = names
-            .into_iter()
-            .partition(|name| name == DESCRIPTION || COMPANIONS.contains(&name.as_str()));
+        let (mut parts, tables): (Vec<String>, Vec<String>) =
+            names.into_iter().partition(|name| name == DESCRIPTION || COMPANIONS.contains(&name.as_str()));
         parts.sort_by_key(|name| name == DESCRIPTION);
         for name in tables {
             self.send_file(&name).await?;

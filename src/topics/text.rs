@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::TopicsError;
 use super::corpus::Corpus;
 use super::near_duplicates;
+use super::predictions::with_words;
 use super::vocabulary::VocabularyRule;
 
 /// A post, as far as topics need it.
@@ -84,11 +85,14 @@ pub struct TextCounts {
     pub words_dropped: usize,
     /// Words that count.
     pub vocabulary: usize,
+    /// Posts that are left without a word that counts: they have no topic.
+    #[serde(default)]
+    pub unknown: usize,
 }
 
 impl TextCounts {
     /// Each of them with what it counts, for a person.
-    pub fn rows(&self) -> [(&'static str, usize); 9] {
+    pub fn rows(&self) -> [(&'static str, usize); 10] {
         [
             ("posts", self.posts),
             ("retweets dropped", self.retweets),
@@ -98,6 +102,7 @@ impl TextCounts {
             ("nearly equal to another, folded", self.near),
             ("documents", self.documents),
             ("words too rare or too common, dropped", self.words_dropped),
+            ("of such words alone, without a topic", self.unknown),
             ("words", self.vocabulary),
         ]
     }
@@ -217,6 +222,8 @@ impl TextSteps {
         counts.documents = corpus.len();
         counts.vocabulary = corpus.terms().len();
         counts.words_dropped = all_words - counts.vocabulary;
+        let with_words = with_words(&documents, &corpus).iter().flatten().count();
+        counts.unknown = documents.iter().flatten().count() - with_words;
         Ok(Prepared { corpus, documents, posts, counts })
     }
 

@@ -9,8 +9,8 @@ use crate::cli::style::{answer, safe, talk};
 use crate::cli::{CliError, Context, Exit};
 use crate::cloud::Cloud;
 use crate::lake::{Address, Place};
-use crate::text::counted;
-use crate::topics::later::{Teller, predict_into};
+use crate::text::{count, counted};
+use crate::topics::later::{Teller, Telling, predict_into};
 use crate::topics::{self, RowFile, Shelf};
 
 /// Tell the topics of posts that a model has not seen
@@ -68,12 +68,14 @@ impl Predict {
         let place = Place::at(address, cloud)?;
         let posts = context.unless_stopped(topics::read_posts(&self.input, cloud)).await??;
         let all = posts.len();
-        let (bytes, told) = aside(move || teller.file(&posts)).await??;
-        place.put(&key, &bytes).await?;
+        let Telling { file, predicted, unknown } = aside(move || teller.tell(&posts)).await??;
+        place.put(&key, &file).await?;
         if context.global.json {
-            answer!("{}", serde_json::json!({ "posts": all, "predicted": told, "output": out }));
+            let told = serde_json::json!({ "posts": all, "predicted": predicted, "unknown": unknown, "output": out });
+            answer!("{told}");
         } else {
-            answer!("{told} of {all} posts have their topics in {}{}", safe(out), left_out(all, told));
+            let left_out = left_out(all - predicted - unknown, unknown);
+            answer!("{predicted} of {all} posts have their topics in {}{left_out}", safe(out));
         }
         Ok(Exit::Done)
     }
@@ -103,7 +105,7 @@ impl Predict {
                 told.predicted,
                 told.posts,
                 safe(into.url("")),
-                left_out(told.posts, told.predicted),
+                left_out(told.posts - told.predicted - told.unknown, told.unknown),
                 counted(told.skipped, "file of rows", "files of rows")
             );
         }
@@ -112,9 +114,16 @@ impl Predict {
 }
 
 /// Why not all posts have topics.
-fn left_out(posts: usize, told: usize) -> String {
-    match posts.saturating_sub(told) {
-        0 => String::new(),
-        left => format!(" ({left} are retweets or too short, as the model's own text steps have it)"),
+fn left_out(dropped: usize, unknown: usize) -> String {
+    let mut why = Vec::new();
+    if dropped > 0 {
+        why.push(format!(
+            "{} are retweets or too short, as the model's own text steps have it",
+            count(dropped)
+        ));
     }
+    if unknown > 0 {
+        why.push(format!("{} without a word that the model knows", counted(unknown, "post", "posts")));
+    }
+    if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) }
 }
