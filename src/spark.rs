@@ -124,8 +124,8 @@ pub trait Run: Send {
     /// Looks how it stands.
     async fn look(&mut self) -> Result<Seen, SparkError>;
 
-    /// Ends it where it is, and sees that it is gone.
-    async fn cancel(&mut self) -> Result<(), SparkError>;
+    /// Ends it where it is, sees that it is gone, and says how it stands then: it may have come to its own end before.
+    async fn cancel(&mut self) -> Result<State, SparkError>;
 
     /// Brings its results to the folder of the job; the script's last file comes last.
     async fn bring(&mut self) -> Result<(), SparkError>;

@@ -248,10 +248,11 @@ async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let engine = engine(context, entry.engine).await?;
-    context.unless_stopped(spark::follow::cancel(&book, engine.as_ref(), &mut entry)).await??;
-    if entry.job.work == Work::Combine {
+    let cancelled = context.unless_stopped(spark::follow::cancel(&book, engine.as_ref(), &mut entry)).await?;
+    if entry.end.is_some() && entry.job.work == Work::Combine {
         spark::combine::clear(&entry.job, &combined_by(context, &entry.job).await?).await?;
     }
+    cancelled?;
     if context.global.json {
         answer!("{}", row(&entry));
     } else {

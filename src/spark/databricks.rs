@@ -276,7 +276,7 @@ impl Run for Running {
         Ok(Seen { stages, state })
     }
 
-    async fn cancel(&mut self) -> Result<(), SparkError> {
+    async fn cancel(&mut self) -> Result<State, SparkError> {
         let run: u64 = self.id.parse().map_err(|_| SparkError::NoJob(self.id.clone()))?;
         let sent = Sent::Json(json!({ "run_id": run }));
         self.client.json(Method::POST, "/api/2.2/jobs/runs/cancel", sent, "cancel the run").await?;

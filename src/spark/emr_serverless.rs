@@ -254,7 +254,7 @@ impl Run for Running {
         Ok(Seen { stages, state })
     }
 
-    async fn cancel(&mut self) -> Result<(), SparkError> {
+    async fn cancel(&mut self) -> Result<State, SparkError> {
         let request = self
             .cloud
             .emr_serverless

@@ -156,6 +156,23 @@ pub enum SparkError {
         /// Which engine.
         engine: &'static str,
     },
+    /// A job elsewhere could not be followed to its end, and may go on.
+    #[error(
+        "{source}; the Spark job {id} is not given up by that: it may go on {engine} and cost money there; the same command again or `hydrant jobs follow {id}` goes along with it, `hydrant jobs cancel {id}` ends it"
+    )]
+    GoesOn {
+        /// The job.
+        id: String,
+        /// Which engine.
+        engine: &'static str,
+        /// What stands in the way.
+        source: Box<SparkError>,
+    },
+    /// A job was to be cancelled that has come to its end.
+    #[error(
+        "the Spark job {0} was done already, and nothing of it was cancelled: `hydrant jobs follow {0}` brings its results"
+    )]
+    DoneAlready(String),
     /// A job was told to end, and has not.
     #[error(
         "the Spark job was told to end {0} min ago and has not yet: `hydrant jobs` shows how it stands; cancel it once more, or end it where it runs"
@@ -188,6 +205,7 @@ impl SparkError {
                 call.failure.passes()
             }
             Self::Databricks { passes, .. } => *passes,
+            Self::GoesOn { source, .. } => source.passes(),
             _ => false,
         }
     }

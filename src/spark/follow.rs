@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Book, End, Engine, Entry, How, Results, Run, Seen, SparkError, State};
 use crate::progress::{Phase, Progress};
+use crate::settings::EngineName;
 use crate::text::sanitise;
 
 /// How long looks at a job may fail in ways that pass before it is given up to look: the job itself goes on.
@@ -34,21 +35,27 @@ pub async fn see_through(
 ) -> Result<Results, SparkError> {
     let result = all_the_way(book, engine, entry, progress, (stop, on_stop)).await;
     let how = match &result {
-        Ok(_) => How::Done,
-        Err(SparkError::Interrupted | SparkError::Cancelled(_)) => How::Cancelled,
-        // It may be running, or have been handed over without our hearing of it.
-        Err(error) if matches!(error, SparkError::Left { .. }) || error.passes() => {
-            book.write(entry)?;
-            return result;
-        }
-        Err(SparkError::Failed { why, .. }) => How::Failed(why.clone()),
-        // What was refused never began; what runs goes on, whatever stands in the way of looking at it.
-        Err(error) if entry.handle.is_none() || is_final(error) => How::Failed(error.to_string()),
-        Err(_) => return result,
+        Ok(_) => Some(How::Done),
+        Err(SparkError::Interrupted | SparkError::Cancelled(_)) => Some(How::Cancelled),
+        Err(SparkError::Failed { why, .. }) => Some(How::Failed(why.clone())),
+        Err(error) if is_final(error) => Some(How::Failed(error.to_string())),
+        // What was refused never began, but for what may have been handed over without our hearing of it.
+        Err(error) if entry.handle.is_none() && !error.passes() => Some(How::Failed(error.to_string())),
+        // What runs goes on, whatever stands in the way of looking at it.
+        Err(_) => None,
     };
-    entry.end = Some(End { at: Timestamp::now(), how });
+    entry.end = how.map(|how| End { at: Timestamp::now(), how });
     book.write(entry)?;
-    result
+    result.map_err(|error| if entry.end.is_none() { goes_on(error, engine, entry) } else { error })
+}
+
+/// The error with the job that it is no end of, if that is known to be elsewhere.
+fn goes_on(error: SparkError, engine: &dyn Engine, entry: &Entry) -> SparkError {
+    let says_so = matches!(error, SparkError::Left { .. } | SparkError::StillEnding(_));
+    if says_so || entry.handle.is_none() || engine.name() == EngineName::Local {
+        return error;
+    }
+    SparkError::GoesOn { id: entry.id.clone(), engine: engine.name().at(), source: Box::new(error) }
 }
 
 /// Whether the job is over with it: nothing that is tried again would help.
@@ -82,7 +89,10 @@ async fn all_the_way(
     loop {
         let looked = tokio::select! {
             looked = run.look() => looked,
-            () = stop.cancelled() => return Err(stopped(run.as_mut(), engine, entry, on_stop).await),
+            () = stop.cancelled() => {
+                stopped(run.as_mut(), engine, entry, on_stop).await?;
+                break;
+            }
         };
         match looked {
             Ok(seen) => {
@@ -104,7 +114,10 @@ async fn all_the_way(
         let pause = pace.next().unwrap_or(run.pace().1);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = stop.cancelled() => return Err(stopped(run.as_mut(), engine, entry, on_stop).await),
+            () = stop.cancelled() => {
+                stopped(run.as_mut(), engine, entry, on_stop).await?;
+                break;
+            }
         }
     }
     progress.tell("spark", &entry.id, Phase::Acting, "bringing the results");
@@ -120,10 +133,21 @@ async fn all_the_way(
     Ok(results)
 }
 
-async fn stopped(run: &mut dyn Run, engine: &dyn Engine, entry: &Entry, on_stop: OnStop) -> SparkError {
-    match on_stop {
-        OnStop::Leave => SparkError::Left { id: entry.id.clone(), engine: engine.name().at() },
-        OnStop::Cancel => run.cancel().await.err().unwrap_or(SparkError::Interrupted),
+/// Does what is to be done when the operator asks to stop. All is well only if the job was done by then: what was paid
+/// for is brought.
+async fn stopped(
+    run: &mut dyn Run,
+    engine: &dyn Engine,
+    entry: &mut Entry,
+    on_stop: OnStop,
+) -> Result<(), SparkError> {
+    if on_stop == OnStop::Leave {
+        return Err(SparkError::Left { id: entry.id.clone(), engine: engine.name().at() });
+    }
+    let state = run.cancel().await?;
+    match note(entry, Seen { stages: Vec::new(), state }, &Progress::silent(), run) {
+        Err(SparkError::Cancelled(_)) => Err(SparkError::Interrupted),
+        ended => ended.map(drop),
     }
 }
 
@@ -173,19 +197,14 @@ pub async fn glance(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Resu
     let Some(handle) = entry.handle.clone() else { return Ok(()) };
     let mut run = engine.attach(&entry.job, &handle).await?;
     let seen = run.look().await?;
-    let end = |how| Some(End { at: Timestamp::now(), how });
-    match note(entry, seen, &Progress::silent(), run.as_ref()) {
-        Ok(false) => {}
-        // Whoever follows it brings its results.
-        Ok(true) => "it is done; `hydrant jobs follow` brings its results".clone_into(&mut entry.words),
-        Err(SparkError::Cancelled(_)) => entry.end = end(How::Cancelled),
-        Err(SparkError::Failed { why, .. }) => entry.end = end(How::Failed(why)),
-        Err(error) => return Err(error),
+    match write_down(book, entry, seen, run.as_ref()) {
+        Err(SparkError::Cancelled(_) | SparkError::Failed { .. }) => Ok(()),
+        looked => looked.map(drop),
     }
-    book.write(entry)
 }
 
-/// Ends a job that was begun, and waits until it is gone.
+/// Ends a job that was begun, and waits until it is gone. One that has come to its own end before is not cancelled, which
+/// is the error: it was done, and its results wait for whoever follows it, or it had failed.
 pub async fn cancel(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Result<(), SparkError> {
     // One whose handle was lost is found by handing it over once more: it is the same job.
     let handle = match &entry.handle {
@@ -194,20 +213,40 @@ pub async fn cancel(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Resu
     };
     entry.handle = Some(handle.clone());
     let mut run = engine.attach(&entry.job, &handle).await?;
-    run.cancel().await?;
-    entry.cost = run.cost().map(crate::settings::Dollars::as_f64);
-    entry.end = Some(End { at: Timestamp::now(), how: How::Cancelled });
-    book.write(entry)
+    let state = run.cancel().await?;
+    match write_down(book, entry, Seen { stages: Vec::new(), state }, run.as_ref()) {
+        Ok(_) => Err(SparkError::DoneAlready(entry.id.clone())),
+        Err(SparkError::Cancelled(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
-/// Waits until a job that was told to end is over.
-pub(super) async fn until_over(run: &mut dyn Run) -> Result<(), SparkError> {
+/// Takes down what was seen of a job that nobody follows, with its end, and writes it into the book. Whether it is done:
+/// whoever follows it brings its results, and writes that end.
+fn write_down(book: &Book, entry: &mut Entry, seen: Seen, run: &dyn Run) -> Result<bool, SparkError> {
+    let noted = note(entry, seen, &Progress::silent(), run);
+    let how = match &noted {
+        Ok(false) => None,
+        Ok(true) => {
+            "it is done; `hydrant jobs follow` brings its results".clone_into(&mut entry.words);
+            None
+        }
+        Err(SparkError::Failed { why, .. }) => Some(How::Failed(why.clone())),
+        Err(_) => Some(How::Cancelled),
+    };
+    entry.end = how.map(|how| End { at: Timestamp::now(), how });
+    book.write(entry)?;
+    noted
+}
+
+/// Waits until a job that was told to end is over, and says how it stands then.
+pub(super) async fn until_over(run: &mut dyn Run) -> Result<State, SparkError> {
     let since = Instant::now();
     let mut pace = pauses(run.pace()).build();
     loop {
         match run.look().await {
             Ok(Seen { state: State::Waiting(_) | State::Running, .. }) => {}
-            Ok(_) => return Ok(()),
+            Ok(seen) => return Ok(seen.state),
             Err(error) if error.passes() => {}
             Err(error) => return Err(error),
         }
@@ -215,5 +254,157 @@ pub(super) async fn until_over(run: &mut dyn Run) -> Result<(), SparkError> {
             return Err(SparkError::StillEnding(PATIENCE.as_secs() / 60));
         }
         tokio::time::sleep(pace.next().unwrap_or(run.pace().1)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::lake::Place;
+    use crate::settings::Dollars;
+    use crate::spark::{Job, LAST, Log, LogFiles, Work};
+
+    /// An engine whose one job runs until it is told to end, and stands so then.
+    struct Fake {
+        name: EngineName,
+        then: State,
+        /// Whether nothing that is asked of it is answered.
+        mute: bool,
+    }
+
+    struct FakeRun {
+        state: State,
+        then: State,
+        mute: bool,
+    }
+
+    #[async_trait]
+    impl Engine for Fake {
+        fn name(&self) -> EngineName {
+            self.name
+        }
+
+        async fn ready(&self) -> Result<String, SparkError> {
+            Ok(String::new())
+        }
+
+        async fn submit(&self, _job: &Job, token: &str) -> Result<String, SparkError> {
+            Ok(token.to_owned())
+        }
+
+        async fn attach(&self, _job: &Job, _handle: &str) -> Result<Box<dyn Run>, SparkError> {
+            let state = State::Running;
+            Ok(Box::new(FakeRun { state, then: self.then.clone(), mute: self.mute }))
+        }
+    }
+
+    #[async_trait]
+    impl Run for FakeRun {
+        async fn look(&mut self) -> Result<Seen, SparkError> {
+            if self.mute {
+                return Err(SparkError::NoJob("it".to_owned()));
+            }
+            Ok(Seen { stages: Vec::new(), state: self.state.clone() })
+        }
+
+        async fn cancel(&mut self) -> Result<State, SparkError> {
+            self.state = self.then.clone();
+            until_over(self).await
+        }
+
+        async fn bring(&mut self) -> Result<(), SparkError> {
+            Ok(())
+        }
+
+        fn log(&self) -> Log {
+            let lines = LogFiles::of(Place::Folder("nowhere".into()));
+            Log::Lines { at: "nowhere".to_owned(), lines: Box::new(lines) }
+        }
+
+        fn cost(&self) -> Option<Dollars> {
+            Some(Dollars::ZERO)
+        }
+    }
+
+    fn engine(name: EngineName, then: State) -> Fake {
+        Fake { name, then, mute: false }
+    }
+
+    /// A book with a job that was handed over, and what a done one has left.
+    fn begun(folder: &Path) -> (Book, Entry) {
+        let out = folder.join("out");
+        std::fs::create_dir_all(&out).expect("made");
+        for (name, text) in [
+            ("terms.csv", "term,document_frequency\nrocket,3\nlens,2\n"),
+            ("topics.csv", "0.9,0.1\n0.25,0.75\n"),
+            (
+                LAST,
+                r#"{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares": [0.6, 0.4], "prior": [0.5, 0.5], "npmi": [0.1, 0.2], "diversity": 1.0, "likelihood": null, "seconds": {}}"#,
+            ),
+        ] {
+            std::fs::write(out.join(name), text).expect("written");
+        }
+        let book = Book::at(folder.join("jobs"));
+        let work = Work::Topics { steps: None };
+        let job = Job { name: "topics".to_owned(), work, settings: json!({}), out };
+        let mut entry = book.begin(EngineName::Sagemaker, job).expect("begun");
+        entry.handle = Some("it".to_owned());
+        book.write(&entry).expect("written");
+        (book, entry)
+    }
+
+    #[tokio::test]
+    async fn a_job_that_was_done_when_it_is_cancelled_keeps_its_results_and_stays_open() {
+        let failed = State::Failed("no space".to_owned());
+        for (then, state, said) in [
+            (State::Done, "running", Some("was done already")),
+            (failed, "failed", Some("no space")),
+            (State::Cancelled("stopped".to_owned()), "cancelled", None),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (book, mut entry) = begun(folder.path());
+            let error = cancel(&book, &engine(EngineName::Sagemaker, then), &mut entry).await.err();
+            assert_eq!(
+                error.as_ref().map(|error| error.to_string().contains(said.unwrap_or("?"))),
+                said.map(|_| true)
+            );
+            let kept = book.find(&entry.id).expect("there");
+            assert_eq!((kept.state(), &kept), (state, &entry), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_that_comes_when_a_job_is_done_brings_its_results() {
+        for (then, state) in [(State::Done, "done"), (State::Cancelled("stopped".to_owned()), "cancelled")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (book, mut entry) = begun(folder.path());
+            let (stop, silent) = (CancellationToken::new(), Progress::silent());
+            stop.cancel();
+            let engine = engine(EngineName::Sagemaker, then);
+            let came = see_through(&book, &engine, &mut entry, &silent, (&stop, OnStop::Cancel)).await;
+            assert_eq!(book.find(&entry.id).expect("there").state(), state);
+            assert_eq!(came.is_ok(), state == "done", "{came:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_the_way_of_following_is_told_with_the_job_that_goes_on_elsewhere() {
+        for (name, goes_on) in [(EngineName::Sagemaker, true), (EngineName::Local, false)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (book, mut entry) = begun(folder.path());
+            let engine = Fake { mute: true, ..engine(name, State::Running) };
+            let stop = (&CancellationToken::new(), OnStop::Leave);
+            let came = see_through(&book, &engine, &mut entry, &Progress::silent(), stop).await;
+            let error = came.expect_err("nothing is answered").to_string();
+            assert!(error.starts_with("there is no Spark job it here"), "{error}");
+            assert_eq!(error.contains("cost money there"), goes_on, "{error}");
+            assert_eq!(error.contains(&format!("`hydrant jobs cancel {}`", entry.id)), goes_on, "{error}");
+            assert_eq!(book.find(&entry.id).expect("there").end, None);
+        }
     }
 }

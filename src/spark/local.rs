@@ -280,8 +280,8 @@ impl Run for Running {
         Ok(Seen { stages, state: State::Failed(why) })
     }
 
-    async fn cancel(&mut self) -> Result<(), SparkError> {
-        let Some(group) = self.process.group() else { return Ok(()) };
+    async fn cancel(&mut self) -> Result<State, SparkError> {
+        let Some(group) = self.process.group() else { return Ok(self.look().await?.state) };
         let signal = |signal| {
             if let Err(error) = kill_process_group(group, signal) {
                 tracing::debug!(%error, "the job has ended by itself");
@@ -293,12 +293,14 @@ impl Run for Running {
             while self.process.ended(&log)?.is_none() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            Ok(())
+            Ok::<(), SparkError>(())
         };
         let in_time = tokio::time::timeout(END_WITHIN, ended).await;
         // Also when it has ended: what it started may not have.
         signal(Signal::KILL);
-        in_time.unwrap_or(Ok(()))
+        in_time.unwrap_or(Ok(()))?;
+        let done = self.out.join(LAST).exists();
+        Ok(if done { State::Done } else { State::Cancelled("it was ended on this machine".to_owned()) })
     }
 
     async fn bring(&mut self) -> Result<(), SparkError> {

@@ -342,7 +342,7 @@ impl Run for Running {
         Ok(Seen { stages, state })
     }
 
-    async fn cancel(&mut self) -> Result<(), SparkError> {
+    async fn cancel(&mut self) -> Result<State, SparkError> {
         let request = self.cloud.sagemaker.stop_processing_job().processing_job_name(&self.name).send();
         match self.cloud.call(Operation::StopProcessingJob, &self.name, request).await {
             Ok(_) => {}

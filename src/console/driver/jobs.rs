@@ -180,6 +180,7 @@ pub(super) fn trouble(error: &SparkError) -> Trouble {
         SparkError::Cloud(cloud) | SparkError::Lake(LakeError::Cloud(cloud)) => {
             Trouble::of(error, remedy(cloud))
         }
+        SparkError::GoesOn { source, .. } => Trouble::of(error, trouble(source).remedy),
         SparkError::NotSet { .. }
         | SparkError::NoRole { .. }
         | SparkError::NoTrust { .. }
