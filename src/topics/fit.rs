@@ -46,9 +46,7 @@ impl Frame {
 
     /// Whether so many topics can be made of these documents, each of its own words.
     pub(super) fn check_terms(&self, corpus: &Corpus) -> Result<(), TopicsError> {
-        check_corpus(corpus)?;
-        let terms = corpus.terms().len();
-        if self.k > terms { Err(TopicsError::MoreTopicsThanTerms { k: self.k, terms }) } else { Ok(()) }
+        check_terms(self.k, corpus)
     }
 
     /// A fit from beginning to end, on the frame's threads: documents are arranged, sampled, and made a model of. Each
@@ -224,6 +222,13 @@ pub(super) fn check_corpus(corpus: &Corpus) -> Result<(), TopicsError> {
         return Err(TopicsError::AllTheSame(corpus.len()));
     }
     Ok(())
+}
+
+/// Whether so many topics can be made of these documents, each of its own words.
+pub(super) fn check_terms(k: usize, corpus: &Corpus) -> Result<(), TopicsError> {
+    check_corpus(corpus)?;
+    let terms = corpus.terms().len();
+    if k > terms { Err(TopicsError::MoreTopicsThanTerms { k, terms }) } else { Ok(()) }
 }
 
 /// Does something on so many threads; on as many as there are cores if that is not said.

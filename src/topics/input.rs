@@ -20,8 +20,8 @@ pub struct RowFile {
 }
 
 /// Whether an address is one file of rows, not a folder of them.
-fn is_file(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
+fn is_file(address: &str) -> bool {
+    let lower = address.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let ending = lower.rsplit_once('.').map(|(_, ending)| ending);
     // What the predecessor and hydrant write beside the rows is not rows.
     matches!(ending, Some("csv" | "parquet" | "gzip"))
@@ -112,4 +112,20 @@ fn posts(frame: &DataFrame) -> Result<Vec<Post>, PolarsError> {
         }
     }
     Ok(posts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_rows_is_known_by_its_own_name_whatever_its_folder_is_called() {
+        for file in ["metadata-2026/hour.csv", "s3://bucket/malformed/hour.PARQUET", "hour.gzip"] {
+            assert!(is_file(file), "{file}");
+        }
+        for other in ["csvs/tweets_metadata_1.csv", "hour_malformed.csv", "hours.csv/", "metadata", "a.csv/b"]
+        {
+            assert!(!is_file(other), "{other}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A fit as it is asked for, by whichever door: method, number of topics, and the rest as it proved best.
 
-use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
+use linfa::{DatasetBase, ParamGuard};
 use ndarray::Array2;
 
 use super::TopicsError;
@@ -15,6 +15,8 @@ use super::nmf::NmfParams;
 
 /// Documents of at most so many words on average are short: one topic each says more about them than several.
 const SHORT: usize = 12;
+/// How many topics, but for a method that finds that itself.
+const K: usize = 20;
 /// Passes of LDA at most, where it ends when it no longer gains.
 const MOST_PASSES: usize = 500;
 
@@ -59,6 +61,21 @@ impl Order {
         self.method.unwrap_or(if short { Method::Gsdmm } else { Method::Lda })
     }
 
+    /// Whether so many topics can be made of these documents.
+    pub(super) fn check(&self, corpus: &Corpus) -> Result<(), TopicsError> {
+        match self.method_for(corpus) {
+            Method::Lda => self.lda().check_ref().map(drop)?,
+            Method::LdaTfIdf => self.weighted_lda().check_ref().map(drop)?,
+            Method::Nmf => self.nmf().check_ref().map(drop)?,
+            // Surplus topics empty themselves.
+            Method::Gsdmm => {
+                self.gsdmm().check_ref()?;
+                return fit::check_corpus(corpus);
+            }
+        }
+        fit::check_terms(self.k.unwrap_or(K), corpus)
+    }
+
     /// Fits, judges, and tells the documents' topics.
     pub fn fit(&self, corpus: Corpus) -> Result<Found, TopicsError> {
         let method = self.method_for(&corpus);
@@ -89,7 +106,7 @@ impl Order {
     }
 
     fn lda(&self) -> LdaParams {
-        let params = LdaParams::new(self.k.unwrap_or(20)).iterations(MOST_PASSES);
+        let params = LdaParams::new(self.k.unwrap_or(K)).iterations(MOST_PASSES);
         let params = self.framed(params).ends_early(self.iterations.is_none());
         let alpha = self.alpha.unwrap_or(0.1);
         let params = params.alpha(if self.learn_alpha { Alpha::Learned(alpha) } else { Alpha::Fixed(alpha) });
@@ -97,7 +114,7 @@ impl Order {
     }
 
     fn weighted_lda(&self) -> WeightedLdaParams {
-        let params = WeightedLdaParams::new(self.k.unwrap_or(20)).iterations(MOST_PASSES);
+        let params = WeightedLdaParams::new(self.k.unwrap_or(K)).iterations(MOST_PASSES);
         let params = self.framed(params).ends_early(self.iterations.is_none());
         let params = self.alpha.into_iter().fold(params, WeightedLdaParams::alpha);
         self.beta.into_iter().fold(params, WeightedLdaParams::beta)
@@ -110,7 +127,7 @@ impl Order {
     }
 
     fn nmf(&self) -> NmfParams {
-        self.framed(NmfParams::new(self.k.unwrap_or(20)))
+        self.framed(NmfParams::new(self.k.unwrap_or(K)))
     }
 }
 

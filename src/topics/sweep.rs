@@ -66,7 +66,7 @@ pub fn held_out(model: &Model, corpus: &Corpus) -> f64 {
     if tokens == 0 { 0.0 } else { sum / tokens as f64 }
 }
 
-/// Fits every size from every seed, and tells `listener` of each. A fit that is stopped is of fewer passes than the others
+/// Fits every size from every seed, if all of them can be, and tells `listener` of each. A fit that is stopped is of fewer passes than the others
 /// and is not judged beside them: what was tried before is given, and no recommendation.
 pub fn sweep(
     corpus: &Corpus,
@@ -77,6 +77,9 @@ pub fn sweep(
 ) -> Result<Sweep, TopicsError> {
     let learned = corpus.part((0..corpus.len()).filter(|index| index % HELD_OUT != 0));
     let unseen = corpus.part((0..corpus.len()).step_by(HELD_OUT));
+    for k in sizes {
+        Order { k: Some(*k), ..order.clone() }.check(&learned)?;
+    }
     let mut tried = Vec::new();
     for k in sizes {
         for seed in seeds {
@@ -179,6 +182,22 @@ mod tests {
         assert_eq!(sweep.tried.iter().map(|one| one.k).collect::<Vec<_>>(), [2]);
         assert_eq!((sweep.recommended, told), (None, vec![2]));
         assert_eq!(sweep.because, "it was stopped: 1 of 3 models were tried");
+    }
+
+    #[test]
+    fn every_size_is_checked_before_the_first_fit() {
+        let corpus = Corpus::from_lines(&"rocket orbit\nmoon orbit\n".repeat(20));
+        for (method, size, why) in [
+            (Method::Lda, 4, "4 topics cannot be made of a vocabulary of 3 words"),
+            (Method::LdaTfIdf, 1_001, "1001 topics cannot be told apart"),
+            (Method::Gsdmm, 1, "1 topics cannot be told apart"),
+            (Method::Nmf, 0, "0 topics cannot be told apart"),
+        ] {
+            let order = Order { method: Some(method), iterations: Some(2), ..Order::default() };
+            let refused = sweep(&corpus, &order, &[2, size], &[1], |one| panic!("it was fitted: {one:?}"));
+            let refused = refused.expect_err("one of them cannot be").to_string();
+            assert!(refused.starts_with(why), "{refused}");
+        }
     }
 
     #[test]

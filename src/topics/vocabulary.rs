@@ -23,13 +23,19 @@ impl Default for VocabularyRule {
 }
 
 impl VocabularyRule {
+    /// Whether the rule makes sense.
+    pub(super) fn check(self) -> Result<(), TopicsError> {
+        if self.most > 0.0 && self.most <= 1.0 {
+            return Ok(());
+        }
+        let value = self.most.to_string();
+        let wanted = "it must be above 0 and at most 1";
+        Err(TopicsError::BadParameter { what: "the most documents of a word", value, wanted })
+    }
+
     /// The same documents with the words that count alone, by falling frequency.
     pub fn apply(self, corpus: &Corpus) -> Result<Corpus, TopicsError> {
-        if !(self.most > 0.0 && self.most <= 1.0) {
-            let value = self.most.to_string();
-            let wanted = "it must be above 0 and at most 1";
-            return Err(TopicsError::BadParameter { what: "the most documents of a word", value, wanted });
-        }
+        self.check()?;
         let frequencies = corpus.document_frequencies();
         let most = self.most * corpus.len() as f64;
         let mut kept: Vec<usize> = (0..frequencies.len())

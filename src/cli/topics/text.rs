@@ -64,6 +64,7 @@ impl Steps {
             steps.stop_words =
                 text.lines().map(|line| line.trim().to_owned()).filter(|word| !word.is_empty()).collect();
         }
+        steps.check()?;
         Ok(steps)
     }
 }
