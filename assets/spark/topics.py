@@ -18,6 +18,7 @@ import math
 import os
 import sys
 import time
+import unicodedata
 
 import pyspark
 from pyspark.ml.clustering import LDA
@@ -30,6 +31,9 @@ STAGES = ["read", "clean", "vocabulary", "fit", "judge", "write"]
 COUNTED = ["posts", "retweets", "short", "stop_words", "empty", "equal", "near", "documents", "words_dropped", "vocabulary"]
 LEADING = 10
 PARTS = 1_000_000
+# A mark that is no letter itself belongs to the letter before it: it parts no token, and counts for no letter.
+MARK = r"[\p{M}&&[^\p{IsAlphabetic}]]"
+PARTING = r"[^\p{IsAlphabetic}\p{M}]+%s*|^%s+" % (MARK, MARK)
 
 
 class Clock:
@@ -90,8 +94,16 @@ def clean(posts, steps, stop_words, counts):
     before = posts.count()
     posts = posts.where(words > steps["longer_than"])
     counts["short"] = before - posts.count()
-    parting = "[^a-z]+" if steps["ascii"] else r"[^\p{IsAlphabetic}]+"
-    tokens = F.filter(F.split(F.lower("text"), parting), lambda token: F.length(token) >= F.lit(max(steps["letters"], 1)))
+
+    def in_small_letters(text):
+        """Each letter with its marks as the one character that they are, if there is one; of İ, an i."""
+        lower = text.lower()
+        return lower if lower.isascii() else unicodedata.normalize("NFC", lower).replace("i\u0307", "i")
+
+    posts = posts.select("place", F.udf(in_small_letters)("text").alias("small"))
+    parting = "[^a-z]+" if steps["ascii"] else PARTING
+    letters = lambda token: F.length(token if steps["ascii"] else F.regexp_replace(token, MARK, ""))
+    tokens = F.filter(F.split("small", parting), lambda token: letters(token) >= F.lit(max(steps["letters"], 1)))
     documents = posts.select("place", tokens.alias("all_tokens"))
     remover = StopWordsRemover(inputCol="all_tokens", outputCol="tokens", stopWords=stop_words, caseSensitive=True)
     documents = remover.transform(documents)

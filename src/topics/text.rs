@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::TopicsError;
 use super::corpus::Corpus;
@@ -122,8 +124,22 @@ pub struct Prepared {
 }
 
 impl TextSteps {
+    /// Whether the numbers make sense.
+    pub fn check(&self) -> Result<(), TopicsError> {
+        if !(self.alike.is_finite() && self.alike >= 0.0) {
+            let (value, wanted) = (self.alike.to_string(), "it must be a number from 0 on");
+            return Err(TopicsError::BadParameter {
+                what: "the part of words that posts share",
+                value,
+                wanted,
+            });
+        }
+        self.vocabulary.check()
+    }
+
     /// Takes posts through the steps.
     pub fn prepare(&self, posts: &[Post]) -> Result<Prepared, TopicsError> {
+        self.check()?;
         let stop_words = self.all_stop_words()?;
         let mut counts = TextCounts { posts: posts.len(), ..TextCounts::default() };
         let cleaned: Vec<Kept> = posts.par_iter().map(|post| self.clean(post, &stop_words)).collect();
@@ -237,14 +253,23 @@ impl TextSteps {
         Ok(posts.par_iter().map(tokens).collect())
     }
 
-    /// A text's tokens, by the same rules.
+    /// A text's tokens, by the same rules: a mark that is no letter itself (an accent, a virama) belongs to the letter
+    /// before it, and counts for none.
     pub fn tokens(&self, text: &str) -> Vec<String> {
         let mut tokens = Vec::new();
-        let lower = text.to_lowercase();
+        let lower = in_small_letters(text);
         let is_letter =
             |letter: char| if self.ascii { letter.is_ascii_lowercase() } else { letter.is_alphabetic() };
-        for token in lower.split(|letter: char| !is_letter(letter)) {
-            if !token.is_empty() && token.chars().count() >= self.letters {
+        let is_mark = |letter: char| letter >= FIRST_MARK && !self.ascii && is_combining_mark(letter);
+        let mut in_token = false;
+        let parts = lower.split(|letter: char| {
+            in_token = is_letter(letter) || (in_token && is_mark(letter));
+            !in_token
+        });
+        for token in parts.filter(|token| !token.is_empty()) {
+            let letters =
+                if token.is_ascii() { token.len() } else { token.chars().filter(|c| is_letter(*c)).count() };
+            if letters >= self.letters {
                 tokens.push(token.to_owned());
             }
         }
@@ -253,11 +278,11 @@ impl TextSteps {
 
     /// Every stop word, shipped and the operator's own.
     pub fn all_stop_words(&self) -> Result<HashSet<String>, TopicsError> {
-        let mut all: HashSet<String> = self.stop_words.iter().map(|word| word.to_lowercase()).collect();
+        let mut all: HashSet<String> = self.stop_words.iter().map(|word| in_small_letters(word)).collect();
         for language in &self.languages {
             let words =
                 stop_words::lookup(language).ok_or_else(|| TopicsError::NoLanguage(language.clone()))?;
-            all.extend(words.iter().map(|word| (*word).to_owned()));
+            all.extend(words.iter().map(|word| in_small_letters(word)));
         }
         Ok(all)
     }
@@ -275,6 +300,19 @@ impl TextSteps {
         let stopped = before - tokens.len();
         Kept::Tokens(tokens, stopped)
     }
+}
+
+/// The first character that is a mark, or that is otherwise put together with marks; above nearly all Latin text.
+const FIRST_MARK: char = '\u{300}';
+
+/// A text in small letters, each with its marks as the one character that they are, if there is one (NFC). What is left
+/// of a capital `İ` beside its `i`, a dot above it, goes.
+fn in_small_letters(text: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower.is_ascii() || is_nfc_quick(lower.chars()) == IsNormalized::Yes {
+        return lower;
+    }
+    lower.nfc().collect::<String>().replace("i\u{307}", "i")
 }
 
 enum Kept {
@@ -308,6 +346,28 @@ mod tests {
     }
 
     #[test]
+    fn a_letter_and_its_marks_are_one_whatever_way_they_are_written() {
+        let steps = TextSteps { letters: 3, ..TextSteps::default() };
+        for (text, tokens) in [
+            ("İSTANBUL Istanbul", &["istanbul", "istanbul"][..]),
+            ("te\u{301}le\u{301}vision TÉLÉVISION", &["télévision", "télévision"]),
+            // The virama makes one sign of two letters, and no one character.
+            ("वैज्ञानिक, रॉकेट", &["वैज्ञानिक", "रॉकेट"]),
+            ("ax\u{302}is \u{301}2\u{302}abc", &["ax\u{302}is", "abc"]),
+        ] {
+            assert_eq!(steps.tokens(text), tokens, "{text}");
+        }
+        let four = TextSteps { letters: 4, ..steps.clone() };
+        assert_eq!(four.tokens("abx\u{302} abcx\u{302}"), ["abcx\u{302}"], "a mark is no letter");
+        let ascii = TextSteps { ascii: true, ..steps.clone() };
+        assert_eq!(ascii.tokens("nai\u{308}vely İSTANBUL"), ["vely", "istanbul"]);
+        let stop_words = vec!["E\u{301}le\u{300}ve".to_owned(), "वैज्ञानिक".to_owned()];
+        let steps = TextSteps { stop_words, longer_than: 1, ..steps };
+        let kept = steps.kept(&[post("élève वैज्ञानिक rocket")]).expect("English");
+        assert_eq!(kept, [Some(vec!["rocket".to_owned()])]);
+    }
+
+    #[test]
     fn each_step_counts_what_it_dropped_and_every_post_has_its_document() {
         let long = "jupiter saturn neptune uranus pluto hubble cassini perseverance exomars rover";
         let posts = [
@@ -327,6 +387,22 @@ mod tests {
         assert_eq!(prepared.posts, [0, 6]);
         assert!(counts.stop_words >= 2, "{counts:?}");
         assert!(!prepared.corpus.terms().contains(&"their".to_owned()));
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused_before_anything_is_done() {
+        let vocabulary = VocabularyRule { most: 0.0, ..VocabularyRule::default() };
+        let steps = |alike| TextSteps { alike, ..loose() };
+        for (steps, value) in [
+            (steps(f64::INFINITY), "is inf"),
+            (steps(f64::NAN), "is NaN"),
+            (steps(-0.1), "is -0.1"),
+            (TextSteps { vocabulary, ..loose() }, "is 0"),
+        ] {
+            let refused = steps.prepare(&[]).expect_err("no sense").to_string();
+            assert!(refused.contains(value), "{refused}");
+        }
+        assert!(steps(0.0).check().is_ok() && steps(2.0).check().is_ok());
     }
 
     #[test]

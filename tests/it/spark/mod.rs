@@ -231,17 +231,24 @@ async fn spark_finds_the_subjects_and_leaves_a_model_like_any_other() {
 #[ignore = "needs Spark"]
 async fn the_text_steps_on_spark_are_those_of_hydrant() {
     let desk = Desk::real();
-    let long = "while engineers watched their telescope near Größe harbour, élève sailors cheered loudly";
+    let long =
+        "while engineers watched their telescope near Größe harbour, élève sailors cheered वैज्ञानिक loudly";
     let mut csv = "id,created_at,retweeted_tweet,text\n".to_owned();
     for (number, (retweet, text)) in [
         ("no", format!("{long}, again and again, \"\"quoted\"\" 12345 times")),
         ("yes", long.to_owned()),
         ("no", "too short".to_owned()),
-        ("no", format!("{long}, again and again, QUOTED times!")),
+        // The same, written with marks of their own.
+        (
+            "no",
+            format!("{long}, again and again, QUOTED times!")
+                .replace('é', "e\u{301}")
+                .replace('è', "e\u{300}"),
+        ),
         ("no", "about their 1 2 3 4 5 6 7 8 9 10 11 12".to_owned()),
         (
             "no",
-            "the rover Perseverance drills another sample while engineers watched, and jezero sleeps"
+            "the rover Perseverance drills another sample while İSTANBUL watched, and jezero sleeps"
                 .to_owned(),
         ),
     ]
