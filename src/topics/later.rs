@@ -1,9 +1,10 @@
 //! Hours that came after the fit: a file of predictions for each file of rows, and none made twice.
 //!
 //! A file is `<name of the rows>_<lake>_<content>_<model>.parquet`: the name of the file of rows without its ending, and
-//! three numbers that are others when the place that it lies in, its content, or the model is another. So one listing
-//! tells what is there already; predictions of an hour that was combined again take the place of the older ones, and
-//! those of another model are left alone. What is cut off goes on where it stopped.
+//! three numbers that are others when the lake that it lies in, its content, or the model is another. So one listing
+//! tells what is there already, however the rows are named; predictions of an hour that was combined again take the place
+//! of the older ones, and those of another model are left alone. What is cut off goes on where it stopped: older ones that
+//! were not taken away then are when their hour is come to again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::predict::Predictor;
 use super::predictions::{predictions, with_words};
 use super::text::{Post, TextSteps};
 use crate::lake::place::{Depth, Entry};
-use crate::lake::{LakeError, Place};
+use crate::lake::{LakeError, Place, outputs};
 
 /// A model that tells the topics of posts that it has not seen.
 #[derive(Debug)]
@@ -90,7 +91,7 @@ impl Name {
     fn of(file: &RowFile, entry: &Entry, model: u32) -> Self {
         let name = file.key.rsplit('/').next().unwrap_or_default();
         let rows = name.split_once('.').map_or(name, |(rows, _)| rows).to_owned();
-        let lake = crc32fast::hash(file.place.url("").as_bytes());
+        let lake = crc32fast::hash(lake_of(file).as_bytes());
         let content = crc32fast::hash(format!("{} {}", entry.etag, entry.bytes).as_bytes());
         Self { rows, lake, content, model }
     }
@@ -113,6 +114,22 @@ impl Name {
             && (self.rows == other.rows
                 || (hour(&self.rows).is_some() && hour(&self.rows) == hour(&other.rows)))
     }
+}
+
+/// The folder that a file of rows lies in, from the root, by whatever address it was named; of combined hours that of the
+/// lake, whatever format they have.
+fn lake_of(file: &RowFile) -> String {
+    let url = match &file.place {
+        Place::Folder(folder) => {
+            let whole = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+            let folder = whole.unwrap_or_else(|_| folder.clone());
+            folder.join(&file.key).to_string_lossy().into_owned()
+        }
+        Place::Bucket(_) => file.url(),
+    };
+    let folder = url.rfind('/').map_or("", |slash| &url[..=slash]);
+    let lake = outputs::FOLDERS.iter().find_map(|format| folder.strip_suffix(format));
+    lake.filter(|lake| lake.ends_with('/')).unwrap_or(folder).to_owned()
 }
 
 /// The hour that a combined file's name says.
@@ -146,27 +163,32 @@ pub async fn predict_into(
         }
         let entry = file.place.stat(&file.key).await?.ok_or_else(|| LakeError::Missing(file.url()))?;
         let name = Name::of(file, &entry, teller.print);
-        if there.contains_key(&name.key()) {
-            told.skipped += 1;
-            continue;
-        }
-        let posts = read_file(file).await?;
-        let (read, telling) = (posts.len(), Arc::clone(teller));
-        let telling = tokio::task::spawn_blocking(move || telling.tell(&posts))
-            .await
-            .map_err(|_| LakeError::Interrupted)??;
-        into.put(&name.key(), &telling.file).await?;
+        let key = name.key();
+        // Also where the new ones are there already: who made them may not have come to this.
         let old: Vec<String> =
             there.iter().filter(|(_, old)| name.replaces(old)).map(|(key, _)| key.clone()).collect();
-        into.delete(&old).await?;
-        there.retain(|key, _| !old.contains(key));
-        told.replaced += old.len();
-        told.posts += read;
-        told.predicted += telling.predicted;
-        told.unknown += telling.unknown;
-        told.files.push(into.url(&name.key()));
-        there.insert(name.key(), name);
-        listener(file, read);
+        let is_there = there.contains_key(&key);
+        if is_there {
+            told.skipped += 1;
+        } else {
+            let posts = read_file(file).await?;
+            let (read, telling) = (posts.len(), Arc::clone(teller));
+            let telling = tokio::task::spawn_blocking(move || telling.tell(&posts))
+                .await
+                .map_err(|_| LakeError::Interrupted)??;
+            into.put(&key, &telling.file).await?;
+            told.posts += read;
+            told.predicted += telling.predicted;
+            told.unknown += telling.unknown;
+            told.files.push(into.url(&key));
+            there.insert(key, name);
+            listener(file, read);
+        }
+        if !old.is_empty() {
+            into.delete(&old).await?;
+            there.retain(|key, _| !old.contains(key));
+            told.replaced += old.len();
+        }
     }
     Ok(told)
 }
@@ -232,6 +254,15 @@ mod tests {
         assert_eq!((told.posts, told.files.len(), told.skipped, told.replaced), (20, 1, 1, 1));
         assert_eq!(into.list_all("").await.expect("a listing").len(), 2);
 
+        // As a crash leaves it between the new ones and the deleting of the older.
+        let made =
+            told.files.iter().find_map(|url| Name::read(url.rsplit('/').next()?)).expect("it was made");
+        let left = Name { rows: first.trim_end_matches(".csv").to_owned(), ..made };
+        into.put(&left.key(), b"older").await.expect("written");
+        let told = predict(&[again, second]).await.expect("told");
+        assert_eq!((told.files.len(), told.skipped, told.replaced), (0, 2, 1));
+        assert_eq!(into.list_all("").await.expect("a listing").len(), 2);
+
         stop.cancel();
         let stopped = predict(&[first]).await.expect_err("stopped");
         assert!(matches!(stopped, TopicsError::Lake(LakeError::Interrupted)), "{stopped}");
@@ -247,6 +278,30 @@ mod tests {
         let frame = ParquetReader::new(std::io::Cursor::new(telling.file)).finish().expect("Parquet");
         let ids = frame.column("id").expect("ids").str().expect("text").iter().flatten();
         assert_eq!((frame.height(), ids.filter(|id| *id == "foreign").count()), (30, 0));
+    }
+
+    #[test]
+    fn rows_are_of_one_lake_by_whatever_address_they_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = folder.path().canonicalize().expect("it is there").join("lake");
+        std::fs::create_dir_all(lake.join("csvs")).expect("made");
+        let of = |place: std::path::PathBuf, key: &str| {
+            lake_of(&RowFile { place: Place::Folder(place), key: key.to_owned() })
+        };
+        let whole = format!("{}/", lake.display());
+        for (place, key) in [
+            (lake.clone(), "csvs/hour.csv"),
+            (lake.join("csvs"), "hour.csv"),
+            (lake.join("csvs/../csvs"), "hour.csv"),
+            (lake.clone(), "parquet/hour.parquet"),
+            (lake.clone(), "hour.csv"),
+        ] {
+            assert_eq!(of(place, key), whole, "{key}");
+        }
+        assert_eq!(of(lake.clone(), "day/hour.csv"), format!("{whole}day/"));
+        assert_eq!(of(lake, "mycsvs/hour.csv"), format!("{whole}mycsvs/"));
+        let here = std::env::current_dir().expect("a folder").canonicalize().expect("it is there");
+        assert_eq!(of(".".into(), "hour.csv"), format!("{}/", here.display()));
     }
 
     #[test]
