@@ -136,6 +136,9 @@ pub enum TopicsError {
         /// Why.
         source: Box<TopicsError>,
     },
+    /// Another model has taken the place of one that was opened.
+    #[error("{0} was made anew since the model was opened: open it again, and name its topics then")]
+    MadeAnew(String),
     /// A file is not what it should be.
     #[error("{path} is not a topic model: {why}")]
     NotAModel {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::TopicsError;
 use super::input::RowFile;
 use super::kept::Kept;
-use super::store::{COMPANIONS, DESCRIPTION, described, given_names};
+use super::store::{COMPANIONS, DESCRIPTION, describe, described, given_names};
 use crate::cloud::Cloud;
 use crate::lake::place::Depth;
 use crate::lake::{Address, LakeError, Place};
@@ -97,6 +97,20 @@ impl Shelf {
             Err(error) if error.is_missing() => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Brings what describes the model here once more, before it is written anew: names may have been given since it was
+    /// opened. Refused, if it is another model by now.
+    pub async fn renew_description(&self) -> Result<(), TopicsError> {
+        if self.passing.is_none() {
+            return Ok(());
+        }
+        let content = self.place.get(DESCRIPTION).await?;
+        let url = self.url(DESCRIPTION);
+        if !described(&content, url.clone().into())?.is_of_the_model_of(&describe(&self.folder)?) {
+            return Err(TopicsError::MadeAnew(url));
+        }
+        self.keep(DESCRIPTION, &content)
     }
 
     /// Sends what describes the model to where it lies, after its topics were named; nothing if that is here.
@@ -247,6 +261,7 @@ pub async fn find_models(address: &str, cloud: Option<&Cloud>) -> Result<Vec<Kep
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topics::{Corpus, Method, Order, kept, save};
 
     /// A model that is to go to a place on this machine, as one goes to a bucket.
     fn shelf(place: &Path) -> Shelf {
@@ -288,5 +303,30 @@ mod tests {
         sent.send().await.expect("sent");
         assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("new model.json"));
         assert!(!passing.exists() && !place.path().join("folded.csv").exists());
+    }
+
+    #[tokio::test]
+    async fn a_topic_is_named_in_the_model_that_lies_there_now() {
+        let place = tempfile::tempdir().expect("a folder");
+        let fit = |text: &str| {
+            let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
+            order.fit(Corpus::from_lines(text)).expect("a model").model
+        };
+        let model = fit("a b\nb c\nc d\n");
+        let shelf = shelf(place.path());
+        for folder in [shelf.folder(), place.path()] {
+            save(folder, &model).expect("saved");
+        }
+        // Somebody has named another topic since.
+        kept::rename(place.path(), 0, "theirs").expect("named");
+        shelf.renew_description().await.expect("the same model");
+        kept::rename(shelf.folder(), 1, "ours").expect("named");
+        shelf.send_description().await.expect("sent");
+        let names = || describe(place.path()).expect("read").topics.into_iter().map(|topic| topic.name);
+        assert_eq!(names().collect::<Vec<_>>(), ["theirs", "ours"]);
+
+        save(place.path(), &fit("e f\nf g\ng h\n")).expect("saved");
+        let refused = shelf.renew_description().await.expect_err("another model").to_string();
+        assert!(refused.contains("was made anew since the model was opened"), "{refused}");
     }
 }

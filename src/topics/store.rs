@@ -109,6 +109,15 @@ impl From<&Model> for Description {
     }
 }
 
+impl Description {
+    /// Whether it describes the same model as another one, whatever its topics are called.
+    pub(super) fn is_of_the_model_of(&self, other: &Self) -> bool {
+        let words = |of: &Self| of.topics.iter().map(|topic| topic.words.clone()).collect::<Vec<_>>();
+        (self.method, self.k, self.vocabulary) == (other.method, other.k, other.vocabulary)
+            && words(self) == words(other)
+    }
+}
+
 /// What describes a model: the file that makes a folder one.
 pub(super) const DESCRIPTION: &str = "model.json";
 /// What else is of one model alone, and may be missing of another.

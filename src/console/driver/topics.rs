@@ -127,6 +127,7 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         }
         Job::Name { folder, topic, name } => {
             let shelf = rooms.shelf(&folder).await?;
+            shelf.renew_description().await.map_err(|error| trouble(&error))?;
             let kept_by = Arc::clone(&shelf);
             let named = aside(move || {
                 Ok(Outcome::Named { about: kept::rename(shelf.folder(), topic, &name)?, folder })
