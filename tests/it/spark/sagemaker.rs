@@ -227,6 +227,30 @@ async fn a_command_that_is_stopped_leaves_the_job_and_the_next_one_finds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_done_before_it_is_cancelled_keeps_its_results_for_who_follows_it() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    let fit = desk.start();
+    let name = desk.name().await;
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    fit.kill().await;
+    desk.leave_results(&name).await;
+    desk.sandbox.faults(&[]).await;
+    until("its end", async || {
+        desk.described(&name).await.processing_job_status.is_some_and(|status| status.as_str() == "Completed")
+    })
+    .await;
+    let id = desk.jobs().await[0]["id"].as_str().unwrap().to_owned();
+    let kept = desk.sandbox.hydrant(&["jobs", "cancel", &id]).await.expect(1);
+    assert!(
+        kept.err.contains("was done already") && kept.err.contains("hydrant jobs follow"),
+        "{}",
+        kept.err
+    );
+    let followed = desk.sandbox.hydrant(&["jobs", "follow", &id]).await.expect(0);
+    assert!(followed.out.contains("rocket"), "{}", followed.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_while_a_job_is_handed_over_does_not_hand_it_over_twice() {
     let desk = Desk::new(&["--fault", "hold-job"]).await;
     let first = desk.start();
