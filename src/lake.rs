@@ -147,6 +147,12 @@ pub enum LakeError {
     /// A file that is not there.
     #[error("there is no file {0}")]
     Missing(String),
+    /// Another download writes to the same file.
+    #[error("{0} is being brought already: wait until that is done, or name another file by --to")]
+    ComesAlready(String),
+    /// A file of somebody's where one is to be written.
+    #[error("{0} is there already, and is not overwritten: move it away first")]
+    IsThere(String),
     /// A folder that is not there.
     #[error("there is no folder {0}")]
     NoFolder(String),

@@ -1,8 +1,9 @@
 //! Brings a file here. What was cut off goes on where it stopped, unless the file is another one by then.
 //!
 //! The bytes gather in a hidden file whose name holds the source's `ETag`, beside where they belong; whole, it takes its
-//! name.
+//! name. One alone writes to it: two at once would make a third file of both.
 
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 use tokio::io::AsyncWriteExt;
@@ -42,12 +43,13 @@ pub async fn download(
     let Some(about) = place.stat(key).await? else { return Err(LakeError::Missing(place.url(key))) };
     let passing = passing(to, &about.etag);
     let io = |what| move |path: &Path, source| LakeError::io(what, path, source);
-    let mut file = tokio::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&passing)
-        .await
-        .map_err(|source| io("write")(&passing, source))?;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&passing);
+    let file = file.map_err(|source| io("write")(&passing, source))?;
+    // Where the file system knows no locks, it is as it was without.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(LakeError::ComesAlready(to.display().to_string()));
+    }
+    let mut file = tokio::fs::File::from_std(file);
     let there = file.metadata().await.map_err(|source| io("read")(&passing, source))?.len();
     let resumed_from = if there <= about.bytes { there } else { 0 };
     if there > about.bytes {
@@ -78,8 +80,9 @@ pub async fn download(
     }
     file.flush().await.map_err(|source| io("write")(&passing, source))?;
     file.sync_data().await.map_err(|source| io("write")(&passing, source))?;
-    if done != about.bytes {
-        // Another file came in its place in the meantime.
+    let written = file.metadata().await.map_err(|source| io("read")(&passing, source))?.len();
+    if done != about.bytes || written != about.bytes {
+        // Another file came in its place in the meantime, or something else wrote here.
         drop(tokio::fs::remove_file(&passing).await);
         return Err(LakeError::BrokenOff(place.url(key)));
     }
@@ -113,6 +116,28 @@ mod tests {
         assert_eq!(done, Downloaded { bytes: 400_000, resumed_from: 1000 });
         assert_eq!((told.first(), told.last()), (Some(&(1000, 400_000)), Some(&(400_000, 400_000))));
         assert_eq!(std::fs::read(&to).expect("read"), content);
+    }
+
+    #[tokio::test]
+    async fn of_two_downloads_to_one_file_the_second_is_refused_and_the_first_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::Folder(folder.path().join("lake"));
+        place.put("a", &vec![b'x'; 9 << 20]).await.expect("written");
+        let (to, stop) = (folder.path().join("here"), CancellationToken::new());
+        let mut second = None;
+        let tell = |done, _| {
+            if done > 0 && second.is_none() {
+                let (place, to, stop) = (place.clone(), to.clone(), stop.clone());
+                // As another process would: it has its own opening of the file.
+                let other = async move { download(&place, "a", &to, |_, _| {}, &stop).await };
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                second = std::thread::spawn(move || runtime.block_on(other)).join().ok();
+            }
+        };
+        let done = download(&place, "a", &to, tell, &stop).await.expect("done");
+        let refused = second.expect("it was tried").expect_err("it is refused").to_string();
+        assert!(refused.contains("is being brought already"), "{refused}");
+        assert_eq!((done.bytes, std::fs::metadata(&to).expect("it is there").len()), (9 << 20, 9 << 20));
     }
 
     #[tokio::test]

@@ -41,9 +41,8 @@ impl Encoding {
     }
 }
 
-/// What is packed is unpacked in steps of this size, so that what a step unpacks to stays small: gzip gives at most a
-/// thousand times as much.
-const STEP: usize = 16 << 10;
+/// About as much as is unpacked before it is given on: a few bytes may unpack to gigabytes.
+const STEP: usize = 64 << 10;
 
 /// Unpacks a file, piece by piece.
 pub struct Decoder(State);
@@ -54,7 +53,7 @@ enum State {
     Plain,
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
     Zstd(Box<Zstd>),
-    Bzip2(Box<bzip2::write::BzDecoder<Vec<u8>>>),
+    Bzip2(Box<Bzip2>),
 }
 
 impl std::fmt::Debug for Decoder {
@@ -96,20 +95,26 @@ impl Decoder {
         if let State::Undecided | State::Plain = self.0 {
             return each(piece).map(Ok);
         }
-        for step in piece.chunks(STEP) {
-            let written = match &mut self.0 {
-                State::Gzip(decoder) => decoder.write_all(step),
-                State::Zstd(decoder) => decoder.write(step),
-                State::Bzip2(decoder) => write_streams(decoder, step),
-                State::Undecided | State::Plain => Ok(()),
+        let mut rest = piece;
+        loop {
+            let taken = match &mut self.0 {
+                State::Gzip(decoder) => take_gzip(decoder, rest),
+                State::Zstd(decoder) => decoder.take(rest),
+                State::Bzip2(decoder) => decoder.take(rest),
+                State::Undecided | State::Plain => Ok(Taken { bytes: rest.len(), held_back: false }),
             };
             // What was unpacked before the fault is as good as any.
             self.give(&mut each)?;
-            if let Err(error) = written {
-                return Ok(Err(error));
+            match taken {
+                Ok(Taken { bytes, held_back }) => {
+                    rest = rest.get(bytes..).unwrap_or_default();
+                    if rest.is_empty() && !held_back {
+                        return Ok(Ok(()));
+                    }
+                }
+                Err(error) => return Ok(Err(error)),
             }
         }
-        Ok(Ok(()))
     }
 
     /// Ends it: gives what was still held back, and the error if the file is cut off.
@@ -121,7 +126,7 @@ impl Decoder {
             State::Undecided | State::Plain => Ok(()),
             State::Gzip(decoder) => decoder.try_finish(),
             State::Zstd(decoder) => decoder.finish(),
-            State::Bzip2(decoder) => decoder.try_finish(),
+            State::Bzip2(decoder) => decoder.finish(),
         };
         self.give(&mut each)?;
         Ok(ended.map_err(|_| cut_off()))
@@ -132,7 +137,7 @@ impl Decoder {
             State::Undecided | State::Plain => return Ok(()),
             State::Gzip(decoder) => decoder.get_mut(),
             State::Zstd(decoder) => &mut decoder.unpacked,
-            State::Bzip2(decoder) => decoder.get_mut(),
+            State::Bzip2(decoder) => &mut decoder.unpacked,
         };
         if !unpacked.is_empty() {
             each(unpacked)?;
@@ -147,12 +152,27 @@ fn begin(piece: &[u8]) -> Result<State, std::io::Error> {
         Encoding::Plain => State::Plain,
         Encoding::Gzip => State::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
         Encoding::Zstd => State::Zstd(Box::new(Zstd::new()?)),
-        Encoding::Bzip2 => State::Bzip2(Box::new(bzip2::write::BzDecoder::new(Vec::new()))),
+        Encoding::Bzip2 => State::Bzip2(Box::new(Bzip2::new())),
     })
 }
 
 fn cut_off() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is cut off")
+}
+
+/// What one step of unpacking took in.
+struct Taken {
+    bytes: usize,
+    /// Whether more comes out although nothing more is put in.
+    held_back: bool,
+}
+
+/// Of what is put in, a writer takes as much as fills its own buffer.
+fn take_gzip(decoder: &mut flate2::write::MultiGzDecoder<Vec<u8>>, packed: &[u8]) -> std::io::Result<Taken> {
+    match decoder.write(packed)? {
+        0 if !packed.is_empty() => Err(std::io::ErrorKind::WriteZero.into()),
+        bytes => Ok(Taken { bytes, held_back: false }),
+    }
 }
 
 /// Unpacks frames of zstd, one behind another. The crate's own writer does not tell whether the last frame ended.
@@ -167,21 +187,18 @@ impl Zstd {
         Ok(Self { decoder: raw::Decoder::new()?, unpacked: Vec::new(), frame_ended: true })
     }
 
-    fn write(&mut self, packed: &[u8]) -> std::io::Result<()> {
-        let mut input = InBuffer::around(packed);
-        let mut held_back = false;
-        while input.pos() < packed.len() || held_back {
-            if self.frame_ended {
-                self.decoder.reinit()?;
-            }
-            self.unpacked.reserve(STEP);
-            let unpacked = self.unpacked.len();
-            let mut output = OutBuffer::around_pos(&mut self.unpacked, unpacked);
-            self.frame_ended = self.decoder.run(&mut input, &mut output)? == 0;
-            // Where the room is used up, there may be more for which nothing more has to be read.
-            held_back = !self.frame_ended && output.pos() == output.capacity();
+    fn take(&mut self, packed: &[u8]) -> std::io::Result<Taken> {
+        if self.frame_ended && !packed.is_empty() {
+            self.decoder.reinit()?;
         }
-        Ok(())
+        let mut input = InBuffer::around(packed);
+        self.unpacked.reserve(STEP);
+        let unpacked = self.unpacked.len();
+        let mut output = OutBuffer::around_pos(&mut self.unpacked, unpacked);
+        self.frame_ended = self.decoder.run(&mut input, &mut output)? == 0;
+        // Where the room is used up, there may be more for which nothing more has to be read.
+        let held_back = !self.frame_ended && output.pos() == output.capacity();
+        Ok(Taken { bytes: input.pos(), held_back })
     }
 
     fn finish(&self) -> std::io::Result<()> {
@@ -189,25 +206,38 @@ impl Zstd {
     }
 }
 
-/// Writes to a bzip2 decoder; where one stream ends and more follows, another begins, as packers that work in
-/// parallel leave it.
-fn write_streams(decoder: &mut bzip2::write::BzDecoder<Vec<u8>>, mut packed: &[u8]) -> std::io::Result<()> {
-    while !packed.is_empty() {
-        let taken = decoder.write(packed)?;
-        packed = packed.get(taken..).unwrap_or_default();
-        if taken == 0 {
-            // The end of a stream takes nothing more.
-            decoder.try_finish()?;
-            let unpacked = std::mem::take(decoder.get_mut());
-            *decoder = bzip2::write::BzDecoder::new(unpacked);
-            let taken = decoder.write(packed)?;
-            if taken == 0 {
-                return Err(std::io::ErrorKind::InvalidData.into());
-            }
-            packed = packed.get(taken..).unwrap_or_default();
-        }
+/// Unpacks streams of bzip2, one behind another, as packers that work in parallel leave them. The crate's own writer
+/// unpacks a block whole, which may be a thousand times what it is packed.
+struct Bzip2 {
+    decoder: bzip2::Decompress,
+    unpacked: Vec<u8>,
+    stream_ended: bool,
+}
+
+impl Bzip2 {
+    fn new() -> Self {
+        Self { decoder: bzip2::Decompress::new(false), unpacked: Vec::new(), stream_ended: false }
     }
-    Ok(())
+
+    fn take(&mut self, packed: &[u8]) -> std::io::Result<Taken> {
+        if self.stream_ended && !packed.is_empty() {
+            (self.decoder, self.stream_ended) = (bzip2::Decompress::new(false), false);
+        }
+        self.unpacked.reserve(STEP);
+        let before = self.decoder.total_in();
+        let status = self.decoder.decompress_vec(packed, &mut self.unpacked)?;
+        let bytes = usize::try_from(self.decoder.total_in() - before).unwrap_or(packed.len());
+        self.stream_ended |= status == bzip2::Status::StreamEnd;
+        let held_back = !self.stream_ended && self.unpacked.len() == self.unpacked.capacity();
+        if bytes == 0 && !held_back && !self.stream_ended && !packed.is_empty() {
+            return Err(std::io::ErrorKind::InvalidData.into());
+        }
+        Ok(Taken { bytes, held_back })
+    }
+
+    fn finish(&self) -> std::io::Result<()> {
+        if self.stream_ended { Ok(()) } else { Err(cut_off()) }
+    }
 }
 
 #[cfg(test)]
@@ -285,11 +315,21 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_very_much_comes_back_whole() {
-        let text = vec![b'x'; 5 << 20];
+    fn what_unpacks_to_very_much_comes_back_whole_and_little_of_it_is_held_at_once() {
+        let text = vec![b'x'; 20 << 20];
         for packed in packings(&text).into_iter().skip(1) {
-            let (all, good) = unpack(&packed, usize::MAX);
-            assert!(good && all == text, "{:?}", Encoding::of(&packed));
+            let encoding = Encoding::of(&packed);
+            let (mut decoder, mut all, mut most) = (Decoder::default(), 0, 0);
+            let mut each = |some: &[u8]| {
+                assert!(some.iter().all(|byte| *byte == b'x'));
+                all += some.len();
+                most = some.len().max(most);
+                Ok::<_, Infallible>(())
+            };
+            let Ok(fed) = decoder.feed(&packed, &mut each);
+            let Ok(ended) = decoder.finish(&mut each);
+            assert!(fed.is_ok() && ended.is_ok() && all == text.len(), "{encoding:?}");
+            assert!(most <= 2 * STEP, "{encoding:?} holds {most} bytes");
         }
     }
 

@@ -145,7 +145,9 @@ fn walk(
     let (sender, receiver) = mpsc::channel(WAITING);
     let (lake, stop) = (lake.clone(), stop.clone());
     tokio::spawn(async move {
-        let walk = Walk { lake, span, seen: sender.clone() };
+        // On this machine, a folder is not listed faster by parts.
+        let flat_pages = if lake.place.is_local() { usize::MAX } else { FLAT_PAGES };
+        let walk = Walk { lake, span, flat_pages, seen: sender.clone() };
         let ended = tokio::select! {
             ended = Arc::new(walk).run(first) => ended,
             () = stop.cancelled() => Err(LakeError::Interrupted),
@@ -193,6 +195,8 @@ pub async fn files(lake: &Lake, hour: Hour, stop: &CancellationToken) -> Result<
 struct Walk {
     lake: Lake,
     span: Span,
+    /// Pages of a folder after which what is in it is listed apart.
+    flat_pages: usize,
     seen: mpsc::Sender<Result<Listed, LakeError>>,
 }
 
@@ -244,13 +248,13 @@ impl Walk {
             more.extend(self.below(&page, task.after.as_deref()).await);
             let last = page.files.last().map(|file| file.key.clone());
             self.tell_files(page.files).await;
-            if task.flat && !whole_hour && read >= FLAT_PAGES && !self.lake.place.is_local() {
-                // A full day: the hour that the listing stands in is read on, the later ones beside it.
+            if task.flat && !whole_hour && read >= self.flat_pages {
+                // A full folder: the one in it that the listing stands in is read on, which may hold folders itself,
+                // and the later ones beside it.
                 let Some(last) = last else { continue };
-                let Some((_, used)) = self.lake.layout.hour_of(&last) else { continue };
-                let hour = last.get(..used).unwrap_or_default().to_owned();
-                more.push(Task { folder: task.folder.clone(), flat: false, after: Some(hour.clone()) });
-                more.push(Task { folder: hour, flat: true, after: Some(last) });
+                let Some(inner) = folder_in(&task.folder, &last).map(ToOwned::to_owned) else { continue };
+                more.push(Task { folder: task.folder.clone(), flat: false, after: Some(inner.clone()) });
+                more.push(Task { folder: inner, flat: true, after: Some(last) });
                 break;
             }
         }
@@ -304,7 +308,69 @@ impl Walk {
     }
 }
 
+/// The folder directly in this one that a key lies in, if it does not lie in this one itself.
+fn folder_in<'k>(folder: &str, key: &'k str) -> Option<&'k str> {
+    let below = key.strip_prefix(folder)?;
+    key.get(..folder.len() + below.find('/')? + 1)
+}
+
 /// Names that programs give to what is not data.
 fn is_hidden(file: &Entry) -> bool {
     file.name().starts_with(['.', '_'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::{Layout, Place};
+
+    /// As a bucket is listed, whose full days are listed apart.
+    async fn listed(folder: &std::path::Path, prefix: &str, flat_pages: usize) -> BTreeMap<String, u32> {
+        let layout = Layout::new(prefix).expect("a layout");
+        let root = Task { folder: layout.root().to_owned(), flat: false, after: None };
+        let lake = Lake::new(Place::Folder(folder.to_owned()), layout);
+        let (seen, mut listing) = mpsc::channel(WAITING);
+        let walk = Arc::new(Walk { lake, span: Span::default(), flat_pages, seen });
+        let walking = tokio::spawn(walk.run(root));
+        let mut times: BTreeMap<String, u32> = BTreeMap::new();
+        while let Some(listed) = listing.recv().await {
+            if let Ok(Listed::Files { files, .. }) = listed {
+                files.into_iter().for_each(|file| *times.entry(file.key).or_default() += 1);
+            }
+        }
+        walking.await.expect("it ends").expect("it is listed");
+        times
+    }
+
+    /// The listing of a full day is taken up where it stopped, however deep its folders are.
+    #[tokio::test]
+    async fn every_file_of_a_full_day_is_seen_once_whatever_folders_its_hours_have() {
+        for (prefix, minutes) in [
+            ("p/!{timestamp:yyyy/MM/dd/HH}/", [""; 3]),
+            ("p/!{timestamp:yyyy/MM/dd/HH/mm}/", ["00/", "29/", "30/"]),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut files = 0;
+            for hour in 17..20 {
+                for (part, minute) in minutes.into_iter().enumerate() {
+                    let inner = folder.path().join(format!("p/2026/11/22/{hour}/{minute}"));
+                    std::fs::create_dir_all(&inner).expect("a folder");
+                    // More than a page of a folder holds.
+                    for number in 0..400 {
+                        std::fs::write(inner.join(format!("{part}-{number:03}")), "").expect("a file");
+                        files += 1;
+                    }
+                }
+            }
+            for flat_pages in [1, 2, usize::MAX] {
+                let times = listed(folder.path(), prefix, flat_pages).await;
+                let odd: Vec<_> = times.iter().filter(|(_, times)| **times != 1).take(3).collect();
+                assert_eq!(
+                    (times.len(), odd),
+                    (files, Vec::new()),
+                    "{prefix}, apart after {flat_pages} pages"
+                );
+            }
+        }
+    }
 }
