@@ -10,6 +10,7 @@ mod changes;
 mod credentials;
 mod error;
 mod guard;
+mod listed;
 mod operation;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::settings::{Region, SettingValue, Settings, Url};
 use changes::ChangeRecord;
 pub use error::{CloudError, Failure};
 use guard::Guard;
+pub use listed::listed_key;
 pub use operation::{Access, On, Operation, Spec};
 
 /// Connecting takes at most this long.

@@ -30,6 +30,7 @@ mod times;
 use std::path::Path;
 
 use crate::cloud::CloudError;
+use crate::text::counted;
 pub use hours::{Hour, Layout};
 pub use place::{Address, Entry, Place};
 pub use rows::as_json as lines_as_json;
@@ -99,6 +100,14 @@ pub enum LakeError {
     /// A text that is not an hour.
     #[error("`{0}` is not an hour: write it as 2026-11-22T18, or a day as 2026-11-22")]
     NotAnHour(String),
+    /// A span that ends before it begins.
+    #[error("the span begins at {since}, after its end at {until}")]
+    Reversed {
+        /// The first hour.
+        since: Hour,
+        /// The last.
+        until: Hour,
+    },
     /// AWS would not, or could not.
     #[error(transparent)]
     Cloud(CloudError),
@@ -121,6 +130,12 @@ pub enum LakeError {
     /// Whoever was to combine an hour did not.
     #[error("{0}")]
     Elsewhere(String),
+    /// A result that is left, for there would be less in a new one.
+    #[error(
+        "{} that it was combined of went while it was read: the result is left as it is; `hydrant combine --again` combines what is left",
+        counted(*.0, "file", "files")
+    )]
+    Fuller(u64),
     /// Reading broke off, again and again.
     #[error(
         "reading {0} broke off, and did so again each time: check the network and run the same command again"
@@ -184,7 +199,11 @@ impl LakeError {
     pub fn is_of_usage(&self) -> bool {
         matches!(
             self,
-            Self::NotAnAddress(_) | Self::NotAnHour(_) | Self::BadLayout { .. } | Self::NoColumn(_)
+            Self::NotAnAddress(_)
+                | Self::NotAnHour(_)
+                | Self::Reversed { .. }
+                | Self::BadLayout { .. }
+                | Self::NoColumn(_)
         )
     }
 

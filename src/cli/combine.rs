@@ -14,7 +14,7 @@ use super::lake::{bytes, lake, place};
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
 use crate::lake::columns;
-use crate::lake::combine::{self, Format, Outcome, Plan, Wish};
+use crate::lake::combine::{self, Format, Left, Outcome, Plan, Wish};
 use crate::lake::hours::{Span, is_open};
 use crate::lake::{Lake, LakeError, Place};
 use crate::progress::{Phase, Progress, Report};
@@ -64,7 +64,7 @@ pub(super) struct Combine {
     #[arg(long)]
     again: bool,
     /// Show what would be done, and do nothing; exit code 3 if there is anything to do
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     dry_run: bool,
     /// Keep combining as hours close, looking every so many seconds (60)
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
@@ -183,12 +183,13 @@ impl Combine {
             ready = Some(engine);
         }
         // Whoever may not write to this machine's own folder may not either.
-        context.refuse_if_readonly(plan.due.len())?;
-        if plan.due.is_empty() && plan.skipped == 0 {
-            talk!("there are no hours under {}", style::safe(lake.place.url(lake.layout.root())));
+        context.refuse_if_readonly(plan.due.len() + plan.replaced.len())?;
+        if plan.due.is_empty() && plan.skipped == 0 && plan.left.is_empty() {
+            let root = lake.place.url(lake.layout.root());
+            talk!("there are no hours{} under {}", span.words(), style::safe(root));
         }
-        let skipped = plan.skipped;
-        let outcome = match self.engine {
+        let (skipped, left) = (plan.skipped, plan.left.clone());
+        let mut outcome = match self.engine {
             Engine::Local => {
                 combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await
             }
@@ -197,6 +198,7 @@ impl Combine {
                 None => Outcome::default(),
             },
         };
+        outcome.left = left;
         Ok(end(&context, &outcome, skipped))
     }
 
@@ -269,7 +271,7 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
             .iter()
             .map(|due| serde_json::json!({ "hour": due.totals.hour, "why": due.why, "files": due.totals.files, "bytes": due.totals.bytes }))
             .collect();
-        answer!("{}", serde_json::json!({ "due": due, "skipped_hours": plan.skipped }));
+        answer!("{}", serde_json::json!({ "due": due, "skipped_hours": plan.skipped, "left": plan.left }));
     } else {
         for due in &plan.due {
             let totals = &due.totals;
@@ -281,6 +283,7 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
                 due.why.words()
             );
         }
+        say_left(&plan.left);
         let due = counted(plan.due.len(), "hour", "hours");
         answer!("{due} to combine, {} as it should be", count(plan.skipped));
     }
@@ -303,7 +306,7 @@ pub(super) fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
                 "malformed": counts.malformed, "unwanted": counts.unwanted, "duplicates": counts.duplicates,
                 "skipped_hours": skipped, "bytes_in": counts.bytes_in, "seconds": outcome.seconds,
                 "outputs": outcome.outputs, "beside": outcome.beside, "failed": failed, "vanished": outcome.vanished,
-                "damaged": outcome.damaged,
+                "damaged": outcome.damaged, "left": outcome.left,
             })
         );
     } else {
@@ -331,6 +334,7 @@ pub(super) fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
             counted(outcome.vanished, "file was", "files were")
         );
     }
+    say_left(&outcome.left);
     for damage in &outcome.damaged {
         talk!("{} damaged: {}; what could be read is combined", style::bad("hydrant:"), style::safe(damage));
     }
@@ -341,10 +345,19 @@ pub(super) fn end(context: &Context, outcome: &Outcome, skipped: u64) -> Exit {
         talk!("{} stopped; the same command goes on from here", style::warn("hydrant:"));
         return Exit::Interrupted;
     }
-    match (outcome.failures.is_empty() && outcome.damaged.is_empty(), outcome.hours.is_empty()) {
-        (true, _) => Exit::Done,
+    let is_whole = outcome.damaged.is_empty() && outcome.vanished == 0;
+    let all_combined = outcome.left.iter().all(|left| left.came == 0);
+    match (outcome.failures.is_empty(), outcome.hours.is_empty()) {
+        (true, _) if is_whole && all_combined => Exit::Done,
         (false, true) => Exit::Failed,
-        (false, false) => Exit::Partly,
+        _ => Exit::Partly,
+    }
+}
+
+/// Says which hours are left as they are, and why.
+fn say_left(left: &[Left]) {
+    for left in left {
+        talk!("{} {}: {}", style::warn("hydrant:"), left.hour, left.words());
     }
 }
 
@@ -359,14 +372,17 @@ async fn watch(
 ) -> Result<Exit, CliError> {
     let buffer = SignedDuration::from_secs(i64::from(context.settings.buffer_seconds.get()));
     let mut wish = wish.clone();
+    // What is left is said again only when it is something else.
+    let mut said = Vec::new();
     loop {
         let now = Timestamp::now();
         let open = |hour| is_open(hour, now, buffer);
         match combine::plan(lake, results, span, &wish, open, &context.stop).await {
-            Ok(plan) if plan.due.is_empty() && plan.replaced.is_empty() => {}
+            Ok(plan) if plan.due.is_empty() && plan.replaced.is_empty() && plan.left == said => {}
             Ok(plan) => {
-                context.refuse_if_readonly(plan.due.len())?;
+                context.refuse_if_readonly(plan.due.len() + plan.replaced.len())?;
                 let skipped = plan.skipped;
+                said.clone_from(&plan.left);
                 let outcome =
                     combine::run(lake, results, plan, &wish, &progress(context), &context.stop).await;
                 end(context, &outcome, skipped);

@@ -221,7 +221,7 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Some(End { how: How::Done, .. }) => {
-            talk!("{} is done: its results are in {}", entry.id, entry.job.out.display());
+            talk!("{} is done: its results are in {}", safe(&entry.id), safe(entry.job.out.display()));
             Ok(Exit::Done)
         }
         Some(End { how: How::Cancelled, .. }) => {

@@ -193,7 +193,7 @@ impl Hours {
             return Ok(Exit::Done);
         }
         if rows.is_empty() {
-            talk!("no hours {}", place_words(&lake));
+            talk!("no hours{} {}", span.words(), place_words(&lake));
         }
         for row in &rows {
             let state = match (&row.combined, row.stale) {
@@ -319,7 +319,7 @@ impl Get {
             let row = serde_json::json!({ "key": place.full_key(&key), "file": to, "bytes": done.bytes, "resumed_from": done.resumed_from });
             answer!("{row}");
         } else {
-            talk!("{} {} ({})", style::good("●"), to.display(), bytes(done.bytes));
+            talk!("{} {} ({})", style::good("●"), style::safe(to.display()), bytes(done.bytes));
         }
         Ok(Exit::Done)
     }

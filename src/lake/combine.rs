@@ -2,12 +2,14 @@
 //!
 //! A [`Plan`] says which hours are due: those that are not combined yet in the formats that are wanted, and those
 //! whose files changed or came since. [`run`] does them, several at once, within a memory bound: an hour is never held
-//! whole. Each hour's results appear whole or not at all, the manifest last; only then are those of an earlier run
-//! removed. Two runs over the same hour leave one result.
+//! whole. Each hour's results appear whole or not at all, the manifest last; only then are those of an earlier run of
+//! ours removed. Two runs over the same hour leave one result.
 //!
 //! Nothing is lost: a line that is no record goes to `quarantine/` with its file, line and reason; an hour with a file
-//! that may not be read is not combined, and the others are.
+//! that may not be read is not combined, and the others are. A result of files that are gone by now is left as it is,
+//! for there is more in it than could be made again; and an hour keeps the formats that it has.
 
+mod before;
 pub mod elsewhere;
 mod hour;
 mod memory;
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,15 +28,18 @@ use super::columns::KEPT;
 use super::hours::Span;
 use super::listing::{self, Totals};
 use super::manifest::Counts;
-use super::outputs::{self, Combined, Kind, Stamp};
-use super::{Hour, Lake, LakeError, Place};
+use super::outputs::{self, Combined, Fingerprint, Kind, Stamp};
+use super::{Entry, Hour, Lake, LakeError, Place};
 use crate::progress::{Phase, Progress};
 use crate::stream::record::Column;
 use crate::stream::words::Unwanted;
 use crate::text::counted;
+use before::Before;
 pub use memory::LEAST as LEAST_MEMORY;
 use memory::Share;
 
+/// Hours whose files are looked at beside one another.
+const LOOKED_AT_ONCE: usize = 8;
 /// Reports of one hour come at most this often.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
@@ -89,6 +95,17 @@ impl Default for Wish {
     }
 }
 
+impl Wish {
+    /// Two wishes with the same one make the same rows of the same files.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let columns: Vec<&str> = self.columns.iter().map(|column| column.name()).collect();
+        let words = self.unwanted.words();
+        let how = (!words.is_empty()).then(|| self.unwanted.how());
+        let appended = [self.append_hashtags, self.append_users];
+        Fingerprint::of(&serde_json::json!([columns, words, how, appended]).to_string())
+    }
+}
+
 /// A quarter of this machine's memory, or [`LEAST_MEMORY`] if that is more.
 pub fn quarter_of_memory() -> u64 {
     (rustix::system::sysinfo().totalram / 4).max(LEAST_MEMORY)
@@ -102,6 +119,8 @@ pub enum Why {
     New,
     /// Its files changed, or more came.
     Changed,
+    /// Other words were left out, other columns kept, or other things appended than are wanted.
+    Wish,
     /// A format is wanted that there is not.
     Format,
     /// It was asked for.
@@ -114,6 +133,7 @@ impl Why {
         match self {
             Self::New => "not combined yet",
             Self::Changed => "files changed since",
+            Self::Wish => "combined with other words or columns",
             Self::Format => "not in this format yet",
             Self::Again => "asked for again",
         }
@@ -129,6 +149,33 @@ pub struct Due {
     pub why: Why,
     /// What there is of earlier runs.
     pub combined: Combined,
+    /// What is to be written: what is wanted, and what there is of ours. A newer result takes the place of the whole.
+    pub formats: BTreeSet<Format>,
+}
+
+/// An hour that is left as it is: there is more in its result than in its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Left {
+    /// The hour.
+    pub hour: Hour,
+    /// How many files that were combined are gone.
+    pub gone: u64,
+    /// How many came since, and are not combined.
+    pub came: u64,
+}
+
+impl Left {
+    /// In words.
+    pub fn words(&self) -> String {
+        let gone = counted(self.gone, "file that was combined is gone", "files that were combined are gone");
+        let came = match self.came {
+            0 => String::new(),
+            came => {
+                format!(", and {}", counted(came, "that came is not combined", "that came are not combined"))
+            }
+        };
+        format!("{gone}{came}: the result is left as it is; `hydrant combine --again` combines what is left")
+    }
 }
 
 /// What is to be done.
@@ -138,6 +185,8 @@ pub struct Plan {
     pub due: Vec<Due>,
     /// How many hours are combined as they should be.
     pub skipped: u64,
+    /// Hours that are left as they are, oldest first.
+    pub left: Vec<Left>,
     /// Runs that a newer one has replaced and that are still there, as after a run that was cut off.
     pub replaced: Vec<String>,
 }
@@ -153,52 +202,88 @@ pub async fn plan(
 ) -> Result<Plan, LakeError> {
     let looking = async {
         let (hours, combined) = tokio::join!(listing::totals(lake, span, stop), outputs::find(results));
-        Ok::<_, LakeError>((hours?, combined?))
+        judge(lake, results, hours?, combined?, wish, &leave_out, stop).await
     };
-    let (hours, mut combined) = tokio::select! {
-        found = looking => found?,
-        () = stop.cancelled() => return Err(LakeError::Interrupted),
-    };
+    tokio::select! {
+        plan = looking => plan,
+        () = stop.cancelled() => Err(LakeError::Interrupted),
+    }
+}
+
+async fn judge(
+    lake: &Lake,
+    results: &Place,
+    hours: BTreeMap<Hour, Totals>,
+    mut combined: BTreeMap<Hour, Combined>,
+    wish: &Wish,
+    leave_out: &impl Fn(Hour) -> bool,
+    stop: &CancellationToken,
+) -> Result<Plan, LakeError> {
     let mut plan = Plan::default();
+    let mut due = Vec::new();
     for (hour, totals) in hours {
         if leave_out(hour) {
             continue;
         }
         let combined = combined.remove(&hour).unwrap_or_default();
-        if let Some(why) = why(&totals, &combined, wish) {
-            plan.due.push(Due { totals, why, combined });
+        // Where files went, the manifest says whether it is they that were combined.
+        let is_of = combined.is_of(totals.files, totals.fingerprint);
+        if let Some(why) = why(&totals, &combined, wish).or_else(|| (!is_of).then_some(Why::Changed)) {
+            let formats = formats(&combined, wish);
+            due.push(Due { totals, why, combined, formats });
         } else {
             plan.skipped += 1;
-            plan.replaced.extend(replaced(&combined));
+            plan.replaced.extend(combined.replaced());
+        }
+    }
+    // How many files there are does not tell whether some are gone, for others may have come.
+    let look = |due: Due| async move {
+        let mut left = Left { hour: due.totals.hour, gone: 0, came: 0 };
+        if due.why == Why::Changed && !wish.again {
+            let files = listing::files(lake, left.hour, stop).await?;
+            // A manifest that may not be read is a failure of its hour, not of all.
+            if let Ok(before) = Before::of(results, &due.combined).await {
+                (left.gone, left.came) = before.beside(files.iter().map(Entry::name));
+            }
+        }
+        Ok::<_, LakeError>((due, left))
+    };
+    let mut looked = stream::iter(due).map(look).buffered(LOOKED_AT_ONCE);
+    while let Some((due, left)) = looked.try_next().await? {
+        if left.gone == 0 {
+            plan.due.push(due);
+        } else {
+            plan.left.push(left);
+            plan.replaced.extend(due.combined.replaced());
         }
     }
     Ok(plan)
 }
 
-fn why(totals: &Totals, combined: &Combined, wish: &Wish) -> Option<Why> {
+/// Why an hour is due, as far as the names of its results tell; nothing if it is combined as it should be, or its
+/// result is of more files than there are.
+pub fn why(totals: &Totals, combined: &Combined, wish: &Wish) -> Option<Why> {
     let Some((_, run)) = combined.newest() else { return Some(Why::New) };
     if !combined.is_of(totals.files, totals.fingerprint) {
-        return Some(Why::Changed);
+        let is_fuller = combined.fewer(totals.files) > 0 && !wish.again;
+        return (!is_fuller).then_some(Why::Changed);
     }
     if wish.again {
         return Some(Why::Again);
+    }
+    if run.sums.and_then(|sums| sums.wish).is_some_and(|made_by| made_by != wish.fingerprint()) {
+        return Some(Why::Wish);
     }
     let has_all = wish.formats.iter().all(|format| run.files.contains_key(&format.kind()));
     (!has_all).then_some(Why::Format)
 }
 
-/// The files of runs that a newer, complete one has replaced, manifests last: what was cut off in between is found
-/// again.
-fn replaced(combined: &Combined) -> Vec<String> {
-    let complete = |stamp: &&Stamp| combined.runs.get(stamp).is_some_and(|run| run.sums.is_some());
-    let Some(newest) = combined.runs.keys().rev().find(complete) else { return Vec::new() };
-    let old = combined.runs.iter().filter(|(stamp, _)| *stamp < newest);
-    let mut keys: Vec<(bool, String)> = old
-        .flat_map(|(_, run)| run.files.iter())
-        .map(|(kind, key)| (*kind == Kind::Manifest, key.clone()))
-        .collect();
-    keys.sort();
-    keys.into_iter().map(|(_, key)| key).collect()
+/// What is wanted, and what there is of ours.
+fn formats(combined: &Combined, wish: &Wish) -> BTreeSet<Format> {
+    let there = |format: &Format| {
+        combined.newest_of_ours().is_some_and(|(_, run)| run.files.contains_key(&format.kind()))
+    };
+    wish.formats.iter().copied().chain([Format::Parquet, Format::Csv].into_iter().filter(there)).collect()
 }
 
 /// What a run did.
@@ -212,6 +297,8 @@ pub struct Outcome {
     pub outputs: Vec<String>,
     /// The whole keys of what lies beside them: lists of raw rows, quarantines.
     pub beside: Vec<String>,
+    /// Hours that were left as they are.
+    pub left: Vec<Left>,
     /// Hours that were not, and why.
     pub failures: Vec<(Hour, LakeError)>,
     /// Files that were listed and gone when they were read.
@@ -287,7 +374,7 @@ pub async fn run(
         progress: progress.clone(),
         stop: stop.clone(),
     });
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { left: plan.left, ..Outcome::default() };
     if let Err(error) = results.delete(&plan.replaced).await {
         tracing::warn!(%error, "what was replaced is still there");
     }
@@ -317,7 +404,7 @@ pub async fn run(
 async fn one(shared: Arc<Shared>, due: Due) -> (Hour, Result<HourDone, LakeError>) {
     let hour = due.totals.hour;
     let name = hour.to_string();
-    let done = hour::combine(&shared, &due).await;
+    let done = hour::combine(&shared, due).await;
     match &done {
         Ok(done) => {
             let Counts { files, rows_out, malformed, unwanted, duplicates, .. } = done.counts;
@@ -346,7 +433,7 @@ async fn tidy(results: &Place, outcome: &mut Outcome) {
     let tidying = async {
         let combined: BTreeMap<Hour, Combined> = outputs::find(results).await?;
         let ours = outcome.hours.iter().filter_map(|hour| combined.get(hour));
-        let old: Vec<String> = ours.flat_map(replaced).collect();
+        let old: Vec<String> = ours.flat_map(Combined::replaced).collect();
         results.delete(&old).await?;
         Ok::<_, LakeError>(old)
     };

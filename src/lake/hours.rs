@@ -132,7 +132,10 @@ impl Span {
             let whole = if is_day { format!("{written}T{hour}") } else { written.to_owned() };
             whole.parse().map(Some).map_err(|_| LakeError::NotAnHour(written.to_owned()))
         };
-        Ok(Self { since: end(since, "00")?, until: end(until, "23")? })
+        match (end(since, "00")?, end(until, "23")?) {
+            (Some(since), Some(until)) if since > until => Err(LakeError::Reversed { since, until }),
+            (since, until) => Ok(Self { since, until }),
+        }
     }
 
     /// Just one.
@@ -143,6 +146,16 @@ impl Span {
     /// Whether an hour is one of them.
     pub fn holds(&self, hour: Hour) -> bool {
         self.since.is_none_or(|since| since <= hour) && self.until.is_none_or(|until| hour <= until)
+    }
+
+    /// In words that follow "hours"; none where no end is named.
+    pub fn words(&self) -> String {
+        match (self.since, self.until) {
+            (None, None) => String::new(),
+            (Some(since), None) => format!(" since {since}"),
+            (None, Some(until)) => format!(" until {until}"),
+            (Some(since), Some(until)) => format!(" from {since} to {until}"),
+        }
     }
 
     /// Whether any of them falls between these two, both included.
@@ -472,6 +485,8 @@ mod tests {
         let span = Span::parse(Some("2026-11-22T05"), None).expect("a span");
         assert!(span.holds(hour("2026-11-22T05")) && !span.holds(hour("2026-11-22T04")));
         assert!(Span::parse(Some("yesterday"), None).is_err());
+        let reversed = Span::parse(Some("2026-11-23"), Some("2026-11-22")).expect_err("no span");
+        assert!(reversed.is_of_usage(), "{reversed}");
     }
 
     #[test]

@@ -110,9 +110,7 @@ impl HourRow {
             files: totals.files,
             bytes: totals.bytes,
             combined: newest.and_then(|(_, run)| run.rows_key()).map(|key| results.full_key(key)),
-            stale: combined.is_some_and(|combined| {
-                combined.newest().is_some() && !combined.is_of(totals.files, totals.fingerprint)
-            }),
+            stale: combined.is_some_and(|combined| combined.is_stale(totals.files, totals.fingerprint)),
             rows: newest.and_then(|(_, run)| run.sums).map(|sums| sums.rows),
         }
     }

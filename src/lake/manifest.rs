@@ -65,7 +65,7 @@ pub struct Source {
 
 /// The whole of it.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct Manifest {
+pub struct Manifest<'a> {
     /// Which hydrant wrote it.
     pub hydrant: &'static str,
     /// The hour.
@@ -73,7 +73,7 @@ pub struct Manifest {
     /// When it was combined.
     pub combined_at: String,
     /// The source files, in the order in which they were read.
-    pub sources: Vec<Source>,
+    pub sources: &'a [Source],
     /// What became of their rows.
     pub counts: Counts,
     /// The names of the kept columns.
@@ -98,11 +98,47 @@ pub struct UnwantedWords {
     pub how: WordMatch,
 }
 
-/// The sources alone, for the metadata of a Parquet file, which is written before the rows are counted.
-pub fn sources_json(full_key: impl Fn(&str) -> String, files: &[Entry]) -> String {
+/// As many sources as a Parquet file names itself: its readers hold its metadata whole.
+const NAMED: usize = 1000;
+
+/// The sources alone, for the metadata of a Parquet file, which is written before the rows are counted: for many, how
+/// many they are and which manifest names them, but for the sums in its name.
+pub fn sources_note(full_key: impl Fn(&str) -> String, files: &[Entry], manifest: &str) -> String {
+    if files.len() > NAMED {
+        return serde_json::json!({ "files": files.len(), "manifest": manifest }).to_string();
+    }
     let sources: Vec<_> = files
         .iter()
         .map(|file| serde_json::json!({ "key": full_key(&file.key), "etag": file.etag, "bytes": file.bytes }))
         .collect();
     serde_json::Value::from(sources).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parquet_file_names_its_sources_or_where_they_are_named() {
+        let file = |number: usize| Entry {
+            key: format!("2026/11/22/18/{number}"),
+            bytes: 7,
+            etag: "x".to_owned(),
+            modified: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let files: Vec<Entry> = (0..=NAMED).map(file).collect();
+        let note = |files: &[Entry]| -> serde_json::Value {
+            let note = sources_note(|key| format!("p/{key}"), files, "p/manifests/tweets_x.json");
+            serde_json::from_str(&note).expect("JSON")
+        };
+        let few = note(files.get(..NAMED).expect("files"));
+        assert_eq!(
+            (few.as_array().map(Vec::len), &few[1]["key"]),
+            (Some(NAMED), &"p/2026/11/22/18/1".into())
+        );
+        assert_eq!(
+            note(&files),
+            serde_json::json!({ "files": 1001, "manifest": "p/manifests/tweets_x.json" })
+        );
+    }
 }

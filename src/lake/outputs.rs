@@ -4,8 +4,8 @@
 //! (how many files were read, the hour, when it was combined) with `csvs/tweets_metadata_…` beside it, as the
 //! predecessor named them; `parquet/` holds the same in columns, `quarantine/` the records that are malformed, and
 //! `manifests/` a JSON for each combined hour that names its source files. A manifest's name also holds how many rows
-//! there are and the [`Fingerprint`] of the sources: so one listing tells, without opening anything, which hours are
-//! combined and which have changed since.
+//! there are, the [`Fingerprint`] of the sources and that of what was wanted: so one listing tells, without opening
+//! anything, which hours are combined, which have changed since, and which were combined otherwise.
 
 use std::collections::BTreeMap;
 
@@ -70,6 +70,17 @@ impl Fingerprint {
         hash.write(&file.bytes.to_le_bytes());
         self.0 = self.0.wrapping_add(hash.mixed());
     }
+
+    /// Of a text.
+    pub(super) fn of(text: &str) -> Self {
+        let mut hash = Fnv::new();
+        hash.write(text.as_bytes());
+        Self(hash.mixed())
+    }
+
+    fn read(digits: &str) -> Option<Self> {
+        u64::from_str_radix(digits, 16).ok().map(Self)
+    }
 }
 
 impl std::fmt::Display for Fingerprint {
@@ -117,6 +128,8 @@ pub struct Sums {
     pub rows: u64,
     /// Of the source files.
     pub fingerprint: Fingerprint,
+    /// Of what was wanted; older manifests do not say it.
+    pub wish: Option<Fingerprint>,
 }
 
 impl Stamp {
@@ -134,13 +147,14 @@ impl Stamp {
     /// The key of this run's manifest.
     pub fn manifest_key(&self, sums: &Sums) -> String {
         let (folder, start, end) = Kind::Manifest.shape();
-        format!("{folder}{start}{}_r{}_f{}{end}", self.written(), sums.rows, sums.fingerprint)
+        let wish = sums.wish.map(|wish| format!("_w{wish}")).unwrap_or_default();
+        format!("{folder}{start}{}_r{}_f{}{wish}{end}", self.written(), sums.rows, sums.fingerprint)
     }
 
-    /// The same before its sums are known: `{rows}` and `{print}` stand for them.
-    pub fn manifest_pattern(&self) -> String {
+    /// The same before its rows and sources are known: `{rows}` and `{print}` stand for them.
+    pub fn manifest_pattern(&self, wish: Fingerprint) -> String {
         let (folder, start, end) = Kind::Manifest.shape();
-        format!("{folder}{start}{}_r{{rows}}_f{{print}}{end}", self.written())
+        format!("{folder}{start}{}_r{{rows}}_f{{print}}_w{wish}{end}", self.written())
     }
 
     /// What a key says, if it is one of a combined hour.
@@ -164,7 +178,11 @@ impl Stamp {
             let sums = match (parts.next(), parts.next()) {
                 (Some(rows), Some(print)) if kind == Kind::Manifest => Some(Sums {
                     rows: rows.strip_prefix('r')?.parse().ok()?,
-                    fingerprint: Fingerprint(u64::from_str_radix(print.strip_prefix('f')?, 16).ok()?),
+                    fingerprint: Fingerprint::read(print.strip_prefix('f')?)?,
+                    wish: match parts.next() {
+                        Some(wish) => Some(Fingerprint::read(wish.strip_prefix('w')?)?),
+                        None => None,
+                    },
                 }),
                 (None, None) => None,
                 _ => return None,
@@ -188,7 +206,8 @@ fn saved(digits: &str) -> Option<i64> {
 /// What there is of one combined hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Combined {
-    /// Every run's files, oldest run first. There is more than one run only until the newer one has tidied up.
+    /// Every run's files, oldest run first. There is more than one run of ours only until the newer one has tidied up;
+    /// the predecessor's stay.
     pub runs: BTreeMap<Stamp, Run>,
 }
 
@@ -202,6 +221,17 @@ pub struct Run {
 }
 
 impl Run {
+    /// Whether a file of it is of a kind that the predecessor did not make.
+    fn is_plainly_ours(&self) -> bool {
+        self.sums.is_some() || self.files.keys().any(|kind| !matches!(kind, Kind::Csv | Kind::Metadata))
+    }
+
+    /// Whether another has rows in every format that this one has them in.
+    fn is_covered_by(&self, other: &Self) -> bool {
+        let rows = |kind: &&Kind| matches!(kind, Kind::Csv | Kind::Parquet);
+        self.files.keys().filter(rows).all(|kind| other.files.contains_key(kind))
+    }
+
     /// The key of the rows: Parquet if there is one.
     pub fn rows_key(&self) -> Option<&String> {
         self.files.get(&Kind::Parquet).or_else(|| self.files.get(&Kind::Csv))
@@ -215,19 +245,53 @@ impl Combined {
         with_rows().find(|(_, run)| run.sums.is_some()).or_else(|| with_rows().next())
     }
 
+    /// The newest run that is complete and ours.
+    pub(super) fn newest_of_ours(&self) -> Option<(&Stamp, &Run)> {
+        self.runs.iter().rev().find(|(_, run)| run.sums.is_some())
+    }
+
     /// Whether the last run is complete and of exactly these sources. Of the predecessor's, only the number of files is
     /// known; a run of our own without a manifest was cut off, or is under way.
     pub fn is_of(&self, files: u64, fingerprint: Fingerprint) -> bool {
         self.runs.last_key_value().is_some_and(|(stamp, run)| match run.sums {
-            Some(sums) => sums.fingerprint == fingerprint && stamp.files == files,
+            // The name has how many were listed; one that vanished before it was read is not of the result.
+            Some(sums) => sums.fingerprint == fingerprint,
             None => self.is_the_predecessors() && stamp.files == files,
         })
     }
 
+    /// How many files there are fewer than its result was made of.
+    pub fn fewer(&self, files: u64) -> u64 {
+        let result = self.newest().filter(|(_, run)| run.sums.is_some() || self.is_the_predecessors());
+        result.map_or(0, |(stamp, _)| stamp.files.saturating_sub(files))
+    }
+
+    /// Whether there is a result, and files changed or came since. Where files went, there is more in it than is left.
+    pub fn is_stale(&self, files: u64, fingerprint: Fingerprint) -> bool {
+        self.newest().is_some() && !self.is_of(files, fingerprint) && self.fewer(files) == 0
+    }
+
     fn is_the_predecessors(&self) -> bool {
-        let own = |kind: &Kind| !matches!(kind, Kind::Csv | Kind::Metadata);
-        self.newest().is_some()
-            && !self.runs.values().any(|run| run.sums.is_some() || run.files.keys().any(own))
+        self.newest().is_some() && !self.runs.values().any(Run::is_plainly_ours)
+    }
+
+    /// The files of runs that a newer, complete one has replaced, manifests last: what was cut off in between is found
+    /// again. Only ours, and none that has a format which the newer one does not have.
+    pub(super) fn replaced(&self) -> Vec<String> {
+        let Some((newest, result)) = self.newest_of_ours() else { return Vec::new() };
+        let first = self.runs.iter().find(|(_, run)| run.sums.is_some()).map(|(stamp, _)| stamp);
+        let is_replaced = |(stamp, run): &(&Stamp, &Run)| match run.sums {
+            _ if *stamp >= newest => false,
+            Some(_) => run.is_covered_by(result),
+            // It was cut off: this is no result.
+            None if run.is_plainly_ours() => true,
+            // CSV alone may be the predecessor's. Where ours came before, the predecessor is not at work any more.
+            None => first.is_some_and(|first| first < *stamp) && run.is_covered_by(result),
+        };
+        let old = self.runs.iter().filter(is_replaced).flat_map(|(_, run)| &run.files);
+        let mut keys: Vec<(bool, &String)> = old.map(|(kind, key)| (*kind == Kind::Manifest, key)).collect();
+        keys.sort();
+        keys.into_iter().map(|(_, key)| key.clone()).collect()
     }
 }
 
@@ -282,8 +346,17 @@ mod tests {
         for kind in [Kind::Parquet, Kind::Csv, Kind::Metadata, Kind::MetadataParquet, Kind::Quarantine] {
             assert_eq!(Stamp::read(&stamp().key(kind)), Some((kind, stamp(), None)));
         }
-        let sums = Sums { rows: 3702, fingerprint: Fingerprint(0xdead_beef) };
-        assert_eq!(Stamp::read(&stamp().manifest_key(&sums)), Some((Kind::Manifest, stamp(), Some(sums))));
+        for wish in [None, Some(Fingerprint::of("a wish"))] {
+            let sums = Sums { rows: 3702, fingerprint: Fingerprint(0xdead_beef), wish };
+            assert_eq!(
+                Stamp::read(&stamp().manifest_key(&sums)),
+                Some((Kind::Manifest, stamp(), Some(sums)))
+            );
+        }
+        let sums = Sums { rows: 3702, fingerprint: Fingerprint(7), wish: Some(Fingerprint(8)) };
+        let pattern = stamp().manifest_pattern(Fingerprint(8));
+        let filled = pattern.replace("{rows}", "3702").replace("{print}", &Fingerprint(7).to_string());
+        assert_eq!(filled, stamp().manifest_key(&sums));
         for key in [
             "csvs/tweets_x_hc2021123017_s20211231180018.csv",
             "csvs/notes.csv",
@@ -298,19 +371,52 @@ mod tests {
         let print = Fingerprint(7);
         let complete = |rows: bool| Run {
             files: rows.then(|| (Kind::Csv, "x".to_owned())).into_iter().collect(),
-            sums: Some(Sums { rows: 1, fingerprint: print }),
+            sums: Some(Sums { rows: 1, fingerprint: print, wish: None }),
         };
         let without = |kind| Run { files: BTreeMap::from([(kind, "y".to_owned())]), sums: None };
         let later = Stamp { saved: stamp().saved + 1, ..stamp() };
         let of = |runs: Vec<(Stamp, Run)>| Combined { runs: runs.into_iter().collect() };
         assert!(of(vec![(stamp(), complete(true))]).is_of(58, print));
-        assert!(!of(vec![(stamp(), complete(true))]).is_of(59, print));
+        assert!(of(vec![(stamp(), complete(true))]).is_of(57, print), "one vanished before it was read");
+        assert!(!of(vec![(stamp(), complete(true))]).is_of(58, Fingerprint(8)));
+        assert_eq!(of(vec![(stamp(), complete(true))]).fewer(49), 9);
         assert!(of(vec![(stamp(), without(Kind::Csv))]).is_of(58, print), "the predecessor's");
         assert!(!of(vec![(stamp(), without(Kind::Parquet))]).is_of(58, print), "cut off before its manifest");
         let cut = of(vec![(stamp(), complete(true)), (later, without(Kind::Csv))]);
         assert!(!cut.is_of(58, print));
         assert_eq!(cut.newest().map(|(stamp, _)| *stamp), Some(stamp()));
         assert!(!Combined::default().is_of(0, Fingerprint::default()));
+    }
+
+    #[test]
+    fn only_runs_of_ours_are_replaced_and_only_in_formats_that_the_newer_one_has() {
+        let at = |saved| Stamp { saved, ..stamp() };
+        let run = |stamp: Stamp, kinds: &[Kind], complete: bool| {
+            let mut files: BTreeMap<Kind, String> =
+                kinds.iter().map(|kind| (*kind, stamp.key(*kind))).collect();
+            let sums = Sums { rows: 1, fingerprint: Fingerprint(7), wish: None };
+            if complete {
+                files.insert(Kind::Manifest, stamp.manifest_key(&sums));
+            }
+            (stamp, Run { files, sums: complete.then_some(sums) })
+        };
+        let csv = [Kind::Csv, Kind::Metadata];
+        let parquet = [Kind::Parquet, Kind::MetadataParquet];
+        let both = [csv, parquet].concat();
+        let replaced = |runs: Vec<(Stamp, Run)>| Combined { runs: runs.into_iter().collect() }.replaced();
+        let predecessors = run(at(1), &csv, false);
+        for ours in [csv.as_slice(), &parquet, &both] {
+            assert_eq!(replaced(vec![predecessors.clone(), run(at(2), ours, true)]), Vec::<String>::new());
+        }
+        assert_eq!(replaced(vec![run(at(2), &csv, true), run(at(3), &parquet, true)]), Vec::<String>::new());
+        let old = replaced(vec![predecessors.clone(), run(at(2), &csv, true), run(at(3), &both, true)]);
+        assert_eq!(old.len(), 3, "{old:?}");
+        assert!(old.last().is_some_and(|key| key.starts_with("manifests/")), "{old:?}");
+        // What was cut off goes, once there is a whole one.
+        let cut = [run(at(2), &both, true), run(at(3), &csv, false), run(at(4), &parquet, false)];
+        assert_eq!(replaced(cut.to_vec()), Vec::<String>::new());
+        let old = replaced([cut.to_vec(), vec![run(at(5), &both, true)]].concat());
+        assert_eq!(old.len(), 9, "{old:?}");
     }
 
     #[test]

@@ -13,11 +13,12 @@ use crate::lake::{Address, Hour, Lake, LakeError, Layout, Place, download, outpu
 use crate::progress::Phase;
 use crate::stack::graph::{Kind, Part};
 use crate::stream::words::Unwanted;
+use crate::text::counted;
 
 pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let lake = open(rooms, line).await?;
     let done = match job {
-        Job::Hours(span) => match hours(&lake, span, line).await {
+        Job::Hours(span) => match hours(&lake, span, rooms, line).await {
             Err(LakeError::Cloud(error)) if error.failure() == Failure::Missing => Ok(Outcome::NoBucket),
             done => done,
         },
@@ -45,9 +46,13 @@ pub(super) async fn open(rooms: &Rooms, line: &Line) -> Result<Lake, Trouble> {
 }
 
 /// Brings what is known of the hours as it comes: each of them anew with every page that holds files of it.
-async fn hours(lake: &Lake, span: Span, line: &Line) -> Result<Outcome, LakeError> {
+async fn hours(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Result<Outcome, LakeError> {
     line.came(Outcome::Found { address: lake.place.address().to_string(), layout: lake.layout.clone() })
         .await;
+    // Words that cannot be read are told where hours are combined.
+    if let Ok(wish) = wish(rooms).await {
+        line.came(Outcome::Wished(Box::new(wish))).await;
+    }
     let results = lake.results();
     let combined = async {
         let combined = outputs::find(&results).await?;
@@ -84,6 +89,10 @@ async fn files(lake: &Lake, hour: Hour, line: &Line) -> Result<Outcome, LakeErro
 
 async fn bring(lake: &Lake, key: &str, line: &Line) -> Result<Outcome, LakeError> {
     let file = download::target(None, key);
+    // A file that is there is somebody's: it is never overwritten.
+    if file.exists() {
+        return Err(LakeError::IsThere(file.display().to_string()));
+    }
     let progress = line.progress();
     let mut told = std::time::Instant::now();
     let tell = |done: u64, all: u64| {
@@ -97,13 +106,8 @@ async fn bring(lake: &Lake, key: &str, line: &Line) -> Result<Outcome, LakeError
     Ok(Outcome::Downloaded { file, bytes: done.bytes })
 }
 
-/// How hours are combined by the settings, and what is due of a span.
-pub(super) async fn due(
-    lake: &Lake,
-    span: Span,
-    rooms: &Rooms,
-    line: &Line,
-) -> Result<(Wish, Plan), LakeError> {
+/// How hours are combined by the settings.
+async fn wish(rooms: &Rooms) -> Result<Wish, LakeError> {
     let unwanted = match rooms.settings.unwanted_words.as_ref() {
         Some(path) => {
             let text = tokio::fs::read_to_string(path).await;
@@ -112,7 +116,17 @@ pub(super) async fn due(
         }
         None => Unwanted::nothing(),
     };
-    let wish = Wish { unwanted, ..Wish::default() };
+    Ok(Wish { unwanted, ..Wish::default() })
+}
+
+/// How hours are combined by the settings, and what is due of a span.
+pub(super) async fn due(
+    lake: &Lake,
+    span: Span,
+    rooms: &Rooms,
+    line: &Line,
+) -> Result<(Wish, Plan), LakeError> {
+    let wish = wish(rooms).await?;
     let plan = combine::plan(lake, &lake.results(), span, &wish, |_| false, line.stop()).await?;
     Ok((wish, plan))
 }
@@ -129,12 +143,16 @@ async fn combine_span(lake: &Lake, span: Span, rooms: &Rooms, line: &Line) -> Re
 pub(super) async fn ran(outcome: combine::Outcome, skipped: u64, results: &Place) -> Result<Ran, LakeError> {
     let failures = outcome.failures.iter().map(|(hour, error)| format!("{hour}: {error}"));
     let damaged = outcome.damaged.iter().map(|file| format!("damaged: {file}"));
+    let left = outcome.left.iter().map(|left| format!("{}: {}", left.hour, left.words()));
+    let vanished = (outcome.vanished > 0).then(|| {
+        format!("{} listed and gone when read", counted(outcome.vanished, "file was", "files were"))
+    });
     Ok(Ran {
         hours: outcome.hours.len(),
         skipped,
         rows: outcome.counts.rows_out,
         malformed: outcome.counts.malformed,
-        failures: failures.chain(damaged).collect(),
+        failures: failures.chain(damaged).chain(left).chain(vanished).collect(),
         interrupted: outcome.interrupted,
         combined: outputs::find(results).await?,
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Manner;
+use crate::lake::combine::Wish;
 use crate::lake::hours::Span;
 use crate::lake::listing::Totals;
 use crate::lake::outputs::Combined;
@@ -97,6 +98,8 @@ pub enum Outcome {
         /// Its layout.
         layout: Layout,
     },
+    /// How hours are combined from here.
+    Wished(Box<Wish>),
     /// There is no bucket that could hold a lake: the stack is not there yet, or no longer.
     NoBucket,
     /// What an hour holds, as far as it is listed.

@@ -25,6 +25,7 @@ use crate::console::widget::dialog::{Answer, Confirm, Dialog};
 use crate::console::widget::table::TableState;
 use crate::console::widget::tree::{Node, TreeState};
 use crate::console::words;
+use crate::lake::combine::{self, Why, Wish};
 use crate::lake::hours::Span;
 use crate::lake::listing::Totals;
 use crate::lake::outputs::Combined;
@@ -81,6 +82,8 @@ pub struct LakePane {
     running: BTreeMap<String, Report>,
     /// Which span is asked about.
     wanted: Option<Span>,
+    /// How hours are combined from here.
+    wish: Wish,
 }
 
 /// How much is known of the lake.
@@ -114,7 +117,7 @@ impl LakePane {
         match self.combined.get(&hour).filter(|combined| combined.newest().is_some()) {
             None => Standing::Raw,
             Some(combined)
-                if totals.is_some_and(|totals| !combined.is_of(totals.files, totals.fingerprint)) =>
+                if totals.is_some_and(|totals| combined.is_stale(totals.files, totals.fingerprint)) =>
             {
                 Standing::Stale
             }
@@ -335,13 +338,18 @@ impl LakePane {
             None => self.chosen_span(),
         };
         let span = span.unwrap_or_default();
-        let due = |hour: &&Hour| span.holds(**hour) && self.standing(**hour) != Standing::Combined;
-        let due: Vec<Hour> = self.hours.keys().filter(due).copied().collect();
+        // By the rule that the plan of the run itself goes by: what is shown is what is done.
+        let none = Combined::default();
+        let why = |totals: &Totals| {
+            combine::why(totals, self.combined.get(&totals.hour).unwrap_or(&none), &self.wish)
+        };
+        let chosen = self.hours.values().filter(|totals| span.holds(totals.hour));
+        let due: Vec<(&Totals, Why)> = chosen.filter_map(|totals| Some((totals, why(totals)?))).collect();
         if due.is_empty() {
             return vec![Ask::Say("what is chosen is combined as it is".to_owned())];
         }
-        let files: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.files).sum();
-        let bytes: u64 = due.iter().filter_map(|hour| self.hours.get(hour)).map(|totals| totals.bytes).sum();
+        let files: u64 = due.iter().map(|(totals, _)| totals.files).sum();
+        let bytes: u64 = due.iter().map(|(totals, _)| totals.bytes).sum();
         let mut body = vec![(
             format!(
                 "{}, {}, {}:",
@@ -351,20 +359,16 @@ impl LakePane {
             ),
             Role::Strong,
         )];
-        for hour in due.iter().take(12) {
-            let why = if self.standing(*hour) == Standing::Stale {
-                "files changed since"
-            } else {
-                "not combined yet"
-            };
-            body.push((format!("  {hour}  {why}"), Role::Text));
+        for (totals, why) in due.iter().take(12) {
+            body.push((format!("  {}  {}", totals.hour, why.words()), Role::Text));
         }
         if due.len() > 12 {
             body.push((format!("  and {} more", due.len() - 12), Role::Faint));
         }
         body.push((String::new(), Role::Text));
         body.push((
-            "Each becomes one Parquet file; what lies in the hours stays as it is.".to_owned(),
+            "Each becomes one Parquet file, and a CSV where hydrant made one; the hours stay as they are."
+                .to_owned(),
             Role::Faint,
         ));
         self.wanted = Some(span);
@@ -462,7 +466,13 @@ impl PaneState for LakePane {
                     let busy = || desk.shown_by("hours are being combined", Action::Tasks);
                     desk.tasks.runs(Slot::Combine).then(busy)
                 }),
-            Action::LakeDownload => self.chosen_file().is_none().then(|| "choose a file first".to_owned()),
+            Action::LakeDownload => {
+                let none = self.chosen_file().is_none().then(|| "choose a file first".to_owned());
+                none.or_else(|| {
+                    let busy = || desk.shown_by("a file is being downloaded", Action::Tasks);
+                    desk.tasks.runs(Slot::Download).then(busy)
+                })
+            }
             Action::LakeView => self.opened.is_none().then(|| "open a file first".to_owned()),
             Action::LakeMap => self.hours.is_empty().then(|| "there are no hours".to_owned()),
             _ => None,
@@ -612,6 +622,7 @@ impl Employs for LakePane {
                 }
                 (self.address, self.layout, self.trouble) = (address, Some(layout), None);
             }
+            Outcome::Wished(wish) => self.wish = *wish,
             Outcome::NoBucket => {
                 *self = Self { asked: Some(desk.now), known: Known::NoBucket, ..Self::default() }
             }

@@ -47,7 +47,7 @@ fn totals(hour: Hour, files: u64) -> Totals {
 
 fn combined(of: &Totals) -> Combined {
     let stamp = Stamp { hour: of.hour, saved: of.hour.ends().as_second(), files: of.files };
-    let sums = Sums { rows: of.files * 64, fingerprint: of.fingerprint };
+    let sums = Sums { rows: of.files * 64, fingerprint: of.fingerprint, wish: None };
     let files = BTreeMap::from([(Kind::Parquet, stamp.key(Kind::Parquet))]);
     Combined { runs: BTreeMap::from([(stamp, Run { files, sums: Some(sums) })]) }
 }
@@ -182,6 +182,42 @@ fn combining_asks_and_does_what_is_chosen_and_due() {
     assert!(given.shows("all combined"));
     given.press("c");
     assert!(given.app.overlays.is_empty(), "there is nothing to combine");
+}
+
+/// What the dialog names is what the run does: it goes by the same rule.
+#[test]
+fn hours_of_another_format_or_wish_are_named_before_they_are_combined_and_fuller_results_are_left() {
+    let mut given = with_lake(120, 36, 6);
+    let of = |back: i64| totals(hour(back), 20 + u64::from(hour(back).of_day().unsigned_abs()) * 2);
+    let mut known: BTreeMap<Hour, Combined> = (0..6).map(|back| (hour(back), combined(&of(back)))).collect();
+    // The predecessor's.
+    let run =
+        |known: &mut BTreeMap<Hour, Combined>, back: i64, files: u64, with: &dyn Fn(Stamp, &mut Run)| {
+            let (stamp, mut run) = combined(&totals(hour(back), files)).runs.pop_first().expect("a run");
+            with(stamp, &mut run);
+            known.insert(hour(back), Combined { runs: BTreeMap::from([(stamp, run)]) });
+        };
+    run(&mut known, 2, of(2).files, &|stamp, run| {
+        *run = Run { files: BTreeMap::from([(Kind::Csv, stamp.key(Kind::Csv))]), sums: None };
+    });
+    let other = crate::lake::combine::Wish { append_users: true, ..Default::default() }.fingerprint();
+    run(&mut known, 3, of(3).files, &|_, run| {
+        run.sums = run.sums.map(|sums| Sums { wish: Some(other), ..sums });
+    });
+    run(&mut known, 4, of(4).files + 9, &|_, _| {});
+    part(&mut given, Outcome::Combined(known));
+    given.press("g c");
+    assert!(given.shows("2 hours, "));
+    assert!(given.shows("not in this format yet") && given.shows("combined with other words or columns"));
+    assert!(!given.shows("files changed since"));
+}
+
+#[test]
+fn a_second_download_does_not_stop_the_first() {
+    let mut given = with_file(120, 36);
+    assert!(job(&given.press("d")).is_some());
+    assert!(job(&given.press("d")).is_none());
+    assert!(given.shows("a file is being downloaded"));
 }
 
 #[test]

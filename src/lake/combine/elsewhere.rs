@@ -1,12 +1,14 @@
 //! Hours that are combined elsewhere: what whoever does it must know, in a form that can be handed over, and what is made
 //! of the answer. The results are the same files, with the same names, in the same places.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Due, HourDone, Outcome, Plan, Wish, stamp};
+use super::{Due, Format, HourDone, Outcome, Plan, Wish, stamp};
 use crate::lake::lines::LONGEST;
 use crate::lake::outputs::{Fingerprint, Kind, Stamp};
 use crate::lake::place::Entry;
@@ -26,8 +28,10 @@ pub async fn hand_over(
     for due in &plan.due {
         // Listed again: between the plan and now, files may have come.
         let files = listing::files(lake, due.totals.hour, stop).await?;
-        hours.push(hour(lake, results, due, &files, Timestamp::now()));
+        hours.push(hour(lake, results, due, &files, wish, Timestamp::now()));
     }
+    // A job writes the same formats of every hour.
+    let formats: BTreeSet<Format> = plan.due.iter().flat_map(|due| due.formats.iter().copied()).collect();
     let appended: Vec<Column> =
         [(wish.append_hashtags, Column::TweetTextHashtags), (wish.append_users, Column::TweetTextUsernames)]
             .into_iter()
@@ -42,7 +46,7 @@ pub async fn hand_over(
     Ok(json!({
         "hours": hours,
         "results": address(results, ""),
-        "formats": wish.formats,
+        "formats": formats,
         "names": COLUMNS.as_slice(),
         "count": COUNT,
         "longest": LONGEST,
@@ -78,7 +82,7 @@ pub(super) fn appended_words(wish: &Wish) -> Vec<&'static str> {
     appended.into_iter().filter_map(|(name, appended)| appended.then_some(name)).collect()
 }
 
-fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], now: Timestamp) -> Value {
+fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], wish: &Wish, now: Timestamp) -> Value {
     let stamp: Stamp = stamp(due, files.len() as u64, now);
     let kinds = [
         ("csv", Kind::Csv),
@@ -111,7 +115,7 @@ fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], now: Timestamp
         "combined_at": Timestamp::from_second(stamp.saved).unwrap_or_default().to_string(),
         "files": files,
         "outputs": outputs,
-        "manifest": stamp.manifest_pattern(),
+        "manifest": stamp.manifest_pattern(wish.fingerprint()),
     })
 }
 

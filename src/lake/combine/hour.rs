@@ -11,13 +11,13 @@ use tokio::sync::mpsc;
 
 use super::elsewhere::appended_words;
 use super::output::Outputs;
-use super::{Due, HourDone, REPORT_EVERY, Shared, Wish, replaced, stamp};
+use super::{Before, Due, HourDone, REPORT_EVERY, Shared, Wish, stamp};
 use crate::lake::encoding::Decoder;
 use crate::lake::ids::Ids;
 use crate::lake::lines::{Line, Lines};
 use crate::lake::listing;
-use crate::lake::manifest::{Counts, Manifest, Source, UnwantedWords, sources_json};
-use crate::lake::outputs::{Fingerprint, Kind, Stamp, Sums};
+use crate::lake::manifest::{Counts, Manifest, Source, UnwantedWords, sources_note};
+use crate::lake::outputs::{Fingerprint, Kind, Run, Stamp, Sums};
 use crate::lake::place::{Body, Entry};
 use crate::lake::raw_rows::RawRow;
 use crate::lake::rows::{Malformed, Reader, Row, fields_in};
@@ -41,23 +41,27 @@ enum Piece {
 }
 
 /// Combines an hour. What is there at the end is a whole result and its manifest, or what was there before.
-pub(super) async fn combine(shared: &Arc<Shared>, due: &Due) -> Result<HourDone, LakeError> {
+pub(super) async fn combine(shared: &Arc<Shared>, due: Due) -> Result<HourDone, LakeError> {
     let hour = due.totals.hour;
     shared.progress.tell("hour", &hour.to_string(), Phase::Acting, due.why.words());
     // Listed again: between the plan and now, files may have come.
     let files: Arc<[Entry]> = listing::files(&shared.lake, hour, &shared.stop).await?.into();
-    let stamp = stamp(due, files.len() as u64, Timestamp::now());
+    let stamp = stamp(&due, files.len() as u64, Timestamp::now());
+    let before = Before::of(&shared.results, &due.combined).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let reading = tokio::spawn(read(Arc::clone(shared), Arc::clone(&files), sender));
-    let work = Work { shared: Arc::clone(shared), files, stamp, receiver, runtime: Handle::current() };
+    let mut old = due.combined.clone();
+    let work =
+        Work { shared: Arc::clone(shared), due, before, files, stamp, receiver, runtime: Handle::current() };
     let worked = tokio::task::spawn_blocking(move || work.run()).await;
     reading.abort();
     let made = worked.map_err(|_| LakeError::Interrupted)??;
     match commit(shared, &made).await {
         Ok(()) => {
-            let mut old = due.combined.clone();
-            old.runs.entry(made.stamp).or_default().sums = Some(made.sums());
-            if let Err(error) = shared.results.delete(&replaced(&old)).await {
+            let run =
+                Run { files: made.outputs.iter().cloned().collect(), sums: Some(made.sums(&shared.wish)) };
+            old.runs.insert(made.stamp, run);
+            if let Err(error) = shared.results.delete(&old.replaced()).await {
                 tracing::warn!(%error, "earlier results are still there");
             }
             let keys = |rows: bool| made.keys(&shared.results, rows);
@@ -90,8 +94,8 @@ struct Made {
 }
 
 impl Made {
-    fn sums(&self) -> Sums {
-        Sums { rows: self.counts.rows_out, fingerprint: self.fingerprint }
+    fn sums(&self, wish: &Wish) -> Sums {
+        Sums { rows: self.counts.rows_out, fingerprint: self.fingerprint, wish: Some(wish.fingerprint()) }
     }
 
     /// The whole keys of the files with rows, or of the others.
@@ -115,7 +119,7 @@ async fn commit(shared: &Shared, made: &Made) -> Result<(), LakeError> {
         hydrant: env!("CARGO_PKG_VERSION"),
         hour: made.stamp.hour,
         combined_at: Timestamp::from_second(made.stamp.saved).unwrap_or_default().to_string(),
-        sources: made.sources.clone(),
+        sources: &made.sources,
         counts: made.counts,
         columns: wish.columns.iter().map(|column| column.name()).collect(),
         unwanted: UnwantedWords { words: wish.unwanted.words().len(), how: wish.unwanted.how() },
@@ -124,25 +128,40 @@ async fn commit(shared: &Shared, made: &Made) -> Result<(), LakeError> {
         outputs,
     };
     let text = serde_json::to_string_pretty(&manifest).expect("plain data is JSON");
-    let key = made.stamp.manifest_key(&made.sums());
+    let key = made.stamp.manifest_key(&made.sums(wish));
     shared.results.put(&key, text.as_bytes()).await
 }
 
-/// Reads the files in order, some of them ahead.
+/// Reads the files in order, some of them ahead. Asked to stop, it waits for no answer any more.
 async fn read(shared: Arc<Shared>, files: Arc<[Entry]>, pieces: mpsc::Sender<Result<Piece, LakeError>>) {
+    tokio::select! {
+        () = read_all(&shared, &files, &pieces) => {}
+        () = shared.stop.cancelled() => drop(pieces.send(Err(LakeError::Interrupted)).await),
+    }
+}
+
+async fn read_all(
+    shared: &Arc<Shared>,
+    files: &Arc<[Entry]>,
+    pieces: &mpsc::Sender<Result<Piece, LakeError>>,
+) {
     let fetches = (0..files.len()).map(|number| {
-        let (shared, files) = (Arc::clone(&shared), Arc::clone(&files));
+        let (shared, files) = (Arc::clone(shared), Arc::clone(files));
         async move {
             // As a task of its own, it goes on while another file's pieces are being taken.
-            tokio::spawn(async move { fetch(&shared, files.get(number)).await })
-                .await
-                .unwrap_or(Err(LakeError::Interrupted))
+            let fetching = tokio::spawn(async move {
+                tokio::select! {
+                    fetched = fetch(&shared, files.get(number)) => fetched,
+                    () = shared.stop.cancelled() => Err(LakeError::Interrupted),
+                }
+            });
+            fetching.await.unwrap_or(Err(LakeError::Interrupted))
         }
     });
     let mut fetched = stream::iter(fetches).buffered(shared.share.ahead).enumerate();
     while let Some((number, fetched)) = fetched.next().await {
         let sent = match fetched {
-            Ok(fetched) => send(number, fetched, &pieces).await,
+            Ok(fetched) => send(number, fetched, pieces).await,
             Err(error) if error.is_missing() => pieces.send(Ok(Piece::Gone(number))).await.is_ok(),
             Err(error) => {
                 drop(pieces.send(Err(error)).await);
@@ -205,6 +224,8 @@ async fn send(number: usize, fetched: Fetched, pieces: &mpsc::Sender<Result<Piec
 /// What the thread has to do.
 struct Work {
     shared: Arc<Shared>,
+    due: Due,
+    before: Before,
     files: Arc<[Entry]>,
     stamp: Stamp,
     receiver: mpsc::Receiver<Result<Piece, LakeError>>,
@@ -214,10 +235,12 @@ struct Work {
 impl Work {
     fn run(mut self) -> Result<Made, LakeError> {
         let shared = Arc::clone(&self.shared);
-        let sources = sources_json(|key| shared.lake.place.full_key(key), &self.files);
+        let manifest = shared.results.full_key(&self.stamp.manifest_pattern(shared.wish.fingerprint()));
+        let sources = sources_note(|key| shared.lake.place.full_key(key), &self.files, &manifest);
         let outputs = Outputs::begin(
             &shared.results,
             self.stamp,
+            &self.due,
             &shared.wish,
             shared.share.group,
             &sources,
@@ -272,9 +295,27 @@ impl Work {
     fn finish(self, rows: Rows<'_>) -> Result<Made, LakeError> {
         let Taken { outputs, sources, counts, fingerprint, vanished, .. } = rows.taken;
         debug_assert!(counts.balance(), "{counts:?}");
+        if let gone @ 1.. = self.lost(&sources) {
+            outputs.abort();
+            return Err(LakeError::Fuller(gone));
+        }
         let misfits = outputs.misfits();
         let outputs = outputs.finish()?;
         Ok(Made { stamp: self.stamp, fingerprint, sources, counts, vanished, misfits, outputs })
+    }
+}
+
+impl Work {
+    /// How many files of the result that is there were not read. Whoever wants it made of what is left means what was
+    /// listed.
+    fn lost(&self, sources: &[Source]) -> u64 {
+        let names = sources.iter().map(|source| source.key.rsplit('/').next().unwrap_or_default());
+        let (gone, _) = self.before.beside(names);
+        if !self.shared.wish.again {
+            return gone;
+        }
+        let (known, _) = self.before.beside(self.files.iter().map(Entry::name));
+        gone - known.min(gone)
     }
 }
 

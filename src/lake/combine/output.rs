@@ -11,7 +11,7 @@ use polars::prelude::{DataFrame, ParquetWriter, PolarsError, PolarsResult, Schem
 use polars_parquet::write::ParquetType;
 use tokio::runtime::Handle;
 
-use super::{Format, Wish};
+use super::{Due, Format, Wish};
 use crate::lake::csv_rows;
 use crate::lake::lines::Line;
 use crate::lake::outputs::{Kind, Stamp};
@@ -216,6 +216,7 @@ impl Outputs {
     pub(super) fn begin(
         results: &Place,
         stamp: Stamp,
+        due: &Due,
         wish: &Wish,
         group: usize,
         sources: &str,
@@ -232,7 +233,7 @@ impl Outputs {
             key: String::new(),
             name: String::new(),
         };
-        let made = wish.formats.iter().try_for_each(|format| match format {
+        let made = due.formats.iter().try_for_each(|format| match format {
             Format::Csv => outputs.begin_csv(),
             Format::Parquet => outputs.begin_parquet(group, sources),
         });

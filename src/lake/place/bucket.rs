@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 
 use super::{Bucket, Depth, Entry, Page};
-use crate::cloud::{CloudError, Operation};
+use crate::cloud::{CloudError, Operation, listed_key};
 use crate::lake::LakeError;
 
 /// How often in a row a body that breaks is taken up again.
@@ -131,6 +131,7 @@ impl BucketPages {
 
     pub(super) async fn next(&mut self) -> Result<Option<Page>, LakeError> {
         let request = self.bucket.cloud.s3.list_objects_v2().bucket(&self.bucket.name).prefix(&self.prefix);
+        let request = request.encoding_type(EncodingType::Url);
         let request = request.set_delimiter((self.depth == Depth::Folder).then(|| "/".to_owned()));
         let request = match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First { after } => request.set_start_after(after),
@@ -145,7 +146,11 @@ impl BucketPages {
             self.next = Next::Token(token);
         }
         let skipped = self.bucket.prefix.len();
-        let relative = |mut key: String| (key.len() >= skipped).then(|| key.split_off(skipped));
+        let relative = |written: String| {
+            let mut key = listed_key(written, answer.encoding_type.as_ref());
+            // Cut by what is its own beginning alone: another one may end within a letter.
+            key.starts_with(&self.bucket.prefix).then(|| key.split_off(skipped))
+        };
         let folders = answer.common_prefixes.into_iter().flatten().filter_map(|folder| folder.prefix);
         let files = answer.contents.into_iter().flatten().filter_map(|object| {
             let entry = Entry {

@@ -5,13 +5,13 @@
 use async_trait::async_trait;
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint,
-    CreateBucketConfiguration, Delete, Error as S3Error, ExpirationStatus, LifecycleRule,
+    CreateBucketConfiguration, Delete, EncodingType, Error as S3Error, ExpirationStatus, LifecycleRule,
     LifecycleRuleFilter, ObjectIdentifier, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
 };
 
 use super::{Resource, differs};
-use crate::cloud::Operation;
+use crate::cloud::{Operation, listed_key};
 use crate::progress::Phase;
 use crate::stack::graph::Kind;
 use crate::stack::patience::pauses;
@@ -74,8 +74,8 @@ impl Stack {
     /// Looks at the first page of what the bucket holds; an absent bucket holds nothing.
     pub(in crate::stack) async fn bucket_holding(&self) -> Result<Holding, StackError> {
         let bucket = self.names.of(KIND);
-        let versions = self.cloud.s3.list_object_versions().bucket(bucket);
-        let uploads = self.cloud.s3.list_multipart_uploads().bucket(bucket);
+        let versions = self.cloud.s3.list_object_versions().bucket(bucket).encoding_type(EncodingType::Url);
+        let uploads = self.cloud.s3.list_multipart_uploads().bucket(bucket).encoding_type(EncodingType::Url);
         let (versions, uploads) = tokio::join!(
             self.call(KIND, Operation::ListObjectVersions, versions.send()),
             self.call(KIND, Operation::ListMultipartUploads, uploads.send())
@@ -104,6 +104,7 @@ impl Stack {
         loop {
             // Always the first page: what was on it is gone by the next look, so no marker can go stale.
             let request = self.cloud.s3.list_object_versions().bucket(bucket);
+            let request = request.encoding_type(EncodingType::Url);
             let page = self.call(KIND, Operation::ListObjectVersions, request.send()).await?;
             let versions = page.versions().iter().map(|version| (version.key(), version.version_id()));
             let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
@@ -111,7 +112,7 @@ impl Stack {
                 .chain(markers)
                 .filter_map(|(key, id)| {
                     ObjectIdentifier::builder()
-                        .key(key?)
+                        .key(listed_key(key?.to_owned(), page.encoding_type()))
                         .set_version_id(id.map(ToOwned::to_owned))
                         .build()
                         .ok()
@@ -136,14 +137,16 @@ impl Stack {
     async fn abort_uploads(&self, bucket: &str) -> Result<(), StackError> {
         loop {
             let request = self.cloud.s3.list_multipart_uploads().bucket(bucket);
+            let request = request.encoding_type(EncodingType::Url);
             let page = self.call(KIND, Operation::ListMultipartUploads, request.send()).await?;
             for upload in page.uploads() {
+                let key = upload.key.clone().map(|key| listed_key(key, page.encoding_type()));
                 let request = self
                     .cloud
                     .s3
                     .abort_multipart_upload()
                     .bucket(bucket)
-                    .set_key(upload.key.clone())
+                    .set_key(key)
                     .set_upload_id(upload.upload_id.clone());
                 if_there(self.call(KIND, Operation::AbortMultipartUpload, request.send()).await)?;
                 self.check_stop()?;

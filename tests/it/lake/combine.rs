@@ -149,7 +149,152 @@ async fn what_the_predecessor_combined_is_known_and_mended() {
     let done = world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json();
     assert_eq!((&done["hours"], &done["skipped_hours"]), (&1.into(), &1.into()));
     let csvs = given::results(&world, "csvs").await;
-    assert!(csvs.contains(&whole) && !csvs.contains(&cut), "{csvs:?}");
+    let ours = done["outputs"][0].as_str().expect("a key").to_owned();
+    assert_eq!(csvs.len(), 4, "the predecessor's two stay, beside ours and its list: {csvs:?}");
+    assert!([&whole, &cut, &ours].into_iter().all(|key| csvs.contains(key)), "{csvs:?}");
+    let hours = world.hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
+    assert_eq!((&hours[1]["combined"], &hours[1]["stale"]), (&ours.into(), &false.into()));
+    assert_eq!(world.hydrant(&["combine", "--json"]).await.expect(0).json()["hours"], 2, "as Parquet, too");
+    let csvs = given::results(&world, "csvs").await;
+    assert!(csvs.contains(&whole) && csvs.contains(&cut), "{csvs:?}");
+}
+
+/// The names of the files in a folder of results.
+fn names(folder: &std::path::Path, results: &str) -> Vec<String> {
+    let Ok(files) = std::fs::read_dir(folder.join(PREFIX).join(results)) else { return Vec::new() };
+    let mut names: Vec<String> =
+        files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_keeps_the_formats_that_it_has_and_is_not_combined_for_them_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &key(HOUR, 0), record(1, "one"));
+    let from = folder.path().to_str().expect("a path");
+    let combine = async |format: &str| {
+        local(folder.path(), &["combine", "--from", from, "--format", format, "--json"]).await
+    };
+    combine("csv").await.expect(0);
+    assert_eq!(combine("parquet").await.expect(0).json()["outputs"].as_array().map(Vec::len), Some(2));
+    for format in ["csv", "parquet", "csv,parquet"] {
+        assert_eq!(combine(format).await.expect(0).json()["skipped_hours"], 1, "{format}");
+    }
+    write(folder.path(), &key(HOUR, 1), record(2, "late"));
+    assert_eq!(combine("parquet").await.expect(0).json()["rows_out"], 2);
+    for results in ["csvs", "parquet"] {
+        let names = names(folder.path(), results);
+        assert_eq!((names.len(), names.iter().all(|name| name.contains("2_hc"))), (2, true), "{names:?}");
+    }
+    assert_eq!(names(folder.path(), "manifests").len(), 1);
+}
+
+/// As a lifecycle rule takes them, or a removal that was cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_of_files_that_are_gone_is_left_until_it_is_asked_for_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for number in 0..10_usize {
+        write(folder.path(), &key(HOUR, number), record(number as u64, "text"));
+    }
+    let from = folder.path().to_str().expect("a path");
+    let combine = async |more: &[&str]| {
+        let all = ["combine", "--from", from, "--format", "csv", "--json"];
+        local(folder.path(), &[&all, more].concat()).await
+    };
+    let rows = |ran: &crate::support::run::Ran| ran.json()["rows_out"].clone();
+    assert_eq!(rows(&combine(&[]).await.expect(0)), 10);
+    let whole = names(folder.path(), "csvs");
+    for number in 1..10 {
+        std::fs::remove_file(folder.path().join(key(HOUR, number))).expect("removed");
+    }
+    let left = combine(&[]).await.expect(0);
+    assert!(left.err.contains("9 files that were combined are gone"), "{}", left.err);
+    assert!(left.err.contains("`hydrant combine --again` combines what is left"), "{}", left.err);
+    let hours = local(folder.path(), &["lake", "hours", "--from", from, "--json"]).await.expect(0).json();
+    assert_eq!((&hours[0]["stale"], &hours[0]["rows"]), (&false.into(), &10.into()));
+    // With as many others, how many there are says nothing.
+    for number in 10..20_usize {
+        write(folder.path(), &key(HOUR, number), record(number as u64, "text"));
+    }
+    let dry = combine(&["--dry-run"]).await.expect(0).json();
+    assert_eq!(
+        (&dry["due"], &dry["left"][0]["gone"], &dry["left"][0]["came"]),
+        (&[].into(), &9.into(), &10.into())
+    );
+    let left = combine(&[]).await.expect(3);
+    assert!(left.err.contains("10 that came are not combined"), "{}", left.err);
+    assert_eq!(names(folder.path(), "csvs"), whole);
+    assert_eq!(rows(&combine(&["--again"]).await.expect(0)), 11);
+    assert_eq!(combine(&[]).await.expect(0).json()["skipped_hours"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_is_combined_again_when_other_words_or_columns_are_wanted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &key(HOUR, 0), record(1, "crypto") + &record(2, "plain"));
+    write(folder.path(), "words.txt", "crypto\n");
+    let from = folder.path().to_str().expect("a path");
+    let combine = async |more: &[&str]| {
+        let all = ["combine", "--from", from, "--json"];
+        local(folder.path(), &[&all, more].concat()).await
+    };
+    let unwanted = ["--unwanted", "words.txt"];
+    assert_eq!(combine(&[]).await.expect(0).json()["rows_out"], 2);
+    let dry = combine(&[unwanted.as_slice(), &["--dry-run"]].concat()).await.expect(3).json();
+    assert_eq!(dry["due"][0]["why"], "wish");
+    assert_eq!(combine(&unwanted).await.expect(0).json()["rows_out"], 1);
+    assert_eq!(combine(&unwanted).await.expect(0).json()["skipped_hours"], 1);
+    let columns = [unwanted.as_slice(), &["--columns", "id,text"]].concat();
+    assert_eq!(combine(&columns).await.expect(0).json()["hours"], 1);
+    assert_eq!(names(folder.path(), "manifests").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_shown_and_what_may_only_look_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &key(HOUR, 0), record(1, "one"));
+    let from = folder.path().to_str().expect("a path");
+    let refused = local(folder.path(), &["combine", "--from", from, "--watch", "--dry-run"]).await.expect(2);
+    assert!(refused.err.contains("cannot be used with"), "{}", refused.err);
+    assert!(names(folder.path(), "parquet").is_empty());
+    // A run that was replaced, and is still there: who may only look does not clear it away either.
+    let combine = ["combine", "--from", from];
+    local(folder.path(), &combine).await.expect(0);
+    let keep = |results: &str| -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let path = |name: String| folder.path().join(PREFIX).join(results).join(name);
+        let files = names(folder.path(), results).into_iter().map(path);
+        files.map(|path| (path.clone(), std::fs::read(path).expect("read"))).collect()
+    };
+    let old = [keep("parquet"), keep("manifests")].concat();
+    write(folder.path(), &key(HOUR, 1), record(2, "late"));
+    local(folder.path(), &combine).await.expect(0);
+    for (path, content) in &old {
+        std::fs::write(path, content).expect("written");
+    }
+    local(folder.path(), &[&combine[..], &["--readonly"]].concat()).await.expect(1);
+    assert!(old.iter().all(|(path, _)| path.exists()));
+    local(folder.path(), &combine).await.expect(0);
+    assert!(old.iter().all(|(path, _)| !path.exists()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_span_without_hours_is_named_and_a_reversed_one_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &key(HOUR, 0), record(1, "one"));
+    let from = folder.path().to_str().expect("a path");
+    for command in [["combine"].as_slice(), &["lake", "hours"]] {
+        let run =
+            async |more: &[&str]| local(folder.path(), &[command, &["--from", from], more].concat()).await;
+        let none = run(&["--since", "2030-01-01"]).await.expect(0);
+        assert!(none.err.contains("no hours since 2030-01-01T00 under"), "{}", none.err);
+        let reversed = run(&["--since", "2021-12-31", "--until", "2021-12-30"]).await.expect(2);
+        assert!(
+            reversed.err.contains("begins at 2021-12-31T00, after its end at 2021-12-30T23"),
+            "{}",
+            reversed.err
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

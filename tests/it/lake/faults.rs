@@ -49,12 +49,25 @@ async fn an_object_that_vanished_is_counted_and_the_hour_is_of_the_others() {
     given::put(&world, &key(HOUR, 1), record(2, "two")).await;
     let gone = key(HOUR, 0);
     world.proxy.rule(move |call| if reads(call, &gone) { error(404, "NoSuchKey") } else { Verdict::Forward });
-    let done = world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json();
+    let combine = ["combine", "--format", "csv", "--json"];
+    let done = world.hydrant(&combine).await.expect(3).json();
     assert_eq!((&done["vanished"], &done["files"], &done["rows_out"]), (&1.into(), &1.into(), &1.into()));
     // If it was there after all, the hour is not what was combined.
     world.proxy.no_rule();
     let hours = world.hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
     assert_eq!(hours[0]["stale"], true);
+    assert_eq!(world.hydrant(&combine).await.expect(0).json()["rows_out"], 2);
+    // What was combined does not give way to less, whoever asks for it.
+    given::put(&world, &key(HOUR, 2), record(3, "three")).await;
+    let whole = given::results(&world, "csvs").await;
+    world.proxy.rule(|call| if reads(call, "0") { error(404, "NoSuchKey") } else { Verdict::Forward });
+    for again in [[].as_slice(), &["--again"]] {
+        let ran = world.hydrant(&[&combine, again].concat()).await.expect(1);
+        assert!(ran.err.contains("1 file that it was combined of went while it was read"), "{}", ran.err);
+        assert_eq!(given::results(&world, "csvs").await, whole);
+    }
+    world.proxy.no_rule();
+    assert_eq!(world.hydrant(&combine).await.expect(0).json()["rows_out"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,6 +208,22 @@ async fn interrupted_it_stops_without_half_outputs_and_goes_on() {
         world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["rows_out"],
         3
     );
+}
+
+/// The headers are there, and the body never comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupted_in_a_read_that_hangs_it_stops_at_once() {
+    let world = World::new().await;
+    given::bucket(&world).await;
+    given::put(&world, &key(HOUR, 0), record(1, "text")).await;
+    let held = key(HOUR, 0);
+    world.proxy.rule(move |call| if reads(call, &held) { Verdict::Stall } else { Verdict::Forward });
+    let running = world.start(&["combine", "--format", "csv", "--json"]);
+    world.proxy.swallowed().await;
+    running.interrupt();
+    let ran = running.end().await.expect(130);
+    assert!(ran.err.contains("the same command goes on from here"), "{}", ran.err);
+    assert!(given::results(&world, "csvs").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use futures_util::stream;
+use http_body_util::{BodyExt, Either, Full, StreamBody};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -49,6 +50,8 @@ pub enum Verdict {
     SwallowBefore,
     /// Hands it on and never answers.
     SwallowAfter,
+    /// Hands it on and answers with the headers alone: the body never comes.
+    Stall,
 }
 
 impl Verdict {
@@ -141,34 +144,63 @@ impl Proxy {
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, io::Error> {
+/// A body that never comes.
+type Nothing = StreamBody<stream::Pending<Result<Frame<Bytes>, std::convert::Infallible>>>;
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Either<Full<Bytes>, Nothing>>, io::Error> {
+    decide(&shared, request).await.map(|(response, stalls)| {
+        let length = response.body().size_hint().exact().unwrap_or_default();
+        let mut response = response.map(|body| {
+            if stalls { Either::Right(StreamBody::new(stream::pending())) } else { Either::Left(body) }
+        });
+        if stalls {
+            response.headers_mut().insert("content-length", length.into());
+            shared.swallowed.notify_one();
+        }
+        response
+    })
+}
+
+/// The answer, and whether its body is held back.
+async fn decide(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<(Response<Full<Bytes>>, bool), io::Error> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-        return Ok(plain(StatusCode::BAD_REQUEST, "text/plain", "the request was cut off".to_owned()));
+        return Ok((
+            plain(StatusCode::BAD_REQUEST, "text/plain", "the request was cut off".to_owned()),
+            false,
+        ));
     };
     let call = identify(&parts, &body);
     shared.calls.lock().expect("nothing panics with it").push(call.clone());
     let verdict = (shared.rule.lock().expect("no rule panics"))(&call);
-    match verdict {
-        Verdict::Forward => Ok(forward(&shared, &parts, body).await),
+    let stalls = matches!(verdict, Verdict::Stall);
+    let response = match verdict {
+        Verdict::Forward | Verdict::Stall => Ok(forward(shared, &parts, body).await),
         Verdict::Answer(status, kind, text) => {
             Ok(plain(StatusCode::from_u16(status).expect("a status"), kind, text))
         }
         Verdict::ForwardInstead(instead, status, kind, text) => {
-            forward(&shared, &parts, Bytes::from(instead)).await;
+            forward(shared, &parts, Bytes::from(instead)).await;
             Ok(plain(StatusCode::from_u16(status).expect("a status"), kind, text))
         }
         Verdict::ResetBefore => Err(broken()),
         Verdict::ResetAfter => {
-            forward(&shared, &parts, body).await;
+            forward(shared, &parts, body).await;
             Err(broken())
         }
-        Verdict::SwallowBefore => swallow(&shared).await,
+        Verdict::SwallowBefore => swallow(shared).await,
         Verdict::SwallowAfter => {
-            forward(&shared, &parts, body).await;
-            swallow(&shared).await
+            forward(shared, &parts, body).await;
+            swallow(shared).await
         }
-    }
+    };
+    response.map(|response| (response, stalls))
 }
 
 /// What a service fails with, so that its connection is dropped without an answer.
