@@ -200,7 +200,7 @@ async fn a_result_of_files_that_are_gone_is_left_until_it_is_asked_for_again() {
     let from = folder.path().to_str().expect("a path");
     let combine = async |more: &[&str]| {
         let all = ["combine", "--from", from, "--format", "csv", "--json"];
-        local(folder.path(), &[&all, more].concat()).await
+        local(folder.path(), &[&all[..], more].concat()).await
     };
     let rows = |ran: &crate::support::run::Ran| ran.json()["rows_out"].clone();
     assert_eq!(rows(&combine(&[]).await.expect(0)), 10);
@@ -220,7 +220,7 @@ async fn a_result_of_files_that_are_gone_is_left_until_it_is_asked_for_again() {
     let dry = combine(&["--dry-run"]).await.expect(0).json();
     assert_eq!(
         (&dry["due"], &dry["left"][0]["gone"], &dry["left"][0]["came"]),
-        (&[].into(), &9.into(), &10.into())
+        (&serde_json::json!([]), &9.into(), &10.into())
     );
     let left = combine(&[]).await.expect(3);
     assert!(left.err.contains("10 that came are not combined"), "{}", left.err);
@@ -237,7 +237,7 @@ async fn an_hour_is_combined_again_when_other_words_or_columns_are_wanted() {
     let from = folder.path().to_str().expect("a path");
     let combine = async |more: &[&str]| {
         let all = ["combine", "--from", from, "--json"];
-        local(folder.path(), &[&all, more].concat()).await
+        local(folder.path(), &[&all[..], more].concat()).await
     };
     let unwanted = ["--unwanted", "words.txt"];
     assert_eq!(combine(&[]).await.expect(0).json()["rows_out"], 2);

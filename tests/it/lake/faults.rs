@@ -61,8 +61,9 @@ async fn an_object_that_vanished_is_counted_and_the_hour_is_of_the_others() {
     given::put(&world, &key(HOUR, 2), record(3, "three")).await;
     let whole = given::results(&world, "csvs").await;
     world.proxy.rule(|call| if reads(call, "0") { error(404, "NoSuchKey") } else { Verdict::Forward });
-    for again in [[].as_slice(), &["--again"]] {
-        let ran = world.hydrant(&[&combine, again].concat()).await.expect(1);
+    for again in [None, Some("--again")] {
+        let arguments: Vec<&str> = combine.into_iter().chain(again).collect();
+        let ran = world.hydrant(&arguments).await.expect(1);
         assert!(ran.err.contains("1 file that it was combined of went while it was read"), "{}", ran.err);
         assert_eq!(given::results(&world, "csvs").await, whole);
     }
