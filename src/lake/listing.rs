@@ -333,7 +333,9 @@ mod tests {
         let mut times: BTreeMap<String, u32> = BTreeMap::new();
         while let Some(listed) = listing.recv().await {
             if let Ok(Listed::Files { files, .. }) = listed {
-                files.into_iter().for_each(|file| *times.entry(file.key).or_default() += 1);
+                for file in files {
+                    *times.entry(file.key).or_default() += 1;
+                }
             }
         }
         walking.await.expect("it ends").expect("it is listed");
