@@ -207,6 +207,11 @@ impl LakeError {
         )
     }
 
+    /// Whether the operator asked for the end of it.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
     /// Whether the thing that was asked for is not there.
     pub fn is_missing(&self) -> bool {
         match self {

@@ -60,6 +60,7 @@ pub use order::{Found, Order};
 pub use outputs::{write_outputs, write_words};
 pub use predictions::{predictions, write_posts};
 pub use shelf::{Shelf, find_models};
+pub(crate) use store::DESCRIPTION;
 pub use store::{DescribedTopic, Description, Text, describe, load, make_room, read_text, save, write_text};
 pub use text::{Post, Prepared, TextCounts, TextSteps};
 pub use vocabulary::VocabularyRule;
@@ -202,6 +203,13 @@ pub enum TopicsError {
     /// linfa's own.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
+}
+
+impl TopicsError {
+    /// Whether the operator asked for the end of it.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Lake(error) if error.is_interruption())
+    }
 }
 
 /// The most topics that a model may have.

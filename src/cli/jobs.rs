@@ -1,8 +1,8 @@
 //! `hydrant jobs`: the jobs on Spark that were begun from this machine, wherever they run.
 
 use super::style::{answer, safe, strong, talk};
-use super::topics::show_model;
-use super::{CliError, Context, Exit, style};
+use super::topics::{cloud_for, show_model};
+use super::{CliError, Context, Exit, logs, style};
 use crate::lake::Place;
 use crate::logs::{Ending, Follow, LogsError, PATIENCE, Request, Told, tail};
 use crate::progress::{Progress, Report};
@@ -11,7 +11,9 @@ use crate::spark::plan::Plan;
 use crate::spark::{
     self, Book, Desk, End, Engine, Entry, How, Job, Log, LogLine, OnStop, Results, Run, SparkError, Work,
 };
+use crate::topics::{self, Description};
 use clap::{Args, Subcommand};
+use tokio_util::sync::CancellationToken;
 
 /// Jobs on Spark: what runs and what has ended, wherever it was begun from this machine
 #[derive(Debug, Args)]
@@ -26,6 +28,7 @@ pub(super) struct Jobs {
 #[derive(Debug, Subcommand)]
 enum What {
     /// List them, the newest first; what runs is asked how it stands
+    #[command(after_help = "Example: hydrant jobs list --json")]
     List,
     /// Go along with a job to its end, and bring its results
     Follow(One),
@@ -48,7 +51,7 @@ struct One {
 struct Logs {
     #[command(flatten)]
     one: One,
-    /// Go on with what comes in, until it is stopped
+    /// Go on with what comes in, until the job has ended
     #[arg(short, long)]
     follow: bool,
 }
@@ -79,18 +82,39 @@ pub(super) fn progress(context: &Context) -> Progress {
     })
 }
 
-/// Takes a job to its end, or goes along with it if it runs already.
-pub(super) async fn see_through(
-    context: &Context,
-    engine: &dyn Engine,
-    job: Job,
-) -> Result<Results, CliError> {
+/// Takes a fit to its end, or goes along with it if it runs already; of one whose model was only not sent yet, sends it.
+pub(super) async fn fit_by(context: &Context, engine: &dyn Engine, job: Job) -> Result<Exit, CliError> {
     let book = Book::of(&context.folders);
+    if let Some(entry) = book.unsent(engine.name(), &job)? {
+        return send(context, &entry).await;
+    }
     let mut entry = book.begin(engine.name(), job)?;
-    Ok(go_along(context, &book, engine, &mut entry).await?)
+    if entry.handle.is_none() {
+        spark::topics::make_way(&entry.job)?;
+    }
+    let results = go_along(context, &book, engine, &mut entry).await?;
+    fitted(context, &entry, results).await
 }
 
-/// The same with a job that is in the book.
+/// The end of a fit: its model is where it belongs, and shown.
+async fn fitted(context: &Context, entry: &Entry, results: Results) -> Result<Exit, CliError> {
+    let cloud = cloud_for(context, &entry.job.model).await?;
+    let described = spark::topics::wind_up(entry, results, cloud.as_ref()).await?;
+    show_fit(context, &described);
+    Ok(Exit::Done)
+}
+
+/// Sends the model of a job that is done.
+async fn send(context: &Context, entry: &Entry) -> Result<Exit, CliError> {
+    talk!("{} is done: its model goes to {} now", entry.id, safe(entry.job.place()));
+    let described = topics::describe(&entry.job.out)?;
+    let cloud = cloud_for(context, &entry.job.model).await?;
+    spark::topics::send(entry, cloud.as_ref()).await?;
+    show_fit(context, &described);
+    Ok(Exit::Done)
+}
+
+/// Takes a job of the book to its end.
 pub(super) async fn go_along(
     context: &Context,
     book: &Book,
@@ -128,15 +152,11 @@ pub(super) fn show_job(context: &Context, plan: &Plan, hindrance: Option<&CliErr
     }
 }
 
-/// What a job came to.
-pub(super) fn show_results(context: &Context, results: &Results) {
-    match results {
-        Results::Topics(described) if context.global.json => {
-            answer!("{}", serde_json::to_string(described).expect("numbers and text are JSON"));
-        }
-        Results::Topics(described) => show_model(described),
-        // Whoever has it combined shows it.
-        Results::Combined(_) => {}
+fn show_fit(context: &Context, described: &Description) {
+    if context.global.json {
+        answer!("{}", serde_json::to_string(described).expect("numbers and text are JSON"));
+    } else {
+        show_model(described);
     }
 }
 
@@ -200,7 +220,7 @@ fn row(entry: &Entry) -> serde_json::Value {
     serde_json::json!({
         "id": entry.id, "engine": entry.engine, "state": entry.state(), "begun": entry.begun,
         "ended": entry.end.as_ref().map(|end| end.at), "stage": entry.stage, "words": entry.words,
-        "cost_usd": entry.cost, "why": why, "handle": entry.handle, "out": entry.job.out,
+        "cost_usd": entry.cost, "why": why, "handle": entry.handle, "out": entry.job.place(),
     })
 }
 
@@ -217,11 +237,14 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
                 let outcome = spark::combine::wind_up(&entry, came, &results).await?;
                 return Ok(super::combine::end(context, &outcome, 0));
             }
-            show_results(context, &came?);
-            Ok(Exit::Done)
+            fitted(context, &entry, came?).await
         }
+        Some(End { how: How::Done, .. }) if entry.is_unsent() => send(context, &entry).await,
         Some(End { how: How::Done, .. }) => {
-            talk!("{} is done: its results are in {}", safe(&entry.id), safe(entry.job.out.display()));
+            talk!("{} is done: its results are in {}", safe(&entry.id), safe(entry.job.place()));
+            if context.global.json {
+                answer!("{}", row(&entry));
+            }
             Ok(Exit::Done)
         }
         Some(End { how: How::Cancelled, .. }) => {
@@ -245,6 +268,9 @@ async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
     let mut entry = book.find(id)?;
     if entry.end.is_some() {
         talk!("{} has ended already: it is {}", entry.id, entry.state());
+        if context.global.json {
+            answer!("{}", row(&entry));
+        }
         return Ok(Exit::Done);
     }
     let engine = engine(context, entry.engine).await?;
@@ -269,7 +295,10 @@ impl Logs {
         let engine = engine(context, entry.engine).await?;
         let mut run = engine.attach(&entry.job, &handle).await?;
         let mut lines = match run.log() {
-            Log::Group { group, streams } => return self.of_group(context, &entry, group, &streams).await,
+            Log::Group { group, streams } => {
+                let job = Watched { book: &book, entry: &entry, run: run.as_mut() };
+                return self.of_group(context, job, group, &streams).await;
+            }
             Log::Lines { lines, .. } => lines,
         };
         let mut pace = run.pace();
@@ -292,31 +321,88 @@ impl Logs {
     async fn of_group(
         &self,
         context: &Context,
-        entry: &Entry,
+        mut job: Watched<'_>,
         group: String,
         streams: &str,
     ) -> Result<Exit, CliError> {
         let cloud = context.cloud().await?;
-        let follow = if self.follow { Follow::Poll } else { Follow::No };
-        let groups = vec![group.clone()];
-        let request = Request { groups, since: entry.begun, pattern: None, follow, patience: PATIENCE };
+        let over = CancellationToken::new();
+        let follow = if self.follow { Follow::Until(over.clone()) } else { Follow::No };
+        let (groups, since) = (vec![group.clone()], job.entry.begun);
+        let request = Request { groups, since, pattern: None, follow, patience: PATIENCE };
         let json = context.global.json;
-        let told = |told| {
-            let Told::Events(events) = told else { return };
-            for event in events.iter().filter(|event| event.stream.starts_with(streams)) {
-                if json {
-                    let line = serde_json::json!({ "at": event.at, "stream": &*event.stream, "message": event.message });
-                    answer!("{line}");
-                } else {
-                    answer!("{}", safe(event.message.trim_end()));
+        let told = |told| match told {
+            Told::Note(note) => logs::say(&note),
+            Told::Events(events) => {
+                for event in events.iter().filter(|event| event.stream.starts_with(streams)) {
+                    if json {
+                        let line = serde_json::json!({ "at": event.at, "stream": &*event.stream, "message": event.message });
+                        answer!("{line}");
+                    } else {
+                        answer!("{}", safe(event.message.trim_end()));
+                    }
                 }
             }
         };
-        match tail(&cloud, &request, &context.stop, told).await? {
+        let mut is_over = job.is_over().await?;
+        let mut said = false;
+        let ended = loop {
+            let tailing = tail(&cloud, &request, &context.stop, told);
+            let ended = tokio::select! {
+                ended = tailing => ended,
+                failed = job.until_over(&over), if self.follow => return Err(failed),
+            };
+            // The group comes with the first line of the first job.
+            match ended {
+                Err(LogsError::NoGroup(_)) if !is_over => {}
+                ended => break ended?,
+            }
+            if !said {
+                talk!("{} {} has no lines yet", style::faint("·"), job.entry.id);
+                said = true;
+            }
+            if !self.follow {
+                return Ok(Exit::Done);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(job.run.pace().0) => is_over = job.is_over().await?,
+                () = context.stop.cancelled() => return Ok(Exit::Interrupted),
+            }
+        };
+        match ended {
             Ending::Whole => Ok(Exit::Done),
             Ending::Stopped => Ok(Exit::Interrupted),
             Ending::Gone => Err(LogsError::NoGroup(group).into()),
         }
+    }
+}
+
+/// A job whose log is read.
+struct Watched<'a> {
+    book: &'a Book,
+    entry: &'a Entry,
+    run: &'a mut dyn Run,
+}
+
+impl Watched<'_> {
+    async fn is_over(&mut self) -> Result<bool, CliError> {
+        is_over(self.book, self.entry, self.run).await
+    }
+
+    /// Says when the job is over; comes back only with what stands in the way of looking.
+    async fn until_over(&mut self, over: &CancellationToken) -> CliError {
+        let mut pace = self.run.pace();
+        loop {
+            match self.is_over().await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => return error,
+            }
+            tokio::time::sleep(pace.0).await;
+            pace.0 = (pace.0 * 2).min(pace.1);
+        }
+        over.cancel();
+        std::future::pending().await
     }
 }
 

@@ -16,6 +16,7 @@ use crate::text::counted;
 
 /// Tail CloudWatch log groups, or list them
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hydrant logs tail -f\n  hydrant logs groups")]
 pub(super) struct Logs {
     #[command(subcommand)]
     command: LogsCommand,
@@ -37,7 +38,8 @@ struct Tail {
     /// The groups; without any, the stack's own. `local:hydrant` is hydrant's own log on this machine
     #[arg(value_name = "GROUP")]
     groups: Vec<String>,
-    /// Go on with what comes in, until it is stopped
+    /// Go on with what comes in, until it is stopped; on a terminal by Live Tail, which costs a cent a minute for three
+    /// hours at most (into a pipe, without cost)
     #[arg(short, long)]
     follow: bool,
     /// Where to begin: so long ago (90s, 10m, 2h, 1d), or a time (2026-11-22T18:00:00Z)
@@ -135,12 +137,7 @@ impl Show {
                     }
                 }
             }
-            // What is usual is not worth a word.
-            Told::Note(Note::CaughtUp | Note::Live) => {}
-            Told::Note(Note::Polling(why)) => {
-                tracing::info!(why, "no live tail");
-            }
-            Told::Note(note) => talk!("{} {}", style::warn("hydrant:"), style::safe(note)),
+            Told::Note(note) => say(&note),
         }
     }
 
@@ -164,6 +161,15 @@ impl Show {
         let source = if self.several { format!("{}/{stream}", style::safe(&event.group)) } else { stream };
         let late = if event.is_late && self.follow { style::warn("late ") } else { String::new() };
         answer!("{} {} {late}{}", style::faint(time), style::faint(source), painted(&event.message, level));
+    }
+}
+
+/// Says how the reading goes. What is usual is not worth a word; what costs is.
+pub(super) fn say(note: &Note) {
+    match note {
+        Note::CaughtUp => {}
+        Note::Polling(why) => tracing::info!(why, "no live tail"),
+        note => talk!("{} {}", style::warn("hydrant:"), style::safe(note)),
     }
 }
 

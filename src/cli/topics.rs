@@ -9,7 +9,7 @@ mod report;
 mod sweep;
 mod text;
 
-pub(super) use fit::show as show_model;
+pub(super) use fit::{cloud_for, show as show_model};
 
 use clap::{Args, Subcommand};
 

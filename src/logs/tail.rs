@@ -32,6 +32,8 @@ pub enum Follow {
     No,
     /// By asking every other second: complete, and without cost.
     Poll,
+    /// The same until this is cancelled, and once more then: nothing comes any more.
+    Until(CancellationToken),
     /// By Live Tail where the endpoint has it, and asking besides, as long as this says that somebody looks on. It costs
     /// by the minute: a session that ended is followed by another only when that is said once more.
     Watch(watch::Receiver<bool>),
@@ -123,7 +125,7 @@ impl fmt::Display for Note {
 /// How a tail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// With the history, as asked.
+    /// With the history, or what was followed, as asked.
     Whole,
     /// It was stopped.
     Stopped,
@@ -156,12 +158,12 @@ pub async fn tail(
 ) -> Result<Ending, LogsError> {
     let window = || match request.follow {
         Follow::No => Window::once(request.since),
-        Follow::Poll | Follow::Watch(_) => Window::since(request.since),
+        Follow::Poll | Follow::Until(_) | Follow::Watch(_) => Window::since(request.since),
     };
     let windows = request.groups.iter().map(|group| (group.as_str().into(), window())).collect();
     let looks = match &request.follow {
         Follow::Watch(looks) => Some(looks.clone()),
-        Follow::No | Follow::Poll => None,
+        Follow::No | Follow::Poll | Follow::Until(_) => None,
     };
     let mut tail = Tail { cloud, request, told, windows, looks, live: None, sampled: None, answered: false };
     tokio::select! {
@@ -202,6 +204,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
                 update = next_of(&mut self.live) => Turn::Came(update),
                 looks = change_of(&mut self.looks) => Turn::Looks(looks),
                 () = tokio::time::sleep_until(next) => Turn::Round,
+                () = end_of(&self.request.follow) => Turn::Last,
             };
             match turn {
                 Turn::Came(Update::Events { events, sampled }) => self.came_live(events, sampled),
@@ -230,6 +233,12 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
                     }
                     self.round(reach).await?;
                     next = Instant::now() + self.every();
+                }
+                Turn::Last => {
+                    // What was said last takes a moment to come in.
+                    tokio::time::sleep(EVERY).await;
+                    self.round(Reach::Far).await?;
+                    return Ok(Ending::Whole);
                 }
             }
         }
@@ -418,6 +427,16 @@ enum Turn {
     Looks(bool),
     /// It is time to ask.
     Round,
+    /// Nothing comes any more.
+    Last,
+}
+
+/// The end of what is followed; none, where nobody says it.
+async fn end_of(follow: &Follow) {
+    match follow {
+        Follow::Until(ended) => ended.cancelled().await,
+        Follow::No | Follow::Poll | Follow::Watch(_) => std::future::pending().await,
+    }
 }
 
 /// What comes live; nothing, where nothing does.

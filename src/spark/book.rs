@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Job, SparkError, Stage};
 use crate::settings::{EngineName, Folders};
+use crate::topics::DESCRIPTION;
 
 /// How long a job that ended is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -75,6 +76,12 @@ impl Entry {
             (None, Some(_)) => "running",
             (None, None) => "begun",
         }
+    }
+
+    /// Whether it is done, and its model is still on this machine although it belongs elsewhere.
+    pub fn is_unsent(&self) -> bool {
+        let is_done = matches!(&self.end, Some(End { how: How::Done, .. }));
+        is_done && self.job.model.is_some() && self.job.out.join(DESCRIPTION).exists()
     }
 
     /// What is to be known of it beside that: the stage, or why it failed.
@@ -144,7 +151,7 @@ impl Book {
             match &entry.end {
                 None if entry.engine == engine && entry.job == job => return Ok(entry),
                 None if entry.job.out == job.out => {
-                    return Err(SparkError::OutInUse { id: entry.id, out: job.out });
+                    return Err(SparkError::OutInUse { id: entry.id, out: job.place() });
                 }
                 Some(end) if now.duration_since(end.at) > REMEMBERED => {
                     // What stays is forgotten the next time.
@@ -168,6 +175,14 @@ impl Book {
         };
         self.write(&entry)?;
         Ok(entry)
+    }
+
+    /// The same work, if it is done and its model was not sent to where it belongs.
+    pub fn unsent(&self, engine: EngineName, job: &Job) -> Result<Option<Entry>, SparkError> {
+        Ok(self
+            .list()?
+            .into_iter()
+            .find(|entry| entry.engine == engine && entry.job == *job && entry.is_unsent()))
     }
 
     /// Writes what is known of a job now.
@@ -214,7 +229,7 @@ mod tests {
 
     fn job(k: u32, out: &str) -> Job {
         let work = Work::Topics { steps: None };
-        Job { name: "topics".to_owned(), work, settings: json!({ "k": k }), out: out.into() }
+        Job { name: "topics".to_owned(), work, settings: json!({ "k": k }), out: out.into(), model: None }
     }
 
     fn end(how: How) -> End {

@@ -46,7 +46,13 @@ impl Order<'_> {
         // Not the script's business: what an engine must be able to read, and what the results take the place of.
         settings["input"] = json!([self.lake.place.url(""), self.results.url("")]);
         settings["replaced"] = json!(self.plan.replaced);
-        Ok(Job { name: "combine".to_owned(), work: Work::Combine, settings, out: out.to_owned() })
+        Ok(Job {
+            name: "combine".to_owned(),
+            work: Work::Combine,
+            settings,
+            out: out.to_owned(),
+            model: None,
+        })
     }
 }
 
@@ -141,7 +147,8 @@ mod tests {
             results.put(key, b"x").await.expect("written");
         }
         let settings = json!({ "passing": "spark-passing/1", "results": folder.path() });
-        let job = Job { name: "combine".to_owned(), work: Work::Combine, settings, out: "out".into() };
+        let job =
+            Job { name: "combine".to_owned(), work: Work::Combine, settings, out: "out".into(), model: None };
         clear(&job, &results).await.expect("cleared");
         clear(&job, &results).await.expect("once more, there is nothing");
         let left = results.list_all("").await.expect("listed");

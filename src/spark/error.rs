@@ -143,8 +143,18 @@ pub enum SparkError {
     OutInUse {
         /// The job.
         id: String,
-        /// The folder.
-        out: PathBuf,
+        /// Where.
+        out: String,
+    },
+    /// A model was made, and could not be sent to its place.
+    #[error("the model is made and was not sent to {place}: {source}; `hydrant jobs follow {id}` sends it")]
+    NotSent {
+        /// The job.
+        id: String,
+        /// The address.
+        place: String,
+        /// Why.
+        source: Box<TopicsError>,
     },
     /// The operator asked to stop, and the job goes on elsewhere.
     #[error(
@@ -206,6 +216,16 @@ impl SparkError {
             }
             Self::Databricks { passes, .. } => *passes,
             Self::GoesOn { source, .. } => source.passes(),
+            _ => false,
+        }
+    }
+
+    /// Whether the operator asked for the end of it.
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Self::Interrupted | Self::Left { .. } => true,
+            Self::Lake(error) => error.is_interruption(),
+            Self::Topics(error) => error.is_interruption(),
             _ => false,
         }
     }

@@ -42,6 +42,9 @@ pub struct Job {
     pub settings: serde_json::Value,
     /// The folder on this machine that its results go to.
     pub out: PathBuf,
+    /// The address in a bucket that its model goes to from there, if it does not stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// What a job came to.
@@ -69,6 +72,11 @@ impl Job {
             Work::Topics { steps } => topics::finish(&self.out, steps.as_deref()).map(Results::Topics),
             Work::Combine => combine::finish(&self.out).map(Results::Combined),
         }
+    }
+
+    /// Where what comes of it is found in the end.
+    pub fn place(&self) -> String {
+        self.model.clone().unwrap_or_else(|| self.out.display().to_string())
     }
 
     /// What an engine elsewhere calls it: unlike any other job.

@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::plan::Size;
-use super::{Job, LAST, SparkError, Work};
+use super::{Entry, Job, LAST, Results, SparkError, Work};
+use crate::cloud::Cloud;
+use crate::lake::Place;
 use crate::topics::{
-    Description, Fitted, Method, Model, Quality, RowFile, Seconds, TextCounts, TextSteps, make_room, save,
-    write_text, write_words,
+    Description, Fitted, Method, Model, Quality, RowFile, Seconds, Shelf, TextCounts, TextSteps, make_room,
+    save, write_text, write_words,
 };
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
@@ -116,7 +118,63 @@ impl Order {
             Documents::Tokens(_) => None,
             Documents::Hours(_, steps) => Some(steps.clone()),
         };
-        Ok(Job { name: "topics".to_owned(), work: Work::Topics { steps }, settings, out: whole(out)?.into() })
+        Ok(Job {
+            name: "topics".to_owned(),
+            work: Work::Topics { steps },
+            settings,
+            out: whole(out)?.into(),
+            model: None,
+        })
+    }
+
+    /// The job of it, whose model is to lie in a place. To a bucket it goes by way of a folder of this machine, of those
+    /// for such models: always the same one, by which the same work is known again.
+    pub fn job_to(&self, place: &Place, folder: &Path) -> Result<Job, SparkError> {
+        match place {
+            Place::Folder(out) => self.job(out),
+            Place::Bucket(_) => {
+                let model = place.url("");
+                let name = format!("{:08x}", crc32fast::hash(model.as_bytes()));
+                Ok(Job { model: Some(model), ..self.job(&folder.join("models").join(name))? })
+            }
+        }
+    }
+}
+
+/// What is left to do when a fit is done, whoever was there: a model that belongs into a bucket is sent there.
+pub async fn wind_up(
+    entry: &Entry,
+    results: Results,
+    cloud: Option<&Cloud>,
+) -> Result<Description, SparkError> {
+    match results {
+        Results::Topics(about) => {
+            send(entry, cloud).await?;
+            Ok(about)
+        }
+        Results::Combined(_) => Err(SparkError::NoJob(entry.id.clone())),
+    }
+}
+
+/// Sends a model that a job left on this machine to where it belongs, and lets go of it here.
+pub async fn send(entry: &Entry, cloud: Option<&Cloud>) -> Result<(), SparkError> {
+    let Some(model) = &entry.job.model else { return Ok(()) };
+    let sent = async { Shelf::over(model, &entry.job.out, cloud)?.send().await };
+    sent.await.map_err(|source| SparkError::NotSent {
+        id: entry.id.clone(),
+        place: model.clone(),
+        source: Box::new(source),
+    })?;
+    make_way(&entry.job)
+}
+
+/// Takes away what is left in the folder by way of which a model goes to a bucket.
+pub fn make_way(job: &Job) -> Result<(), SparkError> {
+    match job.model.as_ref().map(|_| std::fs::remove_dir_all(&job.out)) {
+        Some(Err(source)) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(SparkError::file("remove", &job.out)(source))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -46,6 +46,12 @@ impl Shelf {
         Ok(Self { folder: passing.path().to_owned(), place, passing: Some(passing) })
     }
 
+    /// The same, whose files are made in a folder of this machine that is the caller's.
+    pub fn over(address: &str, folder: &Path, cloud: Option<&Cloud>) -> Result<Self, TopicsError> {
+        let place = Place::at(Address::parse(address)?, cloud)?;
+        Ok(Self { place, folder: folder.to_owned(), passing: None })
+    }
+
     /// The same, with the model's files brought here.
     pub async fn open(address: &str, cloud: Option<&Cloud>) -> Result<Self, TopicsError> {
         let shelf = Self::at(address, cloud)?;
@@ -161,7 +167,7 @@ impl Shelf {
     /// In this order, so that nobody is given parts of two models: tables, of which no model is read; then the old one
     /// goes; then what a model is read of.
     async fn send_files(&self) -> Result<(), TopicsError> {
-        if self.passing.is_none() {
+        if self.place.is_local() {
             return Ok(());
         }
         let failed = |source| TopicsError::File { action: "read", path: self.folder.clone(), source };

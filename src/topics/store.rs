@@ -119,7 +119,7 @@ impl Description {
 }
 
 /// What describes a model: the file that makes a folder one.
-pub(super) const DESCRIPTION: &str = "model.json";
+pub(crate) const DESCRIPTION: &str = "model.json";
 /// What else is of one model alone, and may be missing of another.
 pub(super) const COMPANIONS: [&str; 4] = ["model.parquet", "text.json", "predictions.parquet", "folded.csv"];
 

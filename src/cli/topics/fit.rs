@@ -62,7 +62,7 @@ impl From {
 }
 
 /// The clients, if one of these addresses is in a bucket.
-pub(super) async fn cloud_for(
+pub(crate) async fn cloud_for(
     context: &Context,
     addresses: impl IntoIterator<Item = impl AsRef<str>>,
 ) -> Result<Option<Cloud>, CliError> {
@@ -165,7 +165,7 @@ impl How {
 
 impl Fit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        if self.spark.is_wanted() {
+        if self.spark.is_wanted()? {
             return self.spark.fit(context, &self.from, &self.how, &self.text, &self.out).await;
         }
         context.refuse_if_readonly(1)?;

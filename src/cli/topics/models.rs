@@ -115,6 +115,10 @@ impl Name {
         let shelf = context.unless_stopped(Shelf::open(&self.folder, cloud.as_ref())).await??;
         kept::rename(shelf.folder(), self.topic, &self.words)?;
         shelf.send_description().await?;
+        if context.global.json {
+            let described = topics::describe(shelf.folder())?;
+            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
+        }
         Ok(Exit::Done)
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::fit::{From, How, cloud_for, shelf_for};
 use super::text::Steps;
-use crate::cli::jobs::{see_through, show_job, show_results};
+use crate::cli::jobs::{fit_by, show_job};
 use crate::cli::{CliError, Context, Exit};
 use crate::settings::EngineName as Place;
 use crate::spark::plan::{Kind, Machine, Plan, Size};
@@ -25,12 +25,12 @@ pub(super) struct OnSpark {
     /// Show what the job would read, take and cost, and change nothing (spark)
     #[arg(long)]
     plan: bool,
-    /// How MLlib looks for topics (spark)
-    #[arg(long, value_enum, default_value = "online")]
-    optimizer: OptimizerName,
-    /// What a word in a document counts for (spark)
-    #[arg(long, value_enum, default_value = "counts")]
-    weights: WeightsName,
+    /// How MLlib looks for topics (spark) [default: online]
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerName>,
+    /// What a word in a document counts for (spark) [default: counts]
+    #[arg(long, value_enum)]
+    weights: Option<WeightsName>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,8 +58,14 @@ enum WeightsName {
 }
 
 impl OnSpark {
-    pub(super) fn is_wanted(&self) -> bool {
-        self.engine == EngineName::Spark
+    /// Whether Spark is to do it. What only a job on Spark has is refused where hydrant itself does it.
+    pub(super) fn is_wanted(&self) -> Result<bool, CliError> {
+        let of_spark = self.plan || self.on.is_some() || self.optimizer.is_some() || self.weights.is_some();
+        if self.engine == EngineName::Local && of_spark {
+            let said = "--plan, --on, --optimizer and --weights are of a job on Spark: add --engine spark, or leave them out";
+            return Err(CliError::Usage(said.to_owned()));
+        }
+        Ok(self.engine == EngineName::Spark)
     }
 
     pub(super) async fn fit(
@@ -103,20 +109,17 @@ impl OnSpark {
             iterations: asked.iterations.unwrap_or(ITERATIONS),
             seed: asked.seed.unwrap_or(SEED),
             optimizer: match self.optimizer {
-                OptimizerName::Online => Optimizer::Online,
-                OptimizerName::Em => Optimizer::Em,
+                None | Some(OptimizerName::Online) => Optimizer::Online,
+                Some(OptimizerName::Em) => Optimizer::Em,
             },
             weights: match self.weights {
-                WeightsName::Counts => Weights::Counts,
-                WeightsName::Tfidf => Weights::Tfidf,
+                None | Some(WeightsName::Counts) => Weights::Counts,
+                Some(WeightsName::Tfidf) => Weights::Tfidf,
             },
         };
         let shelf = shelf_for(context, out).await?;
-        let job = order.job(shelf.folder())?;
-        let results = see_through(context, engine.as_ref(), job).await?;
-        shelf.send().await?;
-        show_results(context, &results);
-        Ok(Exit::Done)
+        let job = order.job_to(shelf.place(), &context.folders.state)?;
+        fit_by(context, engine.as_ref(), job).await
     }
 }
 

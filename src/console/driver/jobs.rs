@@ -12,9 +12,11 @@ use crate::lake::hours::Span;
 use crate::settings::EngineName;
 use crate::spark::combine::{self, out_of, wind_up};
 use crate::spark::plan::{Kind, Machine, Plan, Size};
-use crate::spark::topics::{Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights};
+use crate::spark::topics::{
+    Documents, ITERATIONS, K, Optimizer, Order, SEED, Weights, wind_up as wind_up_fit,
+};
 use crate::spark::{
-    Book, Desk, Engine, Entry, Job, Log, LogLines, OnStop, Results, SparkError, Work, must_reach, see_through,
+    Book, Desk, Engine, Entry, Job, Log, LogLines, OnStop, SparkError, Work, must_reach, see_through,
 };
 use crate::topics::{self, Method};
 
@@ -135,9 +137,11 @@ async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcom
         let ran = lake::ran(outcome, 0, &results).await.map_err(|error| Trouble::of_lake(&error))?;
         return Ok(Outcome::JobCombined(ran));
     }
-    match came {
-        Ok(Results::Topics(about)) => Ok(Outcome::JobDone { folder: entry.job.out, about }),
-        Ok(Results::Combined(_)) => Err(trouble(&SparkError::NoJob(entry.id))),
+    // A model that belongs into a bucket was begun by the command; it is sent there whoever sees its end.
+    let results = came.map_err(|error| trouble(&error))?;
+    let cloud = cloud_for(entry.job.model.as_slice(), rooms).await?;
+    match wind_up_fit(&entry, results, cloud.as_ref()).await {
+        Ok(about) => Ok(Outcome::JobDone { folder: entry.job.place().into(), about }),
         Err(error) => Err(trouble(&error)),
     }
 }

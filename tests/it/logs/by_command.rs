@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::sandbox::Sandbox;
+use crate::support::terminal::Terminal;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tails_and_listings_are_lines_and_json() {
@@ -75,6 +76,21 @@ async fn hydrants_own_log_is_a_group_too() {
         serde_json::from_str(own.out.lines().next().expect("a line")).expect("JSON");
     assert_eq!(line["group"], "local:hydrant");
     assert_eq!(line["level"], "info");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_it_is_said_that_a_live_tail_costs() {
+    let sandbox = Sandbox::new(&[]).await;
+    make(&sandbox.aws(), "g", &["s"]).await;
+    let variables: Vec<(&str, &str)> = sandbox.serving.line["env"]
+        .as_object()
+        .expect("variables")
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().expect("text")))
+        .collect();
+    let tail = ["logs", "tail", "g", "-f"];
+    let terminal = Terminal::run(sandbox.home.path(), (120, 20), &tail, &variables);
+    terminal.until("which costs a cent a minute");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -251,6 +251,77 @@ async fn a_job_that_was_done_before_it_is_cancelled_keeps_its_results_for_who_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fit_to_a_bucket_that_is_left_is_one_job_whose_model_gets_there() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    let buckets = desk.sandbox.aws().s3.list_buckets().send().await.unwrap();
+    let model = format!("s3://{}/models/week-48", buckets.buckets()[0].name().unwrap());
+    let fit = [&FIT[..9], &[model.as_str()]].concat();
+    let first = desk.sandbox.start(&fit);
+    let name = desk.name().await;
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    first.interrupt();
+    first.end().await.expect(130);
+    let jobs = desk.jobs().await;
+    assert_eq!(jobs[0]["out"], format!("{model}/"), "{jobs}");
+    // The same command goes along with it; that its model cannot be sent is no reason to pay for another.
+    let again = desk.sandbox.start(&fit);
+    desk.leave_results(&name).await;
+    desk.sandbox.faults(&["deny:s3.PutObject=100%"]).await;
+    let unsent = again.end().await.expect(1);
+    assert!(unsent.err.contains("going along with it"), "{}", unsent.err);
+    assert!(unsent.err.contains("the model is made and was not sent to s3://"), "{}", unsent.err);
+    desk.sandbox.faults(&[]).await;
+    let sent = desk.sandbox.hydrant(&fit).await.expect(0);
+    assert!(sent.err.contains("its model goes to s3://") && sent.out.contains("rocket"), "{}", sent.err);
+    let shown = desk.sandbox.hydrant(&["topics", "show", &model]).await.expect(0);
+    assert!(shown.out.contains("rocket"), "{}", shown.out);
+    assert_eq!(desk.jobs().await.as_array().unwrap().len(), 1, "one job was paid for");
+    let passing = std::fs::read_dir(desk.sandbox.home.path().join(".local/state/hydrant/models")).unwrap();
+    assert_eq!(passing.count(), 0, "nothing of it stays here");
+    let done = desk.sandbox.hydrant(&["jobs", "follow", "topics", "--json"]).await.expect(0);
+    assert_eq!(done.json()["out"], format!("{model}/"));
+    let ended = desk.sandbox.hydrant(&["jobs", "cancel", "topics", "--json"]).await.expect(0);
+    assert_eq!(ended.json()["state"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_followed_by_its_id_brings_its_model_to_its_bucket() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    let buckets = desk.sandbox.aws().s3.list_buckets().send().await.unwrap();
+    let model = format!("s3://{}/models/week-48", buckets.buckets()[0].name().unwrap());
+    let first = desk.sandbox.start(&[&FIT[..9], &[model.as_str()]].concat());
+    let name = desk.name().await;
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    first.interrupt();
+    first.end().await.expect(130);
+    desk.leave_results(&name).await;
+    desk.sandbox.faults(&[]).await;
+    desk.sandbox.hydrant(&["jobs", "follow", "topics"]).await.expect(0);
+    let shown = desk.sandbox.hydrant(&["topics", "show", &model]).await.expect(0);
+    assert!(shown.out.contains("rocket"), "{}", shown.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_job_is_followed_from_before_its_first_line_to_its_last() {
+    let desk = Desk::new(&["--fault", "hold-job"]).await;
+    let fit = desk.start();
+    let name = desk.name().await;
+    until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
+    until("its start", async || desk.described(&name).await.processing_start_time.is_some()).await;
+    // As it is before the first job of an account has said anything.
+    let logs = desk.sandbox.aws().logs;
+    logs.delete_log_group().log_group_name("/aws/sagemaker/ProcessingJobs").send().await.unwrap();
+    let none = desk.sandbox.hydrant(&["jobs", "logs", "topics"]).await.expect(0);
+    assert!(none.err.contains("has no lines yet"), "{}", none.err);
+    let following = desk.sandbox.start(&["jobs", "logs", "topics", "--follow"]);
+    desk.leave_results(&name).await;
+    desk.sandbox.faults(&[]).await;
+    let followed = following.end().await.expect(0);
+    assert_eq!(followed.out.matches("the job is Completed").count(), 1, "{}{}", followed.out, followed.err);
+    fit.end().await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_while_a_job_is_handed_over_does_not_hand_it_over_twice() {
     let desk = Desk::new(&["--fault", "hold-job"]).await;
     let first = desk.start();

@@ -128,7 +128,8 @@ async fn posts_are_fitted_named_shown_and_new_ones_predicted() {
     assert_eq!(text["counts"]["retweets"], 9);
     assert!(home.join("model/predictions.parquet").is_file() && home.join("model/folded.csv").is_file());
 
-    hydrant(home, &["topics", "name", "model", "0", "space"]).await.expect(0);
+    let named = hydrant(home, &["topics", "name", "model", "0", "space", "--json"]).await.expect(0).json();
+    assert_eq!(named["topics"][0]["name"], "space");
     let shown =
         hydrant(home, &["topics", "show", "model", "--lambda", "0.6", "--json"]).await.expect(0).json();
     assert_eq!(shown["topics"][0]["name"], "space");
