@@ -181,18 +181,11 @@ impl Layers {
 
     fn read_dotenv(&mut self, path: &Path) -> Result<(), SettingsError> {
         let text = read(path)?;
-        let mut lines = Vec::new();
-        for (index, line) in text.lines().enumerate() {
-            // One line at a time, so that each value knows its line; a `.env` has no values over several lines.
-            for pair in dotenvy::from_read_iter(line.as_bytes()) {
-                let (name, value) = pair.map_err(|_| SettingsError::BadFile {
-                    path: path.display().to_string(),
-                    line: index + 1,
-                    why: "expected NAME=value".to_owned(),
-                })?;
-                lines.push((name, value, index + 1));
-            }
-        }
+        let lines = variables(&text).map_err(|line| SettingsError::BadFile {
+            path: path.display().to_string(),
+            line,
+            why: "expected NAME=value".to_owned(),
+        })?;
         let origin = |variable: &str, line| Origin::DotEnv {
             path: path.to_owned(),
             line,
@@ -237,6 +230,8 @@ impl Layers {
             let written = match value.get_ref() {
                 toml::de::DeValue::String(text) => text.to_string(),
                 toml::de::DeValue::Integer(number) => number.to_string(),
+                // As it was written: an amount of money is exact.
+                toml::de::DeValue::Float(number) => number.as_str().to_owned(),
                 toml::de::DeValue::Boolean(truth) => truth.to_string(),
                 _ => {
                     let why = "must be text, a number or true/false".to_owned();
@@ -247,6 +242,62 @@ impl Layers {
         }
         Ok(())
     }
+}
+
+/// The variables of a `.env`, each with the line that it begins in; the line of the first that is hydrant's and cannot be
+/// read. What is others' and cannot be read is theirs. A value in quotes may be over several lines, and `${NAME}` stands for
+/// the value of an earlier line.
+fn variables(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
+    let parse = |text: &str| dotenvy::from_read_iter(text.as_bytes()).next();
+    let lines: Vec<&str> = text.lines().collect();
+    // What can be read is read once more as a whole, so that each knows those before it.
+    let (mut whole, mut begins, mut next) = (String::new(), Vec::new(), 0);
+    while let Some((line, rest)) = lines.get(next..).and_then(<[&str]>::split_first) {
+        let several =
+            lines_of_quoted(line, rest).map(|more| (more + 1, lines[next..=next + more].join("\n")));
+        let (count, statement) = several
+            .filter(|(_, several)| matches!(parse(several), Some(Ok(_))))
+            .unwrap_or_else(|| (1, (*line).to_owned()));
+        match parse(&statement) {
+            None => {}
+            Some(Ok(_)) => {
+                whole.push_str(&statement);
+                whole.push('\n');
+                begins.push(next + 1);
+            }
+            Some(Err(_)) if is_own(name_in(line)) => return Err(next + 1),
+            Some(Err(_)) => tracing::debug!(line = next + 1, "not read: it is none of hydrant's"),
+        }
+        next += count;
+    }
+    let read = dotenvy::from_read_iter(whole.as_bytes()).zip(begins);
+    read.map(|(pair, line)| pair.map(|(name, value)| (name, value, line)).map_err(|_| line)).collect()
+}
+
+/// How many lines after this one the quotes that its value begins with are over, if they are not closed in it.
+fn lines_of_quoted(line: &str, rest: &[&str]) -> Option<usize> {
+    let value = line.split_once('=')?.1.trim_start();
+    let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let closes = |text: &str| {
+        let mut escaped = false;
+        text.chars().any(|c| {
+            let closes = c == quote && !escaped;
+            escaped = c == '\\' && quote == '"' && !escaped;
+            closes
+        })
+    };
+    if closes(&value[1..]) { None } else { rest.iter().position(|line| closes(line)).map(|more| more + 1) }
+}
+
+/// The name that a line of a `.env` gives a value to.
+fn name_in(line: &str) -> &str {
+    let line = line.trim_start();
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    line.split('=').next().unwrap_or_default().trim()
+}
+
+fn is_own(name: &str) -> bool {
+    name.starts_with("HYDRANT_") || KEYS.iter().any(|key| key.variables.contains(&name))
 }
 
 /// `"q"` or `["q", "ctrl-q"]`.
@@ -297,4 +348,57 @@ fn upwards(from: &Path, name: &str) -> Option<PathBuf> {
 fn read(path: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(path)
         .map_err(|source| SettingsError::Unreadable { path: path.display().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
+        variables(text)
+    }
+
+    fn one(name: &str, value: &str, line: usize) -> (String, String, usize) {
+        (name.to_owned(), value.to_owned(), line)
+    }
+
+    #[test]
+    fn a_dotenv_is_read_as_one_whole() {
+        let text = "# of others\nBASE=lake\n\nHYDRANT_BUCKET=${BASE}-1\nKEY=\"-----BEGIN\nab=c\n-----END\"\nexport AWS_REGION='eu-west-1'\n";
+        let expected = [
+            one("BASE", "lake", 2),
+            one("HYDRANT_BUCKET", "lake-1", 4),
+            one("KEY", "-----BEGIN\nab=c\n-----END", 5),
+            one("AWS_REGION", "eu-west-1", 8),
+        ];
+        assert_eq!(read(text).expect("variables"), expected);
+    }
+
+    #[test]
+    fn what_is_others_and_cannot_be_read_stops_nothing_and_hides_nothing() {
+        for odd in ["BARE", "MESSAGE=it's", "OPEN=\"abc", "two words=x", "export NOWHERE_TO_BE_FOUND"] {
+            let text = format!("{odd}\nAWS_REGION=\"eu-west-1\"\nHYDRANT_BUFFER_MB=7\n");
+            let expected = [one("AWS_REGION", "eu-west-1", 2), one("HYDRANT_BUFFER_MB", "7", 3)];
+            assert_eq!(read(&text).expect("variables"), expected, "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_is_hydrants_and_cannot_be_read_is_named_by_its_line() {
+        for odd in ["AWS_REGION", "HYDRANT_BUCKET=\"abc", "export TWITTER_API_KEY"] {
+            assert_eq!(read(&format!("A=1\n{odd}\nB=2\n")), Err(2), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_number_with_places_is_taken_as_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("hydrant.toml");
+        std::fs::write(&path, "daily_budget = 12.50\nx_post_price = 0.005\n").expect("written");
+        let mut layers = Layers::default();
+        layers.read_file(&path).expect("settings");
+        let settings = crate::settings::Settings::from_layers(&layers).expect("settings");
+        assert_eq!(settings.daily_budget.map(|dollars| dollars.to_string()), Some("12.50".to_owned()));
+        assert_eq!(settings.x_post_price.to_string(), "0.005");
+    }
 }

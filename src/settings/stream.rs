@@ -4,8 +4,12 @@ use std::fmt;
 
 use super::SettingValue;
 
-/// An amount of US dollars, to a millionth: X's price of a post has three places.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// An amount of US dollars, to a millionth: X's price of a post has three places. Where it is serialised, it is the number
+/// of millionths.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Dollars(u64);
 
 /// Millionths of a dollar in a dollar.
@@ -19,6 +23,18 @@ impl Dollars {
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         Self(self.0.saturating_mul(count))
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// What is left of it; nothing, where more was taken.
+    #[must_use]
+    pub fn less(self, taken: Self) -> Self {
+        Self(self.0.saturating_sub(taken.0))
     }
 
     /// How many things of this price it buys.

@@ -2,7 +2,8 @@
 //! them.
 //!
 //! X bills each post that it delivers. The book is one small JSON file, replaced as a whole; a crash loses at most what
-//! came since the last second. Days and months are UTC's, as X's are.
+//! came since the last second. Days and months are UTC's, as X's are. What a post cost is written down with it: a price
+//! that changes is for what comes. A source that is free has no book.
 
 use std::io;
 use std::path::PathBuf;
@@ -61,9 +62,14 @@ struct Page {
     /// `2026-11-22`.
     day: String,
     posts_of_day: u64,
+    /// Older pages have posts alone.
+    #[serde(default, rename = "micros_of_day")]
+    cost_of_day: Option<Dollars>,
     /// `2026-11`.
     month: String,
     posts_of_month: u64,
+    #[serde(default, rename = "micros_of_month")]
+    cost_of_month: Option<Dollars>,
 }
 
 /// The book.
@@ -78,9 +84,11 @@ pub struct Book {
 }
 
 impl Book {
-    /// Opens the book of a source whose posts have this price; without a file, of this run alone.
+    /// Opens the book of a source whose posts have this price; without a file, of this run alone. What posts of before
+    /// cost, if that was not written down yet, is what they would cost now.
     pub fn open(file: Option<PathBuf>, price: Dollars, limits: Limits) -> io::Result<Self> {
-        let page = match file.as_ref().map(std::fs::read) {
+        let file = file.filter(|_| price != Dollars::ZERO);
+        let mut page: Page = match file.as_ref().map(std::fs::read) {
             None => Page::default(),
             Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(|error| {
                 let file = file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
@@ -91,6 +99,8 @@ impl Book {
             Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => Page::default(),
             Some(Err(error)) => return Err(error),
         };
+        page.cost_of_day.get_or_insert(price.times(page.posts_of_day));
+        page.cost_of_month.get_or_insert(price.times(page.posts_of_month));
         Ok(Self { file, page, price, run: 0, limits, written: None })
     }
 
@@ -104,17 +114,19 @@ impl Book {
                 return Err(Reached::Posts(self.run));
             }
         }
-        let within = |limit: Dollars, posts: u64| limit.buys(self.price).saturating_sub(posts);
+        let within = |limit: Dollars, spent: Dollars| limit.less(spent).buys(self.price);
         if let Some(limit) = self.limits.max_spend {
-            room = room.min(within(limit, self.run));
+            let spent = self.price.times(self.run);
+            room = room.min(within(limit, spent));
             if room == 0 {
-                return Err(Reached::Spend(self.price.times(self.run)));
+                return Err(Reached::Spend(spent));
             }
         }
         if let Some(limit) = self.limits.daily_budget {
-            room = room.min(within(limit, self.page.posts_of_day));
+            let spent = self.page.cost_of_day.unwrap_or_default();
+            room = room.min(within(limit, spent));
             if room == 0 {
-                return Err(Reached::Day(self.price.times(self.page.posts_of_day)));
+                return Err(Reached::Day(spent));
             }
         }
         Ok(room)
@@ -126,6 +138,10 @@ impl Book {
         self.run += posts;
         self.page.posts_of_day += posts;
         self.page.posts_of_month += posts;
+        let cost = self.price.times(posts);
+        for sum in [&mut self.page.cost_of_day, &mut self.page.cost_of_month] {
+            *sum = Some(sum.unwrap_or_default().plus(cost));
+        }
         let is_due = self.written.is_none_or(|written| now.duration_since(written).as_secs() >= 1);
         if posts > 0 && is_due {
             self.save(now);
@@ -146,14 +162,14 @@ impl Book {
 
     /// What it says; nothing where posts are free.
     pub fn spent(&self) -> Option<Spent> {
-        let cost = |posts: u64| self.price.times(posts).as_f64();
+        let dollars = |cost: Option<Dollars>| cost.unwrap_or_default().as_f64();
         (self.price != Dollars::ZERO).then(|| Spent {
             run_posts: self.run,
-            run: cost(self.run),
+            run: self.price.times(self.run).as_f64(),
             today_posts: self.page.posts_of_day,
-            today: cost(self.page.posts_of_day),
+            today: dollars(self.page.cost_of_day),
             month_posts: self.page.posts_of_month,
-            month: cost(self.page.posts_of_month),
+            month: dollars(self.page.cost_of_month),
         })
     }
 
@@ -163,10 +179,12 @@ impl Book {
         if self.page.month != month {
             self.page.month = month;
             self.page.posts_of_month = 0;
+            self.page.cost_of_month = None;
         }
         if self.page.day != day {
             self.page.day = day;
             self.page.posts_of_day = 0;
+            self.page.cost_of_day = None;
         }
     }
 }
@@ -232,8 +250,34 @@ mod tests {
     #[test]
     fn what_is_free_has_no_price_and_may_still_be_counted() {
         let limits = Limits { max_posts: Some(5), max_spend: Some(dollars("1")), ..Limits::default() };
-        let mut book = Book::open(None, Dollars::ZERO, limits).expect("a book");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("spent.json");
+        let mut book = Book::open(Some(file.clone()), Dollars::ZERO, limits).expect("a book");
         assert_eq!(book.room(Timestamp::UNIX_EPOCH), Ok(5));
+        book.spend(4, Timestamp::UNIX_EPOCH);
+        book.save(Timestamp::UNIX_EPOCH);
         assert_eq!(book.spent(), None);
+        assert!(!file.exists(), "they are nothing that a paid source would have to answer for");
+    }
+
+    #[test]
+    fn a_new_price_is_for_what_comes_and_an_old_page_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("spent.json");
+        let limits = Limits { daily_budget: Some(dollars("1")), ..Limits::default() };
+        let open = |price: &str| Book::open(Some(file.clone()), dollars(price), limits).expect("a book");
+        let now = at("2026-11-22T12:00:00Z");
+        // As a hydrant wrote it that counted posts alone.
+        let page = r#"{"day":"2026-11-22","posts_of_day":100,"month":"2026-11","posts_of_month":200}"#;
+        std::fs::write(&file, page).expect("written");
+        let mut book = open("0.005");
+        assert_eq!(book.room(now), Ok(100));
+        book.save(now);
+        let mut dearer = open("0.05");
+        assert_eq!(dearer.room(now), Ok(10), "half of the dollar is spent, whatever a post costs now");
+        dearer.spend(10, now);
+        let spent = dearer.spent().expect("it costs");
+        assert!((spent.today - 1.0).abs() < 1e-9 && (spent.month - 1.5).abs() < 1e-9, "{spent:?}");
+        assert!(matches!(dearer.room(now), Err(Reached::Day(_))));
     }
 }
