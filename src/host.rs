@@ -123,6 +123,11 @@ pub enum HostError {
     /// The key is not on this machine.
     #[error("the key {0} is not there: the host was made elsewhere, or `host_key_file` is wrong")]
     NoKey(PathBuf),
+    /// The host was provisioned with other limits on what a stream may cost.
+    #[error(
+        "the stream was not started, for the host would spend by other limits: {0}; `hydrant host provision` brings these there, or say the limit for this start with `--set`"
+    )]
+    OtherLimits(String),
     /// What waits on the host is not all delivered.
     #[error(
         "{} still on the host, so nothing was torn down: `hydrant stream status --on host` says why", counted(*.0, "post waits", "posts wait")
@@ -232,6 +237,11 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// Whether the operator asked for the end of it.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Stack(StackError::Interrupted))
+    }
+
     /// Whether it may be different in a moment: the host boots, or the network is back.
     pub(crate) fn passes(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Lost)

@@ -17,6 +17,7 @@ use crate::progress::{Phase, Progress, Report};
 
 /// The remote host over ssh: make it ready, look at it, run things on it
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  hydrant host provision\n  hydrant host run -- df -h")]
 pub(super) struct Host {
     #[command(subcommand)]
     command: HostCommand,
@@ -228,7 +229,12 @@ async fn stream_on(host: &Remote, context: &Context, what: OnHost) -> Result<Exi
             let arguments: Vec<String> = arguments.into_iter().map(ToOwned::to_owned).collect();
             return Ok(exit_of(host.run_here(&service::script(&arguments)).await?));
         }
-        OnHost::Start(arguments) => service::start(host, arguments).await?,
+        OnHost::Start(arguments) => {
+            if let Some(differs) = service::compare(host, &context.settings, arguments).await? {
+                talk!("{} {differs}", style::warn("hydrant:"));
+            }
+            service::start(host, arguments).await?
+        }
         OnHost::Stop => service::stop(host).await?,
         OnHost::Status => {
             let arguments = ["status", "--json"].map(ToOwned::to_owned);

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::host::OnHost;
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
+use crate::host::recipe::handed_on;
 use crate::stream::live::{Live, State, Status};
 use crate::stream::service::{Answer, Ask, Client, Place, Server};
 use crate::stream::{StreamError, pipeline};
@@ -149,7 +150,7 @@ enum On {
 
 impl StreamCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        if let Some(there) = self.command.on_host() {
+        if let Some(there) = self.command.on_host(&context) {
             return super::host::stream(&context, there).await;
         }
         match self.command {
@@ -166,12 +167,12 @@ impl StreamCommand {
 
 impl Verb {
     /// What the host is to do; `None` if it is meant for this machine.
-    fn on_host(&self) -> Option<OnHost> {
+    fn on_host(&self, context: &Context) -> Option<OnHost> {
         match self {
             Self::Start(start) if start.place.on == On::Host => {
-                let settings = start.run.settings().into_iter();
-                let set = |(key, value): (&str, String)| ["--set".to_owned(), format!("{key}={value}")];
-                Some(OnHost::Start(settings.flat_map(set).collect()))
+                let own = start.run.settings().into_iter().map(|(key, value)| format!("{key}={value}"));
+                let set: Vec<String> = context.global.set.iter().cloned().chain(own).collect();
+                Some(OnHost::Start(handed_on(&context.settings, &set)))
             }
             Self::Stop(place) if place.on == On::Host => Some(OnHost::Stop),
             Self::Status(place) if place.on == On::Host => Some(OnHost::Status),
@@ -283,16 +284,15 @@ impl Start {
         // What is wrong with the settings is better said here than in a log.
         assemble::live(&context)?;
         let started = place(&context).start(&context.settings).await.map_err(StreamError::from)?;
+        let log = place(&context).log().display().to_string();
         if context.global.json {
             answer!("{}", shown::json(&started));
+        } else if let Some(pid) = started.pid {
+            answer!("the stream runs in the background (process {pid}); its log is {log}");
         } else {
-            let log = place(&context).log().display().to_string();
-            answer!(
-                "the stream runs in the background (process {}); its log is {log}",
-                started.pid.unwrap_or_default()
-            );
+            answer!("the stream has come to its end already: {}; its log is {log}", shown::summary(&started));
         }
-        Ok(Exit::Done)
+        Ok(if started.pid.is_some() { Exit::Done } else { delivered(&started) })
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::facts::Facts;
 use super::output::{Order, Output, word};
-use super::recipe::{FOLDER, UNIT};
+use super::recipe::{Difference, FOLDER, UNIT, differences};
 use super::{Host, HostError};
 use crate::progress::Progress;
 use crate::settings::{Folders, Settings};
@@ -38,6 +38,35 @@ fn words(arguments: &[String]) -> String {
 /// The script by which the host does `hydrant stream …` as it would be done there.
 pub fn script(arguments: &[String]) -> String {
     format!("{}\nexec bin/hydrant stream {}", there(), words(arguments))
+}
+
+/// The settings that bound what a stream costs.
+const OF_MONEY: [&str; 4] = ["max_posts", "max_spend", "daily_budget", "x_post_price"];
+
+/// Compares the settings that the host was provisioned with to those of now, but for what the start itself says by these
+/// arguments: what differs, in a sentence, if anything does. Where what a stream may cost differs, it must not be started.
+pub async fn compare(
+    host: &Host,
+    settings: &Settings,
+    arguments: &[String],
+) -> Result<Option<String>, HostError> {
+    let what = "reading the settings on the host";
+    let read = Order::new(what, format!("cat \"$HOME/{FOLDER}/hydrant.toml\" 2>/dev/null; true"));
+    let there = host.run(&read).await?.good(what)?;
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let differences = differences(settings, &there, arguments);
+    let words = |of: &mut dyn Iterator<Item = &Difference>| {
+        of.map(|difference| crate::text::sanitise(&difference.to_string())).collect::<Vec<_>>().join(", ")
+    };
+    let money = words(&mut differences.iter().filter(|difference| OF_MONEY.contains(&difference.key)));
+    if !money.is_empty() {
+        return Err(HostError::OtherLimits(money));
+    }
+    let all = words(&mut differences.iter());
+    Ok((!all.is_empty())
+        .then(|| format!("the host has other settings: {all}; `hydrant host provision` brings these there")))
 }
 
 /// Starts it with these arguments of `hydrant stream run`; the last line is its status as JSON.

@@ -24,14 +24,17 @@ pub(super) struct Rules {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Show the rules that X holds, and whose they are
+    #[command(after_help = "Example: hydrant stream rules list --json")]
     List,
     /// Bring X's rules in line with the search terms; others' rules stay as they are
+    #[command(after_help = "Example: hydrant stream rules sync --dry-run")]
     Sync {
         /// Show what would change, and let X check it; change nothing
         #[arg(long)]
         dry_run: bool,
     },
     /// Delete hydrant's own rules
+    #[command(after_help = "Example: hydrant stream rules clear --dry-run")]
     Clear {
         /// Show what would change; change nothing
         #[arg(long)]

@@ -79,7 +79,9 @@ pub(super) fn trouble(error: &HostError) -> Trouble {
         HostError::Interrupted => Trouble::cancelled(),
         HostError::Cloud(cloud) => Trouble::of_cloud(cloud),
         HostError::Stack(stack) => Trouble::of_stack(stack),
-        HostError::Settings(_) | HostError::BadAddress(_) => Trouble::of(error, Remedy::Settings),
+        HostError::Settings(_) | HostError::BadAddress(_) | HostError::OtherLimits(_) => {
+            Trouble::of(error, Remedy::Settings)
+        }
         _ => Trouble::of(error, Remedy::Retry),
     }
 }

@@ -9,6 +9,7 @@ use crate::console::effect::stream::{Item, Job, On, Outcome, Wishes};
 use crate::console::effect::{Remedy, Trouble};
 use crate::host::output::Output;
 use crate::host::{self, Host, HostError, service};
+use crate::progress::Phase;
 use crate::settings::{Folders, SettingValue, Settings, Words};
 use crate::stream::live::Status;
 use crate::stream::record::{Format, JsonRecord};
@@ -92,7 +93,13 @@ async fn start_on_host(wishes: Option<&Wishes>, rooms: &Rooms, line: &Line) -> R
         }
     }
     let host = super::host::connect(rooms, line, host::UP).await?;
-    let started = service::start(&host, &arguments).await;
+    let started = async {
+        if let Some(differs) = service::compare(&host, &rooms.settings, &arguments).await? {
+            line.progress().tell("stream", "host", Phase::Acting, differs);
+        }
+        service::start(&host, &arguments).await
+    };
+    let started = started.await;
     host.close().await;
     Ok(ended_on(&started?)?)
 }

@@ -12,7 +12,7 @@ use super::short;
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload, checksum};
 use crate::host::{Host, HostError};
-use crate::settings::{Origin, Setting, Settings, SettingsError};
+use crate::settings::{KEYS, Origin, Row, Setting, Settings, SettingsError};
 
 /// The settings of a host, as files of hydrant's folder there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +46,8 @@ impl HostSettings {
     /// Those that were given here. The region is the one that was found, whoever said it. The service runs in
     /// hydrant's folder, so the files beside its settings are found by their names.
     pub fn of(settings: &Settings, region: &str) -> Result<Self, SettingsError> {
-        let named = [
-            ("unwanted_words", &settings.unwanted_words),
-            ("terms_file", &settings.terms_file),
-            ("stream_unwanted_words", &settings.stream_unwanted_words),
-        ];
         let mut files = Vec::new();
-        for (key, path) in named {
+        for (key, path) in named(settings) {
             if let Some(content) = content(key, path)? {
                 files.push((name(key), content));
             }
@@ -60,19 +55,81 @@ impl HostSettings {
         let mut toml =
             String::from("# Written by `hydrant host provision`: what is changed here is changed back.\n");
         writeln!(toml, "region = {region:?}").expect("a String takes every text");
-        let default = Origin::Default.to_string();
-        for row in settings.rows() {
-            let stays = row.is_secret
-                || row.origin == default
-                || NOT_THERE.contains(&row.key)
-                || row.key.starts_with("host_");
-            let (Some(value), false) = (row.value, stays) else { continue };
-            let is_file = named.iter().any(|(key, _)| *key == row.key);
-            let value = toml::Value::String(if is_file { name(row.key) } else { value });
-            writeln!(toml, "{} = {value}", row.key).expect("a String takes every text");
+        for (key, value) in given(settings) {
+            let value = toml::Value::String(value);
+            writeln!(toml, "{key} = {value}").expect("a String takes every text");
         }
         Ok(Self { toml, files })
     }
+}
+
+/// The word lists that settings name.
+fn named(settings: &Settings) -> [(&'static str, &Setting<Option<String>>); 3] {
+    [
+        ("unwanted_words", &settings.unwanted_words),
+        ("terms_file", &settings.terms_file),
+        ("stream_unwanted_words", &settings.stream_unwanted_words),
+    ]
+}
+
+/// What was given here and goes along, as it is written there.
+fn given(settings: &Settings) -> Vec<(&'static str, String)> {
+    let default = Origin::Default.to_string();
+    let is_file = |row: &Row| named(settings).iter().any(|(key, _)| *key == row.key);
+    let rows = settings.rows().into_iter().filter(|row| goes_along(row) && row.origin != default);
+    rows.filter_map(|row| Some((row.key, if is_file(&row) { name(row.key) } else { row.value? }))).collect()
+}
+
+fn goes_along(row: &Row) -> bool {
+    !row.is_secret && !NOT_THERE.contains(&row.key) && !row.key.starts_with("host_")
+}
+
+/// Those of some `key=value` that a host takes, as arguments of its own.
+pub fn handed_on(settings: &Settings, set: &[String]) -> Vec<String> {
+    let rows = settings.rows();
+    let is_taken = |pair: &&String| {
+        let key = pair.split_once('=').map_or(pair.as_str(), |(key, _)| key);
+        rows.iter().any(|row| row.key == key && goes_along(row))
+    };
+    set.iter().filter(is_taken).flat_map(|pair| ["--set".to_owned(), pair.clone()]).collect()
+}
+
+/// A setting that says one thing here and another on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its key.
+    pub key: &'static str,
+    there: Option<String>,
+    here: Option<String>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+        write!(f, "`{}` is {} there and {} here", self.key, value(&self.there), value(&self.here))
+    }
+}
+
+/// What a host's hydrant.toml says otherwise than it would if it were provisioned now, but for the keys that the start
+/// itself says by `arguments`. The content of word lists is not looked at.
+pub fn differences(settings: &Settings, there: &str, arguments: &[String]) -> Vec<Difference> {
+    let there: toml::Table = there.parse().unwrap_or_default();
+    let here = given(settings);
+    let is_said = |key: &str| {
+        arguments.iter().any(|argument| argument.split_once('=').is_some_and(|(said, _)| said == key))
+    };
+    let mut differences = Vec::new();
+    for row in settings.rows().iter().filter(|row| goes_along(row) && !is_said(row.key)) {
+        let default = KEYS.iter().find(|key| key.name == row.key).and_then(|key| key.default);
+        let or_default = |value: Option<&str>| value.or(default).map(str::to_owned);
+        let there = or_default(there.get(row.key).and_then(toml::Value::as_str));
+        let here = here.iter().find(|(key, _)| *key == row.key).map(|(_, value)| value.as_str());
+        let here = or_default(here);
+        if there != here {
+            differences.push(Difference { key: row.key, there, here });
+        }
+    }
+    differences
 }
 
 /// What the file of a key is called on the host.
@@ -144,14 +201,14 @@ mod tests {
     use super::*;
     use crate::settings::Sources;
 
-    fn given<const N: usize>(flags: [(&str, &str); N]) -> Settings {
+    fn given_by<const N: usize>(flags: [(&str, &str); N]) -> Settings {
         let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         Settings::load(&Sources { flags, ..Sources::default() }).expect("good settings")
     }
 
     #[test]
     fn what_was_given_goes_along_and_secrets_do_not() {
-        let settings = given([
+        let settings = given_by([
             ("bucket", "my-lake"),
             ("delivery_stream", "mine"),
             ("buffer_mb", "7"),
@@ -181,13 +238,40 @@ mod tests {
     }
 
     #[test]
+    fn what_the_host_says_otherwise_is_found_unless_the_start_says_it() {
+        let then = given_by([("daily_budget", "0.05"), ("sample_percent", "20"), ("theme", "light")]);
+        let there = HostSettings::of(&then, "us-east-1").expect("settings").toml;
+        let said = |settings: &Settings, arguments: &[&str]| {
+            let arguments: Vec<String> = arguments.iter().copied().map(str::to_owned).collect();
+            let mut said: Vec<String> =
+                differences(settings, &there, &arguments).iter().map(ToString::to_string).collect();
+            said.sort();
+            said
+        };
+        assert_eq!(said(&then, &[]), [""; 0]);
+        let now = given_by([("daily_budget", "0.09"), ("host_user", "me"), ("spool_mb", "1024")]);
+        let budget = "`daily_budget` is 0.05 there and 0.09 here";
+        let sample = "`sample_percent` is 20 there and 100 here";
+        assert_eq!(said(&now, &[]), [budget, sample]);
+        assert_eq!(said(&now, &["--set", "daily_budget=0.09"]), [sample]);
+        let none = given_by([("sample_percent", "20")]);
+        assert_eq!(said(&none, &[]), ["`daily_budget` is 0.05 there and not set here"]);
+    }
+
+    #[test]
+    fn a_start_hands_on_what_was_said_and_the_host_takes() {
+        let set = ["daily_budget=1", "x_api_key=hunter2", "theme=light", "host_user=me"].map(str::to_owned);
+        assert_eq!(handed_on(&given_by([]), &set), ["--set", "daily_budget=1"]);
+    }
+
+    #[test]
     fn the_word_lists_that_settings_name_go_along_with_them() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         std::fs::write(path("terms.txt"), "mars rover\n").expect("written");
         std::fs::write(path("spam.txt"), "nft\n").expect("written");
         let (terms, spam) = (path("terms.txt"), path("spam.txt"));
-        let settings = given([("terms_file", &*terms), ("stream_unwanted_words", &*spam)]);
+        let settings = given_by([("terms_file", &*terms), ("stream_unwanted_words", &*spam)]);
         let wanted = HostSettings::of(&settings, "us-east-1").expect("settings");
         let file = |name: &str, content: &str| (name.to_owned(), content.as_bytes().to_owned());
         assert_eq!(
@@ -197,7 +281,7 @@ mod tests {
         assert!(wanted.toml.contains("terms_file = \"terms_file.txt\"\n"), "{}", wanted.toml);
         assert!(!wanted.toml.contains("spam.txt"), "{}", wanted.toml);
 
-        let missing = HostSettings::of(&given([("terms_file", "nowhere.txt")]), "us-east-1");
+        let missing = HostSettings::of(&given_by([("terms_file", "nowhere.txt")]), "us-east-1");
         let said = missing.expect_err("it is not there").to_string();
         assert!(said.contains("`terms_file` names nowhere.txt") && said.contains("cannot be read"), "{said}");
     }

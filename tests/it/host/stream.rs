@@ -32,6 +32,27 @@ async fn the_stream_is_started_asked_and_drained_on_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_for_a_start_reaches_the_host_and_other_limits_there_start_nothing() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["up"]).await.expect(0);
+    let then = ["--set", "daily_budget=0.05", "--set", "sample_percent=50"];
+    sandbox.hydrant(&[&["host", "provision"], &then[..]].concat()).await.expect(0);
+    let start = ["stream", "start", "--on", "host", "--json", "--set", "to=none"];
+    let refused = sandbox.hydrant(&[&start[..], &["--source", "jetstream"]].concat()).await.expect(2);
+    assert!(refused.err.contains("`daily_budget` is 0.05 there and not set here"), "{}", refused.err);
+    let said = ["--set", "daily_budget=0.09", "--set", "source=jetstream", "--set", "theme=light"];
+    let started = sandbox.hydrant(&[&start[..], &said[..]].concat()).await.expect(0);
+    assert!(started.err.contains("`sample_percent` is 50 there and 100 here"), "{}", started.err);
+    let started = started.json();
+    assert_eq!(
+        (&started["source"], &started["sinks"][0]),
+        (&"jetstream".into(), &"none".into()),
+        "{started}"
+    );
+    sandbox.hydrant(&["stream", "stop", "--on", "host"]).await.expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_hydrant_was_never_put_on_keeps_nothing() {
     let sandbox = Sandbox::new(&[]).await;
     sandbox.hydrant(&QUICK).await.expect(0);
