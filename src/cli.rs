@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::{Cloud, CloudError, Terms};
@@ -121,6 +121,7 @@ impl CliError {
                 HostError::Cloud(CloudError::NoRegion)
                 | HostError::NoAddress
                 | HostError::BadAddress(_)
+                | HostError::OtherLimits(_)
                 | HostError::Settings(_),
             )
             | Self::Topics(TopicsError::BadNumberOfTopics(_) | TopicsError::BadParameter { .. }) => {
@@ -130,12 +131,20 @@ impl CliError {
                 SparkError::NotSet { .. } | SparkError::NotInABucket { .. } | SparkError::NoImage(_),
             ) => Exit::Usage,
             Self::Lake(error) if error.is_of_usage() => Exit::Usage,
-            Self::Stack(StackError::Interrupted)
-            | Self::Host(HostError::Interrupted)
-            | Self::Spark(SparkError::Interrupted | SparkError::Left { .. })
-            | Self::Lake(LakeError::Interrupted)
-            | Self::Topics(TopicsError::Lake(LakeError::Interrupted)) => Exit::Interrupted,
+            _ if self.is_interruption() => Exit::Interrupted,
             _ => Exit::Failed,
+        }
+    }
+
+    /// Whether the operator asked for the end of it.
+    fn is_interruption(&self) -> bool {
+        match self {
+            Self::Stack(StackError::Interrupted) => true,
+            Self::Host(error) => error.is_interruption(),
+            Self::Lake(error) => error.is_interruption(),
+            Self::Topics(error) => error.is_interruption(),
+            Self::Spark(error) => error.is_interruption(),
+            _ => false,
         }
     }
 }
@@ -144,7 +153,7 @@ impl CliError {
 #[derive(Debug, Parser)]
 #[command(name = "hydrant", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them."
+    after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them.\n\nExample: hydrant sandbox    (the console over a cloud of this machine: no account, no money)"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -181,7 +190,7 @@ pub(crate) struct Global {
     /// Do not ask before what cannot be undone
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Refuse every call that would change something
+    /// Change nothing in AWS, at X or on the host; `config --init` and `lake get` still write their file here
     #[arg(long, global = true)]
     readonly: bool,
     /// More talk: causes of errors and calls made; twice, every call
@@ -327,9 +336,11 @@ const STACK: usize = 8 << 20;
 /// Runs the command that the arguments say, to the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
-        Err(error) => return refused(&error, &arguments).into(),
+    let parsed = Cli::command().try_get_matches_from(&arguments);
+    let parsed = parsed.and_then(|found| Ok((name_of(&found), Cli::from_arg_matches(&found)?)));
+    let (name, cli) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return refused(&error.format(&mut Cli::command()), &arguments).into(),
     };
     style::choose(cli.global.color == Color::Always, cli.global.color == Color::Never);
     let verbose = cli.global.verbose;
@@ -338,7 +349,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(source) => return complain(&CliError::Io { what: "start".into(), source }, verbose).into(),
     };
-    let exit = runtime.block_on(dispatch(cli)).unwrap_or_else(|error| complain(&error, verbose));
+    let exit = runtime.block_on(dispatch(cli, &name)).unwrap_or_else(|error| complain(&error, verbose));
     let exit = match style::unwritten() {
         Some(source) if matches!(exit, Exit::Done | Exit::Partly) => complain(&unwritten(source), verbose),
         _ => exit,
@@ -346,6 +357,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // A task that is still in a system call must not hold up the answer.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// The command's name, without its arguments: `host run`.
+fn name_of(found: &ArgMatches) -> String {
+    let names = std::iter::successors(found.subcommand(), |(_, found)| found.subcommand());
+    names.map(|(name, _)| name).collect::<Vec<_>>().join(" ")
 }
 
 /// What the parser says of arguments that it does not take, or of help that was asked for.
@@ -370,7 +387,7 @@ fn unwritten(source: std::io::Error) -> CliError {
     CliError::Io { what: "write the answer".to_owned(), source }
 }
 
-async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+async fn dispatch(cli: Cli, name: &str) -> Result<Exit, CliError> {
     let command = cli.command.unwrap_or(Command::Console(console::Console {}));
     match command {
         Command::Completions(completions) => return Ok(completions.run(&mut Cli::command())),
@@ -379,7 +396,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     }
     let context = Context::new(cli.global, stop_on_signals())?;
     let _log = logging::start(&context.folders, context.global.verbose);
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?command, "started");
+    // Not its arguments, in which there may be what nobody else is to read.
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), command = name, "started");
     let result = match command {
         Command::Console(console) => console.run(context).await,
         Command::Up(up) => up.run(Part::Pipeline, context).await,
@@ -495,6 +513,35 @@ fn without_numbers(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn check(command: &clap::Command, name: &str) {
+            let shown = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(shown.contains("Example"), "{name}: {shown}");
+            for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+                check(command, &format!("{name} {}", command.get_name()));
+            }
+        }
+        check(&Cli::command(), "hydrant");
+    }
+
+    #[test]
+    fn what_was_stopped_as_asked_is_no_failure_wherever_it_was() {
+        let lake = || LakeError::Interrupted;
+        let all: [CliError; 6] = [
+            lake().into(),
+            TopicsError::from(lake()).into(),
+            SparkError::from(lake()).into(),
+            SparkError::from(TopicsError::from(lake())).into(),
+            HostError::from(StackError::Interrupted).into(),
+            StackError::Interrupted.into(),
+        ];
+        for error in all {
+            assert_eq!(error.exit(), Exit::Interrupted, "{error:?}");
+        }
+        assert_eq!(CliError::Readonly.exit(), Exit::Failed);
+    }
 
     #[test]
     fn a_failure_is_one_sentence_with_the_systems_reason_in_it_once() {

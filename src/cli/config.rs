@@ -21,7 +21,7 @@ pub(super) struct Config {
 impl Config {
     pub(super) fn run(&self, context: &Context) -> Result<Exit, CliError> {
         if self.init {
-            return init();
+            return init(context);
         }
         let rows = context.settings.rows();
         if context.global.json {
@@ -40,7 +40,7 @@ impl Config {
     }
 }
 
-fn init() -> Result<Exit, CliError> {
+fn init(context: &Context) -> Result<Exit, CliError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AlreadyExists => {
             CliError::Usage("there is a hydrant.toml here already: it was left as it is".to_owned())
@@ -54,6 +54,10 @@ fn init() -> Result<Exit, CliError> {
         .open("hydrant.toml")
         .map_err(failed)?;
     file.write_all(Settings::template().as_bytes()).map_err(failed)?;
-    talk!("wrote hydrant.toml: every setting is in it, commented out");
+    if context.global.json {
+        answer!("{}", serde_json::json!({ "file": "hydrant.toml" }));
+    } else {
+        talk!("wrote hydrant.toml: every setting is in it, commented out");
+    }
     Ok(Exit::Done)
 }

@@ -48,7 +48,7 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     whole.render_description_section(&mut page)?;
     whole.render_options_section(&mut page)?;
     writeln!(page, ".SH COMMANDS")?;
-    for command in command.get_subcommands() {
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         of_command(command, "hydrant", &mut page)?;
     }
     whole.render_extra_section(&mut page)?;
@@ -60,7 +60,8 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
 fn of_command(command: &clap::Command, above: &str, page: &mut Vec<u8>) -> io::Result<()> {
     let name = format!("{above} {}", command.get_name());
     if command.get_subcommands().next().is_some() {
-        return command.get_subcommands().try_for_each(|command| of_command(command, &name, page));
+        let mut shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+        return shown.try_for_each(|command| of_command(command, &name, page));
     }
     let man = clap_mangen::Man::new(command.clone().bin_name(name.clone()).disable_help_flag(true));
     writeln!(page, ".SS \"{name}\"")?;

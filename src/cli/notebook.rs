@@ -46,7 +46,7 @@ enum Action {
     },
     /// Show its state, drift and cost
     #[command(
-        after_help = "Exit code 3 if something is missing or not as it should be.\n\nExample: hydrant notebook status --json"
+        after_help = "Exit code 3 if some of it is missing or not as it should be, 0 if all of it is there or nothing.\n\nExample: hydrant notebook status --json"
     )]
     Status,
     /// Make a link into it, and print it or open it in the browser

@@ -63,6 +63,9 @@ const ACCOUNT: &str = "123456789012";
 
 impl SandboxCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
+        if self.reset {
+            context.refuse_if_readonly(1)?;
+        }
         let folder = self.dir.unwrap_or_else(|| context.folders.data.join("sandbox"));
         let sandbox = Sandbox::start(Options {
             folder,

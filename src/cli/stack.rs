@@ -59,7 +59,7 @@ pub(super) struct Down {
 /// Show the stack's state, drift and cost
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code 3 if something is missing or not as it should be.\n\nExample: hydrant status --json"
+    after_help = "Exit code 3 if some of it is missing or not as it should be, 0 if all of it is there or nothing.\n\nExample: hydrant status --json"
 )]
 pub(super) struct Status {}
 
@@ -110,7 +110,7 @@ impl Up {
         };
         show_status(&context, &stack, &survey, &Audit::default());
         talk_calls(&context, &stack);
-        Ok(end(&outcome, &command))
+        Ok(end(&outcome))
     }
 }
 
@@ -160,7 +160,7 @@ impl Down {
         }
         show_status(&context, &stack, &teardown.survey, &teardown.audit);
         talk_calls(&context, &stack);
-        let exit = end(&teardown.outcome, &command);
+        let exit = end(&teardown.outcome);
         Ok(if exit == Exit::Done { proof(&teardown) } else { exit })
     }
 }
@@ -427,7 +427,7 @@ async fn confirm(context: &Context, warning: &str, name: &str) -> Result<(), Cli
     }
 }
 
-fn end(outcome: &Outcome, command: &str) -> Exit {
+fn end(outcome: &Outcome) -> Exit {
     let done = outcome.endings.values().filter(|ending| ending.is_work_done()).count();
     let undone = outcome.endings.values().filter(|ending| ending.is_failure()).count();
     let failed = outcome.failures().filter(|(_, error)| !matches!(error, StackError::Interrupted));
@@ -436,7 +436,7 @@ fn end(outcome: &Outcome, command: &str) -> Exit {
     }
     if outcome.is_interrupted() {
         talk!(
-            "{} stopped: {done} done, {undone} not; `hydrant {command}` goes on from here",
+            "{} stopped: {done} done, {undone} not; the same command goes on from here",
             style::warn("hydrant:")
         );
         return Exit::Interrupted;

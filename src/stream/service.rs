@@ -41,6 +41,8 @@ const TELLS: Duration = Duration::from_secs(1);
 /// A service begins to answer within this time.
 const START_LIMIT: Duration = Duration::from_secs(30);
 const LOOKS: Duration = Duration::from_millis(50);
+/// The exit codes of a run that came to its end: everything is delivered, or some waits for the next start.
+const ENDS_WELL: [i32; 2] = [0, 3];
 /// A socket's path has at most 108 bytes, its end included.
 const LONGEST_PATH: usize = 100;
 /// No question is longer.
@@ -200,10 +202,15 @@ impl Place {
 
     /// The last lines of its log, made safe to show.
     pub fn last_words(&self, lines: usize) -> Vec<String> {
+        self.last_words_behind(0, lines)
+    }
+
+    /// The same of what stands behind so many bytes.
+    fn last_words_behind(&self, from: u64, lines: usize) -> Vec<String> {
         let tail = || -> io::Result<String> {
             let mut file = File::open(self.log())?;
             let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(16 << 10)))?;
+            file.seek(SeekFrom::Start(length.saturating_sub(16 << 10).max(from)))?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
             Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -243,12 +250,7 @@ impl Place {
                 ..Default::default()
             };
         }
-        status.pid = None;
-        status.socket = None;
-        status.rate = 0.0;
-        status.held = None;
-        status.connection = None;
-        Ok(status)
+        Ok(ended(status))
     }
 
     async fn asked(&self) -> Result<Status, ServiceError> {
@@ -264,7 +266,8 @@ impl Place {
         ServiceError::Silent(why.to_string(), self.log())
     }
 
-    /// Starts a run with these settings in the background; its output goes to the log. When this returns, it answers.
+    /// Starts a run with these settings in the background; its output goes to the log. When this returns, it answers, or has
+    /// come to its end already, as a short replay does: then no process is named.
     pub async fn start(&self, settings: &Settings) -> Result<Status, ServiceError> {
         self.make()?;
         if self.is_running() {
@@ -273,6 +276,7 @@ impl Place {
         }
         let log = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(self.log());
         let log = log.map_err(|source| self.disk("write the log in", source))?;
+        let before = log.metadata().map_or(0, |log| log.len());
         let again = log.try_clone().map_err(|source| self.disk("write the log in", source))?;
         let program = std::env::current_exe().map_err(|error| ServiceError::NotStarted(error.to_string()))?;
         let mut command = std::process::Command::new(program);
@@ -289,8 +293,12 @@ impl Place {
         let mut child = child.map_err(|error| ServiceError::NotStarted(error.to_string()))?;
         let begun = std::time::Instant::now();
         loop {
-            if let Ok(Some(_)) = child.try_wait() {
-                return Err(ServiceError::NotStarted(why_ended(&self.last_words(3))));
+            if let Ok(Some(status)) = child.try_wait() {
+                let is_done = status.code().is_some_and(|code| ENDS_WELL.contains(&code));
+                return match self.remembered().filter(|_| is_done) {
+                    Some(status) => Ok(ended(status)),
+                    None => Err(ServiceError::NotStarted(why_ended(&self.last_words_behind(before, 3)))),
+                };
             }
             if self.is_running()
                 && let Ok(mut client) = Client::connect(self).await
@@ -307,6 +315,11 @@ impl Place {
             tokio::time::sleep(LOOKS).await;
         }
     }
+}
+
+/// The last status of a run, without what only one that lives has.
+fn ended(status: Status) -> Status {
+    Status { pid: None, socket: None, rate: 0.0, held: None, connection: None, ..status }
 }
 
 /// Why a run ended at once, by the last lines of its log: a run that ends by itself says why in one sentence, behind
@@ -628,6 +641,16 @@ mod tests {
         );
         assert_eq!(lines(&["one", "two"]), "one / two");
         assert_eq!(lines(&[]), "it ended at once");
+    }
+
+    #[test]
+    fn of_a_log_only_what_this_run_said_is_quoted() {
+        let (_folder, place) = place();
+        place.make().expect("made");
+        let before = "hydrant: a failure of yesterday\n";
+        std::fs::write(place.log(), format!("{before}one\n")).expect("written");
+        assert_eq!(place.last_words_behind(before.len() as u64, 3), ["one"]);
+        assert_eq!(place.last_words(3).len(), 2);
     }
 
     #[tokio::test]

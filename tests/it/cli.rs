@@ -50,9 +50,45 @@ async fn config_shows_each_value_with_its_origin_and_no_secret() {
 #[tokio::test]
 async fn config_init_writes_a_file_that_loads_and_never_overwrites_one() {
     let home = home();
-    hydrant(home.path(), &["config", "--init"], &[]).await.expect(0);
+    let made = hydrant(home.path(), &["config", "--init", "--json"], &[]).await.expect(0).json();
+    assert_eq!(made["file"], "hydrant.toml");
     hydrant(home.path(), &["config"], &[]).await.expect(0);
     hydrant(home.path(), &["config", "--init"], &[]).await.expect(2);
+}
+
+#[tokio::test]
+async fn what_only_a_job_on_spark_has_is_refused_where_none_is_asked_for() {
+    let home = home();
+    std::fs::write(home.path().join("tokens.txt"), "mars rover\n".repeat(9)).unwrap();
+    let fit = ["topics", "fit", "--tokens", "tokens.txt", "--out", "model"];
+    for of_spark in [&["--plan"][..], &["--on", "sagemaker"], &["--optimizer", "em"], &["--weights", "tfidf"]]
+    {
+        let refused = hydrant(home.path(), &[&fit[..], of_spark].concat(), &[]).await.expect(2);
+        assert!(refused.err.contains("add --engine spark"), "{}", refused.err);
+    }
+    assert!(!home.path().join("model").exists());
+}
+
+#[tokio::test]
+async fn the_log_names_a_command_and_never_its_arguments() {
+    let home = home();
+    let curl = ["host", "run", "--", "sh", "-c", "curl -u me:hunter2 https://example.com"];
+    hydrant(home.path(), &curl, &[]).await.expect(2);
+    let mut log = String::new();
+    look_through(home.path(), &mut |_, text| log.push_str(text));
+    assert!(log.contains("host run") && !log.contains("hunter2"), "{log}");
+}
+
+#[cfg(feature = "sandbox")]
+#[tokio::test]
+async fn a_sandbox_is_not_wiped_by_a_run_that_changes_nothing() {
+    let home = home();
+    let kept = home.path().join("cloud/kept");
+    std::fs::create_dir(kept.parent().unwrap()).unwrap();
+    std::fs::write(&kept, "x").unwrap();
+    let reset = ["--readonly", "sandbox", "--serve", "--reset", "--dir", "cloud"];
+    hydrant(home.path(), &reset, &[]).await.expect(1);
+    assert!(kept.exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,10 +318,7 @@ async fn help_fits_one_screen_and_every_command_shows_an_example() {
     let home = home();
     let help = hydrant(home.path(), &["--help"], &[]).await.expect(0).out;
     assert!(help.lines().count() <= 45, "{} lines", help.lines().count());
-    for command in ["up", "down", "status", "doctor", "config", "completions", "man"] {
-        let help = hydrant(home.path(), &[command, "--help"], &[]).await.expect(0).out;
-        assert!(help.contains("Example"), "{command}: {help}");
-    }
+    assert!(help.contains("Example"), "{help}");
     assert!(hydrant(home.path(), &["completions", "bash"], &[]).await.expect(0).out.contains("_hydrant"));
     let page = hydrant(home.path(), &["man"], &[]).await.expect(0).out;
     assert!(page.contains(".TH hydrant"));
@@ -294,4 +327,5 @@ async fn help_fits_one_screen_and_every_command_shows_an_example() {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("hydrant\\-topics(1)"));
+    assert!(!page.contains("hydrant lake lines"), "what is not for people");
 }

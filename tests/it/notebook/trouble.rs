@@ -58,7 +58,7 @@ async fn a_notebook_that_never_stops_holds_what_it_needs_and_is_said_to() {
     has_status(&world, "Stopping").await;
     down.interrupt();
     let stopped = down.end().await.expect(130);
-    assert!(stopped.err.contains("`hydrant notebook down` goes on from here"), "{}", stopped.err);
+    assert!(stopped.err.contains("the same command goes on from here"), "{}", stopped.err);
     assert_eq!(
         without_logs(world.notebook().await),
         whole(),

@@ -81,6 +81,22 @@ async fn it_starts_tells_how_it_is_and_stops_when_everything_is_delivered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_that_is_over_at_once_was_started_all_the_same() {
+    let home = Home::new();
+    let folder = home.0.path().join(".local/state/hydrant/stream/default");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("log"), "hydrant: a failure of yesterday\n").unwrap();
+    let csv = home.0.path().join("out.csv");
+    let to = format!("csv:{}", csv.display());
+    home.run(&["start", "--source", "replay:/dev/null", "--to", &to]).await.expect(0);
+    home.until("ended", |status| status["state"] == "stopped").await;
+    // What one says that does start and fails is its own.
+    let refused = home.run(&["start", "--source", "replay:/dev/null", "--to", "csv:/nowhere/x.csv"]).await;
+    let refused = refused.expect(1);
+    assert!(refused.err.contains("/nowhere/x.csv") && !refused.err.contains("yesterday"), "{}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tail_shows_posts_and_ends_with_the_stream() {
     let home = Home::new();
     let source = pipe(home.0.path());
