@@ -153,7 +153,7 @@ impl CliError {
 #[derive(Debug, Parser)]
 #[command(name = "hydrant", version, about, max_term_width = 100)]
 #[command(
-    after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them.\n\nExample: hydrant sandbox    (the console over a cloud of this machine: no account, no money)"
+    after_help = "Settings come from flags, the environment, .env, hydrant.toml and defaults, in that order; `hydrant config` shows them.\nExample: hydrant sandbox    (the console over a cloud of this machine: no account, no money)"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -190,7 +190,7 @@ pub(crate) struct Global {
     /// Do not ask before what cannot be undone
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Change nothing in AWS, at X or on the host; `config --init` and `lake get` still write their file here
+    /// Change nothing in AWS, at X or on the host (files may be written here)
     #[arg(long, global = true)]
     readonly: bool,
     /// More talk: causes of errors and calls made; twice, every call
@@ -337,10 +337,13 @@ const STACK: usize = 8 << 20;
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = Cli::command().try_get_matches_from(&arguments);
-    let parsed = parsed.and_then(|found| Ok((name_of(&found), Cli::from_arg_matches(&found)?)));
+    let parsed = parsed.and_then(|found| {
+        let cli = Cli::from_arg_matches(&found).map_err(|error| error.format(&mut Cli::command()))?;
+        Ok((name_of(&found), cli))
+    });
     let (name, cli) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return refused(&error.format(&mut Cli::command()), &arguments).into(),
+        Err(error) => return refused(&error, &arguments).into(),
     };
     style::choose(cli.global.color == Color::Always, cli.global.color == Color::Never);
     let verbose = cli.global.verbose;

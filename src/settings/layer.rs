@@ -248,8 +248,14 @@ impl Layers {
 /// read. What is others' and cannot be read is theirs. A value in quotes may be over several lines, and `${NAME}` stands for
 /// the value of an earlier line.
 fn variables(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
-    let parse = |text: &str| dotenvy::from_read_iter(text.as_bytes()).next();
-    let lines: Vec<&str> = text.lines().collect();
+    // One variable and no more; an end of line behind it, without which blanks there are taken for a fault.
+    let parse = |text: &str| {
+        let text = format!("{text}\n");
+        let mut pairs = dotenvy::from_read_iter(text.as_bytes());
+        let first = pairs.next();
+        if pairs.next().is_none() { first } else { None }
+    };
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
     // What can be read is read once more as a whole, so that each knows those before it.
     let (mut whole, mut begins, mut next) = (String::new(), Vec::new(), 0);
     while let Some((line, rest)) = lines.get(next..).and_then(<[&str]>::split_first) {
@@ -293,7 +299,7 @@ fn lines_of_quoted(line: &str, rest: &[&str]) -> Option<usize> {
 fn name_in(line: &str) -> &str {
     let line = line.trim_start();
     let line = line.strip_prefix("export ").unwrap_or(line);
-    line.split('=').next().unwrap_or_default().trim()
+    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
 fn is_own(name: &str) -> bool {
@@ -364,9 +370,9 @@ mod tests {
 
     #[test]
     fn a_dotenv_is_read_as_one_whole() {
-        let text = "# of others\nBASE=lake\n\nHYDRANT_BUCKET=${BASE}-1\nKEY=\"-----BEGIN\nab=c\n-----END\"\nexport AWS_REGION='eu-west-1'\n";
+        let text = "\u{feff}# of others\nLAKE_OF_TESTS=lake  \n\nHYDRANT_BUCKET=${LAKE_OF_TESTS}-1\nKEY=\"-----BEGIN\nab=c\n-----END\"\nexport AWS_REGION='eu-west-1'\n";
         let expected = [
-            one("BASE", "lake", 2),
+            one("LAKE_OF_TESTS", "lake", 2),
             one("HYDRANT_BUCKET", "lake-1", 4),
             one("KEY", "-----BEGIN\nab=c\n-----END", 5),
             one("AWS_REGION", "eu-west-1", 8),
@@ -385,7 +391,7 @@ mod tests {
 
     #[test]
     fn what_is_hydrants_and_cannot_be_read_is_named_by_its_line() {
-        for odd in ["AWS_REGION", "HYDRANT_BUCKET=\"abc", "export TWITTER_API_KEY"] {
+        for odd in ["AWS_REGION", "AWS_REGION: x", "HYDRANT_BUCKET=\"abc", "export TWITTER_API_KEY"] {
             assert_eq!(read(&format!("A=1\n{odd}\nB=2\n")), Err(2), "{odd}");
         }
     }
