@@ -307,7 +307,8 @@ async fn the_log_of_a_job_is_followed_from_before_its_first_line_to_its_last() {
     let fit = desk.start();
     let name = desk.name().await;
     until("its handle", async || !desk.jobs().await[0]["handle"].is_null()).await;
-    until("its start", async || desk.described(&name).await.processing_start_time.is_some()).await;
+    let said = async || desk.sandbox.hydrant(&["jobs", "logs", "topics"]).await.out.contains("would run now");
+    until("its first line", said).await;
     // As it is before the first job of an account has said anything.
     let logs = desk.sandbox.aws().logs;
     logs.delete_log_group().log_group_name("/aws/sagemaker/ProcessingJobs").send().await.unwrap();
