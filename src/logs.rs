@@ -26,6 +26,7 @@ pub mod own;
 pub mod tail;
 mod window;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -51,6 +52,10 @@ pub struct LogEvent {
     /// Whether it came after events that are newer had been shown.
     pub is_late: bool,
 }
+
+/// How far streams are read whose lines bear no times by which one could go on: by group and stream, in bytes or in lines
+/// as whoever reads them counts.
+pub type Marks = BTreeMap<(Arc<str>, Arc<str>), u64>;
 
 /// Why logs cannot be read.
 #[derive(Debug, thiserror::Error)]

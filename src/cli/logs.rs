@@ -137,6 +137,7 @@ impl Show {
                     }
                 }
             }
+            Told::Read(_) => {}
             Told::Note(note) => say(&note),
         }
     }

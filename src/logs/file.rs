@@ -1,5 +1,5 @@
 //! Files that a program on this machine writes its log to, tailed as a group is. Their lines bear no times of their own
-//! that could be relied on: each is of the moment at which it was read.
+//! that could be relied on: each is of the moment at which it was read. So whoever goes on is to say how far they are read.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,16 +9,20 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::sync::CancellationToken;
 
 use super::growing::{Growing, PIECE, Rest, tell};
-use super::{Ending, LogEvent, LogsError, Told};
+use super::{Ending, LogEvent, LogsError, Marks, Told};
 
-/// Tails files under a group's name until it is stopped. One that is not there, or not any more, says nothing.
+/// Tails files under a group's name until it is stopped, each from its mark on: one without begins with a piece of its
+/// end. A file that is not there, or not any more, says nothing.
 pub async fn tail(
     name: &str,
     files: Vec<PathBuf>,
+    marks: &Marks,
     stop: &CancellationToken,
     told: impl FnMut(Told) + Send,
 ) -> Result<Ending, LogsError> {
-    let mut files = Files { group: name.into(), readers: files.into_iter().map(Reader::new).collect() };
+    let group: Arc<str> = name.into();
+    let readers = files.into_iter().map(|file| Reader::new(file, &group, marks)).collect();
+    let mut files = Files { group, readers };
     tell(&mut files, true, stop, told).await
 }
 
@@ -37,20 +41,30 @@ impl Growing for Files {
         }
         Ok(all)
     }
+
+    fn marks(&self) -> Marks {
+        let mark = |reader: &Reader| {
+            let whole = reader.at?.saturating_sub(reader.rest.len() as u64);
+            Some(((Arc::clone(&self.group), Arc::clone(&reader.stream)), whole))
+        };
+        self.readers.iter().filter_map(mark).collect()
+    }
 }
 
 struct Reader {
     file: PathBuf,
     stream: Arc<str>,
-    /// How far it was read; `None` before the first look, which shows a piece of its end.
+    /// How far it is read; `None` before the first look, which shows a piece of its end.
     at: Option<u64>,
     rest: Rest,
 }
 
 impl Reader {
-    fn new(file: PathBuf) -> Self {
-        let stream = file.file_name().map(|name| name.to_string_lossy().as_ref().into()).unwrap_or_default();
-        Self { file, stream, at: None, rest: Rest::default() }
+    fn new(file: PathBuf, group: &Arc<str>, marks: &Marks) -> Self {
+        let stream: Arc<str> =
+            file.file_name().map(|name| name.to_string_lossy().as_ref().into()).unwrap_or_default();
+        let at = marks.get(&(Arc::clone(group), Arc::clone(&stream))).copied();
+        Self { file, stream, at, rest: Rest::default() }
     }
 
     async fn next(&mut self, group: &Arc<str>) -> Result<Option<Vec<LogEvent>>, LogsError> {
@@ -102,7 +116,7 @@ mod tests {
         let (own, kept) = (stop.clone(), Arc::clone(&said));
         let files = vec![there.clone(), later.clone()];
         let task = tokio::spawn(async move {
-            tail("local:x", files, &own, |told| {
+            tail("local:x", files, &Marks::new(), &own, |told| {
                 let Told::Events(events) = told else { return };
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 kept.extend(events.into_iter().map(|event| (event.stream.to_string(), event.message)));
@@ -127,5 +141,36 @@ mod tests {
         until(vec![line("spark.log", "one"), line("spark.out", "three"), line("spark.log", "two")]).await;
         stop.cancel();
         assert_eq!(task.await.expect("it ends").expect("well"), Ending::Stopped);
+    }
+
+    /// What is told of a file until it is read to its end, and how far it is read then.
+    async fn read(file: &std::path::Path, marks: &Marks) -> (Vec<String>, Marks) {
+        let (stop, mut said, mut read) = (CancellationToken::new(), Vec::new(), Marks::new());
+        let until = stop.clone();
+        let told = |told| match told {
+            Told::Events(events) => said.extend(events.into_iter().map(|event| event.message)),
+            Told::Read(marks) => read.extend(marks),
+            Told::Note(_) => until.cancel(),
+        };
+        tail("local:x", vec![file.to_owned()], marks, &stop, told).await.expect("it is read");
+        (said, read)
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_on_is_told_what_came_since_and_nothing_twice() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("spark.log");
+        std::fs::write(&file, "one\ntwo\nthr").expect("written");
+        let (said, marks) = read(&file, &Marks::new()).await;
+        assert_eq!(
+            (said, marks.values().copied().collect::<Vec<_>>()),
+            (vec!["one".into(), "two".into()], vec![8])
+        );
+        std::fs::write(&file, "one\ntwo\nthree\nfour\n").expect("written");
+        let (said, later) = read(&file, &marks).await;
+        assert_eq!(said, ["three", "four"]);
+        assert_eq!(read(&file, &later).await.0, Vec::<String>::new());
+        std::fs::write(&file, "anew\n").expect("written");
+        assert_eq!(read(&file, &later).await.0, ["anew"], "a file that was begun anew is another one");
     }
 }

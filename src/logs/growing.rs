@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, LogEvent, LogsError, Note, Told};
+use super::{Ending, LogEvent, LogsError, Marks, Note, Told};
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -18,6 +18,11 @@ const LONGEST_LINE: usize = 1 << 20;
 pub(super) trait Growing {
     /// The events of the next piece; `None` where there is no more yet.
     fn next(&mut self) -> impl Future<Output = Result<Option<Vec<LogEvent>>, LogsError>> + Send;
+
+    /// How far they are read, where that is not known by the times of their lines.
+    fn marks(&self) -> Marks {
+        Marks::new()
+    }
 }
 
 /// Tells what there is, and then, if that is wanted, what comes, until it is stopped.
@@ -32,6 +37,10 @@ pub(super) async fn tell(
         while let Some(events) = files.next().await? {
             if !events.is_empty() {
                 told(Told::Events(events));
+                let marks = files.marks();
+                if !marks.is_empty() {
+                    told(Told::Read(marks));
+                }
             }
             if stop.is_cancelled() {
                 return Ok(Ending::Stopped);
@@ -65,6 +74,11 @@ impl Rest {
         };
         let after = self.0.split_off(end);
         std::mem::replace(&mut self.0, after)
+    }
+
+    /// How many bytes wait for the end of their line.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Another file begins.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_sdk_cloudwatchlogs::types::{LiveTailSessionLogEvent, StartLiveTailResponseStream};
 use aws_smithy_types::retry::RetryConfig;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::{LogEvent, LogsError};
@@ -17,6 +17,8 @@ use crate::cloud::{Cloud, CloudError, Operation};
 pub(super) const MOST_GROUPS: usize = 10;
 /// Updates that wait for the listener: a minute's.
 const WAITING: usize = 60;
+/// So long after the last sample, looks far back have brought what it left out.
+const REST_FOLLOWS: SignedDuration = SignedDuration::from_secs(20);
 
 /// What a session says.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(super) enum Update {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) began: Timestamp,
+    pub(super) sampling: Sampling,
     updates: mpsc::Receiver<Update>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -38,6 +41,27 @@ pub(super) struct Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// Whether a session shows a sample, or did a moment ago: when it last did.
+#[derive(Debug, Default)]
+pub(super) struct Sampling(Option<Timestamp>);
+
+impl Sampling {
+    /// It showed one; whether that is new.
+    pub(super) fn was_shown(&mut self, now: Timestamp) -> bool {
+        self.0.replace(now).is_none()
+    }
+
+    /// Whether something that it left out may be still to come.
+    pub(super) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// After a look far back: whether that is over with it.
+    pub(super) fn is_over(&mut self, now: Timestamp) -> bool {
+        self.0.take_if(|last| now.duration_since(*last) > REST_FOLLOWS).is_some()
     }
 }
 
@@ -95,7 +119,7 @@ impl Live {
                 }
             }
         });
-        Ok(Self { began, updates, task })
+        Ok(Self { began, sampling: Sampling::default(), updates, task })
     }
 
     /// The next update.
@@ -119,4 +143,22 @@ fn event(groups: &[Named], event: LiveTailSessionLogEvent) -> Option<LogEvent> {
         message: event.message.unwrap_or_default(),
         is_late: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_said_once_and_is_over_when_its_rest_has_come() {
+        let mut sampling = Sampling::default();
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        assert!(!sampling.is_over(at(0)), "there was none");
+        assert!(sampling.was_shown(at(100)));
+        assert!((101..150).all(|second| !sampling.was_shown(at(second))), "it goes on");
+        assert!(!sampling.is_over(at(160)) && sampling.is_on());
+        assert!(sampling.is_over(at(170)) && !sampling.is_on());
+        assert!(!sampling.is_over(at(180)), "that is said once");
+        assert!(sampling.was_shown(at(190)), "the next is another");
+    }
 }

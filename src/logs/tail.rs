@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::live::{self, Live, Named, Update};
 use super::merge::{Lane, ready};
 use super::window::{Reach, Window};
-use super::{LogEvent, LogsError, groups};
+use super::{LogEvent, LogsError, Marks, groups};
 use crate::cloud::{Cloud, Failure, Operation};
 
 /// How events that are still to come are waited for.
@@ -73,6 +73,8 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 pub enum Told {
     /// Events that are to be shown, in the order of time among themselves.
     Events(Vec<LogEvent>),
+    /// How far streams are read that are gone on with by that alone.
+    Read(Marks),
     /// How the reading goes.
     Note(Note),
 }
@@ -80,13 +82,13 @@ pub enum Told {
 /// How the reading goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// The history is whole: what comes now is new.
+    /// Everything up to now was told: what comes is new.
     CaughtUp,
     /// Events come live.
     Live,
     /// They do not, for this reason; they are asked for every other second.
     Polling(String),
-    /// There is more than Live Tail shows; the rest is fetched a little later.
+    /// There is more than Live Tail shows; the rest is fetched a little later, and then it is caught up again.
     Sampled,
     /// A call failed in a way that passes; it is made again after so long.
     Again {
@@ -165,7 +167,7 @@ pub async fn tail(
         Follow::Watch(looks) => Some(looks.clone()),
         Follow::No | Follow::Poll | Follow::Until(_) => None,
     };
-    let mut tail = Tail { cloud, request, told, windows, looks, live: None, sampled: None, answered: false };
+    let mut tail = Tail { cloud, request, told, windows, looks, live: None, answered: false };
     tokio::select! {
         ending = tail.run() => ending,
         () = stop.cancelled() => Ok(Ending::Stopped),
@@ -180,8 +182,6 @@ struct Tail<'a, F> {
     /// Whether somebody looks on.
     looks: Option<watch::Receiver<bool>>,
     live: Option<Live>,
-    /// When Live Tail last showed a sample.
-    sampled: Option<Timestamp>,
     /// Whether a call was answered yet.
     answered: bool,
 }
@@ -283,12 +283,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
         events.retain_mut(|event| {
             self.windows.get_mut(&event.group).is_some_and(|window| window.came_live(event, now))
         });
-        if sampled
-            && self
-                .sampled
-                .replace(now)
-                .is_none_or(|before| now.duration_since(before) > FAR.try_into().unwrap_or_default())
-        {
+        if sampled && self.live.as_mut().is_some_and(|live| live.sampling.was_shown(now)) {
             self.note(Note::Sampled);
         }
         if !events.is_empty() {
@@ -334,6 +329,9 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
             self.live = None;
             self.note(Note::Polling("it does not show what comes in".to_owned()));
         }
+        if self.live.as_mut().is_some_and(|live| live.sampling.is_over(Timestamp::now())) {
+            self.note(Note::CaughtUp);
+        }
         Ok(())
     }
 
@@ -341,9 +339,7 @@ impl<F: FnMut(Told) + Send> Tail<'_, F> {
     fn fresh(&mut self, page: Vec<(String, LogEvent)>) -> (Vec<LogEvent>, bool) {
         let now = Timestamp::now();
         let slow = now.checked_sub(LIVE_IS_SLOW).unwrap_or(now);
-        let sampled_of_late =
-            self.sampled.is_some_and(|at| at.checked_add(FAR * 2).is_ok_and(|until| until > now));
-        let began = self.live.as_ref().map(|live| live.began).filter(|_| !sampled_of_late);
+        let began = self.live.as_ref().filter(|live| !live.sampling.is_on()).map(|live| live.began);
         let mut missed = false;
         let live = self.live.is_some();
         let fresh = page

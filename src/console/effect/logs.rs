@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Manner;
 use crate::logs::moment::Moment;
-use crate::logs::{Ending, Group, LogEvent, Note};
+use crate::logs::{Ending, Group, LogEvent, Marks, Note};
 
 /// Where its tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +38,8 @@ pub enum Job {
         groups: Vec<String>,
         /// Where to begin.
         since: Moment,
+        /// How far streams are read already whose lines bear no times.
+        marks: Marks,
         /// CloudWatch's filter pattern.
         pattern: Option<String>,
     },
@@ -96,6 +98,8 @@ pub enum Outcome {
 pub enum Item {
     /// An event.
     Event(LogEvent),
+    /// How far streams are read.
+    Read(Marks),
     /// How the reading goes.
     Note(Note),
 }
@@ -107,7 +111,7 @@ impl Item {
         const FIXED: usize = 128;
         match self {
             Self::Event(event) => FIXED + event.message.len(),
-            Self::Note(_) => FIXED,
+            Self::Read(_) | Self::Note(_) => FIXED,
         }
     }
 }

@@ -3,11 +3,13 @@
 //!
 //! The tail follows until one scrolls, or pauses it; what comes in meanwhile is taken in all the same, and counted.
 //! Late lines stand where they belong and say so. While the pane is not seen, nothing is followed: it goes on from
-//! there when it is seen again.
+//! there when it is seen again, and shows nothing twice.
 
 mod drawing;
 pub mod lines;
 mod live;
+
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
@@ -25,7 +27,7 @@ use crate::console::widget::input::Input;
 use crate::console::widget::table::TableState;
 use crate::logs::line::unfolded;
 use crate::logs::moment::Moment;
-use crate::logs::{Ending, Group, LogEvent, Note, own};
+use crate::logs::{Ending, Group, LogEvent, Marks, Note, own};
 use crate::progress::Report;
 use lines::Lines;
 use live::Live;
@@ -61,6 +63,10 @@ pub struct LogsPane {
     focus: Focus,
     /// The groups that are followed.
     followed: Vec<String>,
+    /// Those of them that were deleted meanwhile.
+    gone: BTreeSet<String>,
+    /// How far streams are read whose lines bear no times to go on from.
+    marks: Marks,
     since: Moment,
     pattern: Option<String>,
     search: Option<Regex>,
@@ -90,6 +96,8 @@ impl Default for LogsPane {
             list: TableState::default(),
             focus: Focus::default(),
             followed: Vec::new(),
+            gone: BTreeSet::new(),
+            marks: Marks::new(),
             since: Moment::Ago(SignedDuration::from_mins(10)),
             pattern: None,
             search: None,
@@ -113,8 +121,15 @@ impl LogsPane {
     fn tail(&mut self, since: Moment) -> Vec<Ask> {
         self.note = None;
         self.live.end();
-        let (groups, pattern) = (self.followed.clone(), self.pattern.clone());
-        vec![Ask::Live(true), Ask::start(Job::Tail { groups, since, pattern })]
+        // One group that is not there would be the end of all. When none is left, all are looked for again.
+        let mut groups = self.followed.clone();
+        groups.retain(|group| !self.gone.contains(group));
+        if groups.is_empty() {
+            self.gone.clear();
+            groups.clone_from(&self.followed);
+        }
+        let (marks, pattern) = (self.marks.clone(), self.pattern.clone());
+        vec![Ask::Live(true), Ask::start(Job::Tail { groups, since, marks, pattern })]
     }
 
     /// Follows what is marked, or else what is chosen, from the beginning.
@@ -134,13 +149,14 @@ impl LogsPane {
         }
         (self.lines, self.chosen, self.overlaps) = (Lines::default(), None, false);
         (self.top, self.waiting, self.dropped) = (0, 0, 0);
+        (self.gone, self.marks) = (BTreeSet::new(), Marks::new());
         self.focus = Focus::Lines;
         self.tail(self.since)
     }
 
-    /// Follows on from what is there.
-    fn go_on(&mut self) -> Vec<Ask> {
-        let newest = self.lines.iter().next_back().map(|event| event.at);
+    /// Follows on from what is there. A clock that is ahead does not hide the present.
+    fn go_on(&mut self, desk: &Desk) -> Vec<Ask> {
+        let newest = self.lines.iter().next_back().map(|event| event.at.min(desk.now));
         match newest.and_then(|at| at.checked_sub(OVERLAP).ok()) {
             Some(at) => {
                 self.overlaps = true;
@@ -308,7 +324,7 @@ impl PaneState for LogsPane {
             Action::Refresh => {
                 let mut asks = vec![Ask::start(Job::Groups)];
                 if !desk.tasks.runs(Slot::Tail) && !self.followed.is_empty() {
-                    asks.extend(self.go_on());
+                    asks.extend(self.go_on(desk));
                 }
                 return Some(asks);
             }
@@ -416,20 +432,31 @@ impl PaneState for LogsPane {
     }
 
     fn signed_in(&mut self, desk: &Desk) -> Vec<Ask> {
-        if desk.pane == Pane::Logs { vec![Ask::start(Job::Groups)] } else { Vec::new() }
+        if desk.pane != Pane::Logs {
+            return Vec::new();
+        }
+        let mut asks = vec![Ask::start(Job::Groups)];
+        if !self.followed.is_empty() && !desk.tasks.runs(Slot::Tail) {
+            asks.extend(self.go_on(desk));
+        }
+        asks
     }
 
     fn entered(&mut self, desk: &Desk) -> Vec<Ask> {
         match desk.identity() {
             None => Vec::new(),
             Some(_) if self.followed.is_empty() => vec![Ask::start(Job::Groups)],
-            Some(_) => self.go_on(),
+            Some(_) => self.go_on(desk),
         }
     }
 
     fn left(&mut self, desk: &Desk) -> Vec<Ask> {
         self.live.end();
-        if desk.tasks.runs(Slot::Tail) { vec![Ask::cancel(Slot::Tail)] } else { Vec::new() }
+        if desk.tasks.runs(Slot::Tail) {
+            return vec![Ask::cancel(Slot::Tail)];
+        }
+        // Whoever signs in again has it again, seen or not: it is not to cost then.
+        vec![Ask::Live(false)]
     }
 
     fn due(&self, desk: &Desk) -> Option<Timestamp> {
@@ -482,6 +509,8 @@ impl Employs for LogsPane {
         if slot == Slot::Groups && self.groups.is_empty() {
             self.groups_trouble = Some(trouble.clone());
         }
+        // Whoever signs in again has the same tail again.
+        self.overlaps |= slot == Slot::Tail;
         Vec::new()
     }
 
@@ -492,7 +521,11 @@ impl Employs for LogsPane {
         for item in items {
             match item {
                 Item::Event(event) => self.take(event),
+                Item::Read(marks) => self.marks.extend(marks),
                 Item::Note(note) => {
+                    if let Note::Gone(group) = &note {
+                        self.gone.insert(group.clone());
+                    }
                     self.overlaps &= note != Note::CaughtUp;
                     self.live.told(&note, desk.now);
                     // That calls are answered again takes the word that they were not away.

@@ -8,7 +8,7 @@ use crate::console::effect::logs::{Item, Job, Outcome, Slot};
 use crate::console::effect::{Effect, Item as AnyItem, Job as AnyJob, Remedy};
 use crate::console::event::Event;
 use crate::console::pane::logs::lines::MOST;
-use crate::logs::{Group, LogEvent, Note};
+use crate::logs::{Ending, Group, LogEvent, Marks, Note};
 use crate::stack::status::StackState;
 
 const OWN: &str = "kinesisfirehose_twitter_delivery_stream";
@@ -151,6 +151,71 @@ fn the_stacks_own_group_is_followed_as_soon_as_somebody_looks() {
     assert_eq!(since, at(150).to_string(), "from a little before the newest line");
     lines(&mut given, &[(30, "one"), (10, "two")]);
     assert!(given.shows("2 lines"), "what was shown is not shown again");
+}
+
+#[test]
+fn a_clock_that_is_ahead_does_not_hide_what_is_logged_meanwhile() {
+    let mut given = followed(120, 36);
+    lines(&mut given, &[(30, "of now"), (-1800, "of a clock ahead")]);
+    given.press("1");
+    let (_, since, _) = tail(&given.press("6")).expect("it goes on");
+    assert_eq!(since, at(120).to_string(), "from before now");
+    lines(&mut given, &[(30, "of now"), (-1800, "of a clock ahead"), (0, "logged meanwhile")]);
+    assert!(given.shows("logged meanwhile") && given.shows("3 lines"));
+}
+
+#[test]
+fn streams_without_times_are_gone_on_with_from_where_they_are_read_to() {
+    let marks = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Start(AnyJob::Logs(Job::Tail { marks, .. })) => Some(marks.clone()),
+            _ => None,
+        })
+    };
+    let mark = |at: u64| Marks::from([(("local:a-job".into(), "spark.log".into()), at)]);
+    let mut given = followed(120, 36);
+    feed(&mut given, vec![Item::Read(mark(100)), Item::Read(mark(250))], 0);
+    given.press("1");
+    assert_eq!(marks(&given.press("6")), Some(mark(250)));
+    assert_eq!(marks(&given.press("h enter")), Some(Marks::new()), "who begins anew sees it again");
+}
+
+#[test]
+fn who_signs_in_again_sees_no_line_twice() {
+    let mut given = followed(120, 36);
+    lines(&mut given, &[(30, "one")]);
+    note(&mut given, Note::CaughtUp);
+    given.failed(Slot::Tail, trouble(Remedy::SignIn));
+    let (_, since, _) = tail(&given.signed_in()).expect("it goes on");
+    assert_eq!(since, at(150).to_string());
+    lines(&mut given, &[(30, "one"), (10, "two")]);
+    assert!(given.shows("2 lines"));
+    // Seen again from another pane, the same tail is begun again.
+    note(&mut given, Note::CaughtUp);
+    given.failed(Slot::Tail, trouble(Remedy::SignIn));
+    given.press("1");
+    assert!(tail(&given.signed_in()).is_some());
+    lines(&mut given, &[(30, "one"), (10, "two"), (5, "three")]);
+    given.press("6");
+    assert!(given.shows("3 lines"));
+}
+
+#[test]
+fn a_group_that_is_deleted_is_named_and_the_others_go_on() {
+    const OTHER: &str = "/aws/sagemaker/NotebookInstances";
+    let mut given = followed(120, 36);
+    given.press("h m j j m");
+    given.press("enter");
+    note(&mut given, Note::Live);
+    note(&mut given, Note::Gone(OTHER.to_owned()));
+    assert!(given.shows("live, $0.01 a minute") && given.shows(&format!("{OTHER}: deleted")));
+    given.press("1");
+    let (groups, _, _) = tail(&given.press("6")).expect("it goes on");
+    assert_eq!(groups, [OWN], "one that is not there would be the end of all");
+    note(&mut given, Note::Gone(OWN.to_owned()));
+    given.came(Slot::Tail, Outcome::Ended(Ending::Gone));
+    let (groups, _, _) = tail(&given.press("r")).expect("both are looked for again");
+    assert_eq!(groups, [OWN, OTHER]);
 }
 
 #[test]

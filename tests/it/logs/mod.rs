@@ -79,6 +79,7 @@ impl Tailed {
                 match self.told.recv().await {
                     Some(Told::Events(events)) => self.events.extend(events),
                     Some(Told::Note(note)) => self.notes.push(note),
+                    Some(Told::Read(_)) => {}
                     None => return,
                 }
             }
@@ -111,6 +112,7 @@ impl Tailed {
             match told {
                 Told::Events(events) => self.events.extend(events),
                 Told::Note(note) => self.notes.push(note),
+                Told::Read(_) => {}
             }
         }
         (ending, self)

@@ -75,7 +75,11 @@ fn groups(pane: &LogsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let followed = pane.followed.contains(&group.name);
         let size = if group.name == own::NAME { String::new() } else { words::bytes(group.bytes) };
         let role = if followed { Role::Strong } else { Role::Text };
-        let sign = if followed { canvas.signs().ready } else { " " };
+        let (sign, sign_role) = match (followed, pane.gone.contains(&group.name)) {
+            (true, true) => (canvas.signs().failed, Role::Bad),
+            (true, false) => (canvas.signs().ready, Role::Good),
+            (false, _) => (" ", role),
+        };
         let mark = if pane.list.marked.contains(&index) { "+" } else { " " };
         // The end of a name tells groups apart better than its beginning does.
         let room = usize::from(width).saturating_sub(5 + size.len() + 1);
@@ -83,7 +87,7 @@ fn groups(pane: &LogsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         canvas.line(
             0,
             y,
-            &[(" ", role), (mark, Role::Accent), (sign, Role::Good), (" ", role), (&name, role)],
+            &[(" ", role), (mark, Role::Accent), (sign, sign_role), (" ", role), (&name, role)],
         );
         canvas.put_right(width, y, &size, Role::Faint);
         if index == pane.list.chosen && focused {
@@ -134,10 +138,11 @@ fn state(pane: &LogsPane, desk: &Desk, signs: &Signs) -> (String, Role) {
     } else {
         match &pane.note {
             None => (signs.working, "reading".to_owned(), Role::Warn),
-            Some(Note::Live | Note::CaughtUp | Note::Answered) if pane.live.is_on() => {
+            // Which group is gone is said elsewhere: the others go on.
+            Some(Note::Live | Note::CaughtUp | Note::Answered | Note::Gone(_)) if pane.live.is_on() => {
                 (signs.ready, "live, $0.01 a minute".to_owned(), Role::Good)
             }
-            Some(Note::Live | Note::CaughtUp | Note::Answered) => {
+            Some(Note::Live | Note::CaughtUp | Note::Answered | Note::Gone(_)) => {
                 (signs.ready, "following".to_owned(), Role::Good)
             }
             Some(Note::Polling(_)) => (signs.ready, "asking every 2 s".to_owned(), Role::Good),
@@ -146,7 +151,6 @@ fn state(pane: &LogsPane, desk: &Desk, signs: &Signs) -> (String, Role) {
                 let what = if *throttled { "throttled" } else { "no answer" };
                 (signs.drifted, format!("{what}, again in {} s", after.as_secs() + 1), Role::Warn)
             }
-            Some(Note::Gone(_)) => (signs.failed, "deleted".to_owned(), Role::Bad),
         }
     };
     (format!("{sign} {text}"), role)
@@ -241,6 +245,7 @@ fn foot(pane: &LogsPane, canvas: &mut Canvas<'_>) {
     if pane.dropped > 0 {
         said.push(format!("{} came too fast to be shown", words::count(pane.dropped)));
     }
+    said.extend(pane.gone.iter().map(|group| format!("{group}: deleted")));
     if let Some(search) = &pane.search {
         said.push(format!("searching {search}"));
     }

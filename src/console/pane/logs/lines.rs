@@ -69,9 +69,9 @@ impl Lines {
     /// Whether the line is there already: a tail that begins anew shows its overlap again.
     pub fn holds(&self, event: &LogEvent) -> bool {
         let newer_or_same = self.list.iter().rev().take_while(|other| other.at >= event.at);
-        newer_or_same
-            .filter(|other| other.at == event.at)
-            .any(|other| (&other.stream, &other.message) == (&event.stream, &event.message))
+        newer_or_same.filter(|other| other.at == event.at).any(|other| {
+            (&other.group, &other.stream, &other.message) == (&event.group, &event.stream, &event.message)
+        })
     }
 
     /// Lets the oldest go that there is no room for; how many.
