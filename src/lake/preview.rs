@@ -147,12 +147,15 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
         return Content::Binary(plain.get(..BINARY).unwrap_or(plain).to_vec());
     }
     let bare = name.trim_end_matches(".gz").trim_end_matches(".zst").trim_end_matches(".bz2");
-    let is_csv = bare.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("csv"));
+    let ends_with = |end: &str| bare.rsplit_once('.').is_some_and(|(_, its)| its.eq_ignore_ascii_case(end));
+    let is_csv = ends_with("csv");
     let first_line = plain.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if is_csv || (first_line.starts_with(b"id,") && !first_line.contains(&b'\t')) {
         return table(plain, more);
     }
-    let looks_like_records = first_line.contains(&b'\t') || first_line.starts_with(b"{");
+    // What was put away, and what an hour was made of, is JSON of our own: no record is in it.
+    let is_json = ends_with("jsonl") || ends_with("json");
+    let looks_like_records = first_line.contains(&b'\t') || (first_line.starts_with(b"{") && !is_json);
     let mut reader = Reader::default();
     let mut records = Vec::new();
     let mut any = false;
@@ -283,6 +286,9 @@ mod tests {
             }
         );
         assert_eq!(preview("notes", b"a\nb").await.content, Content::Text(vec!["a".into(), "b".into()]));
+        let put_away = r#"{"file":"a","line":3,"reason":"it has 1 fields, not 53","row":"torn"}"#;
+        let seen = preview("tweets_1.jsonl", format!("{put_away}\n").as_bytes()).await;
+        assert_eq!(seen.content, Content::Text(vec![put_away.to_owned()]));
         assert_eq!(preview("empty", b"").await.content, Content::Empty);
         let bytes: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         assert!(matches!(preview("image", &bytes).await.content, Content::Binary(_)));

@@ -2,7 +2,7 @@
 //! the chosen file opened.
 //!
 //! What is known of an hour is kept for the session: looked at again, only the latest hours are listed anew, unless
-//! the operator asks for all.
+//! the operator asks for all. What a listing did not see any more is gone.
 
 mod drawing;
 mod opened;
@@ -60,6 +60,8 @@ pub struct LakePane {
     combined: BTreeMap<Hour, Combined>,
     known: Known,
     asked: Option<Timestamp>,
+    /// What is listed, or was last, and the hours of it that were seen.
+    listing: (Span, BTreeSet<Hour>),
     /// When it is first to be listed.
     first: Option<Timestamp>,
     trouble: Option<Trouble>,
@@ -74,8 +76,11 @@ pub struct LakePane {
     map: Option<Hour>,
     /// The hour whose files are shown.
     hour: Option<Hour>,
+    /// The files that lie in it.
     files: Vec<Entry>,
     files_listed: bool,
+    /// What a listing of them brings while those of the one before are shown.
+    coming: Vec<Entry>,
     table: TableState,
     opened: Option<Opened>,
     /// What combining tells last of each hour.
@@ -98,6 +103,17 @@ enum Known {
     Whole,
 }
 
+/// A file of the hour that is shown: one that lies in it, or one that was made of it.
+#[derive(Debug, Clone)]
+struct Shown {
+    key: String,
+    name: String,
+    /// Unknown of what was made of it: names alone are known.
+    bytes: Option<u64>,
+    written: Timestamp,
+    is_made: bool,
+}
+
 /// How an hour stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
@@ -109,7 +125,31 @@ enum Standing {
 impl LakePane {
     fn list(&mut self, span: Span, desk: &Desk) -> Vec<Ask> {
         self.asked = Some(desk.now);
+        self.listing = (span, BTreeSet::new());
         vec![Ask::start(Job::Hours(span))]
+    }
+
+    /// The span is listed to its end: what was not seen is gone, and the files of the hour that is shown are listed
+    /// anew where they are others.
+    fn listed(&mut self, desk: &Desk) -> Vec<Ask> {
+        let (span, seen) = std::mem::take(&mut self.listing);
+        self.hours.retain(|hour, _| !span.holds(*hour) || seen.contains(hour));
+        // Of another bucket than the one that was known, the latest hours are not all.
+        if span == Span::default() {
+            self.known = Known::Whole;
+        }
+        self.rebuild();
+        let Some(hour) = self.hour else { return Vec::new() };
+        let Some(totals) = self.hours.get(&hour) else {
+            (self.hour, self.files, self.files_listed, self.opened) = (None, Vec::new(), false, None);
+            if matches!(self.focus, Focus::Files | Focus::Opened) {
+                self.focus = Focus::Tree;
+            }
+            return vec![Ask::Say(format!("{hour} is gone: no file is left in it"))];
+        };
+        let known = (self.files.len() as u64, self.files.iter().map(|file| file.bytes).sum::<u64>());
+        let differs = self.files_listed && known != (totals.files, totals.bytes);
+        if differs && !desk.tasks.runs(Slot::Files) { self.list_files(hour) } else { Vec::new() }
     }
 
     fn standing(&self, hour: Hour) -> Standing {
@@ -239,22 +279,70 @@ impl LakePane {
         }
     }
 
-    fn chosen_file(&self) -> Option<&Entry> {
-        if matches!(self.focus, Focus::Files | Focus::Opened) {
-            self.files.get(self.table.chosen)
-        } else {
-            None
+    fn chosen_file(&self) -> Option<Shown> {
+        let chosen = || self.shown(&self.made(), self.table.chosen);
+        matches!(self.focus, Focus::Files | Focus::Opened).then(chosen)?
+    }
+
+    /// What was made of the hour that is shown, the newest first: its rows, what is malformed, what was read.
+    fn made(&self) -> Vec<Shown> {
+        let (Some(hour), Some(layout)) = (self.hour, &self.layout) else { return Vec::new() };
+        let runs = self.combined.get(&hour).into_iter().flat_map(|combined| combined.runs.iter().rev());
+        runs.flat_map(|(stamp, run)| run.files.values().map(move |key| (stamp.saved, key)))
+            .map(|(saved, key)| Shown {
+                key: format!("{}{key}", layout.root()),
+                name: key.clone(),
+                bytes: None,
+                written: Timestamp::from_second(saved).unwrap_or_default(),
+                is_made: true,
+            })
+            .collect()
+    }
+
+    /// The file in a row of the table: what was made of the hour stands before what lies in it.
+    fn shown(&self, made: &[Shown], row: usize) -> Option<Shown> {
+        if let Some(made) = made.get(row) {
+            return Some(made.clone());
         }
+        let file = self.files.get(row.checked_sub(made.len())?)?;
+        Some(Shown {
+            key: file.key.clone(),
+            name: file.name().to_owned(),
+            bytes: Some(file.bytes),
+            written: file.modified,
+            is_made: false,
+        })
+    }
+
+    /// Changes which files are shown; the one that is chosen stays chosen.
+    fn change_files(&mut self, change: impl FnOnce(&mut Self)) {
+        let chosen = self.shown(&self.made(), self.table.chosen).map(|file| file.key);
+        change(self);
+        let made = self.made();
+        if let Some(key) = chosen {
+            let at_first = made.iter().position(|file| file.key == key);
+            let after = || self.files.iter().position(|file| file.key == key).map(|row| made.len() + row);
+            self.table.chosen = at_first.or_else(after).unwrap_or(self.table.chosen);
+        }
+        self.table.settle(made.len() + self.files.len());
     }
 
     fn enter_hour(&mut self, hour: Hour) -> Vec<Ask> {
         self.focus = Focus::Files;
-        if self.hour == Some(hour) && self.files_listed {
-            return Vec::new();
+        if self.hour != Some(hour) {
+            self.hour = Some(hour);
+            (self.files, self.files_listed, self.opened) = (Vec::new(), false, None);
+            self.table = TableState::default();
         }
-        self.hour = Some(hour);
-        (self.files, self.files_listed, self.opened) = (Vec::new(), false, None);
-        self.table = TableState::default();
+        self.list_files(hour)
+    }
+
+    /// Lists the files of the hour that is shown; what is known of them is seen meanwhile.
+    fn list_files(&mut self, hour: Hour) -> Vec<Ask> {
+        self.coming = Vec::new();
+        if !self.files_listed {
+            self.files = Vec::new();
+        }
         vec![Ask::start(Job::Files(hour))]
     }
 
@@ -383,9 +471,13 @@ impl LakePane {
 
     fn ran(&mut self, ran: &Ran) -> Vec<Ask> {
         self.running.clear();
-        self.combined.clone_from(&ran.combined);
-        self.rebuild();
+        self.now_combined(ran.combined.clone());
         vec![told_of(ran)]
+    }
+
+    fn now_combined(&mut self, combined: BTreeMap<Hour, Combined>) {
+        self.change_files(|pane| pane.combined = combined);
+        self.rebuild();
     }
 }
 
@@ -422,7 +514,11 @@ impl PaneState for LakePane {
     fn act(&mut self, action: Action, desk: &Desk) -> Option<Vec<Ask>> {
         self.touched |= action != Action::Refresh;
         match action {
-            Action::Refresh if desk.identity().is_some() => return Some(self.list(Span::default(), desk)),
+            Action::Refresh if desk.identity().is_some() => {
+                let mut asks = self.list(Span::default(), desk);
+                asks.extend(self.hour.map(|hour| self.list_files(hour)).into_iter().flatten());
+                return Some(asks);
+            }
             Action::Open => return Some(self.open(desk)),
             Action::Back => return self.back(),
             Action::LakeCombine => return Some(self.ask_to_combine()),
@@ -445,7 +541,10 @@ impl PaneState for LakePane {
                 let moved = match self.focus {
                     Focus::Tree => self.tree.act(action, &self.nodes, drawing::tree_seen(area)),
                     Focus::Map => self.move_on_map(action),
-                    Focus::Files => self.table.act(action, self.files.len(), drawing::files_seen(area)),
+                    Focus::Files => {
+                        let rows = self.made().len() + self.files.len();
+                        self.table.act(action, rows, drawing::files_seen(area))
+                    }
                     Focus::Opened => self
                         .opened
                         .as_mut()
@@ -532,7 +631,7 @@ impl PaneState for LakePane {
 
     fn address(&self, _desk: &Desk) -> Option<String> {
         let key = match (self.chosen_file(), self.chosen_hour(), &self.layout) {
-            (Some(file), ..) => file.key.clone(),
+            (Some(file), ..) => file.key,
             (None, Some(hour), _) => self.hours.get(&hour)?.folder.clone(),
             (None, None, Some(layout)) => layout.root().to_owned(),
             _ => return None,
@@ -618,7 +717,8 @@ impl Employs for LakePane {
         match outcome {
             Outcome::Found { address, layout } => {
                 if self.address != address {
-                    *self = Self { asked: self.asked, ..Self::default() };
+                    let listing = std::mem::take(&mut self.listing);
+                    *self = Self { asked: self.asked, listing, ..Self::default() };
                 }
                 (self.address, self.layout, self.trouble) = (address, Some(layout), None);
             }
@@ -627,6 +727,7 @@ impl Employs for LakePane {
                 *self = Self { asked: Some(desk.now), known: Known::NoBucket, ..Self::default() }
             }
             Outcome::Totals(totals) => {
+                self.listing.1.insert(totals.hour);
                 self.hours.insert(totals.hour, totals);
                 // The pages of a large lake come faster than anybody reads a tree.
                 let is_old = self.rebuilt.is_none_or(|at| desk.now.duration_since(at) >= REBUILD);
@@ -635,16 +736,18 @@ impl Employs for LakePane {
                     self.rebuild();
                 }
             }
-            Outcome::Combined(combined) => {
-                self.combined = combined;
-                self.rebuild();
+            Outcome::Combined(combined) => self.now_combined(combined),
+            Outcome::Listed => return self.listed(desk),
+            Outcome::Files { hour, files } if self.hour == Some(hour) => {
+                let list = if self.files_listed { &mut self.coming } else { &mut self.files };
+                list.extend(files);
             }
-            Outcome::Listed => {
-                self.known = Known::Whole;
-                self.rebuild();
+            Outcome::FilesListed(hour) if self.hour == Some(hour) => {
+                if self.files_listed {
+                    self.change_files(|pane| pane.files = std::mem::take(&mut pane.coming));
+                }
+                self.files_listed = true;
             }
-            Outcome::Files { hour, files } if self.hour == Some(hour) => self.files.extend(files),
-            Outcome::FilesListed(hour) if self.hour == Some(hour) => self.files_listed = true,
             Outcome::Files { .. } | Outcome::FilesListed(_) => {}
             Outcome::Opened { key, preview } => {
                 self.opened = Some(Opened::new(key, preview));

@@ -149,6 +149,99 @@ fn the_way_to_the_newest_hour_is_open_and_enter_lists_its_files() {
     assert!(matches!(job(&effects), Some(Job::Files(of)) if *of == hour(0)), "{effects:?}");
 }
 
+/// The hour's files as a listing brings them.
+fn list_files(given: &mut Given, of: Hour, files: u64) {
+    let files = (0..files).map(|number| file(of, number)).collect();
+    part(given, Outcome::Files { hour: of, files });
+    given.came(Slot::Files, Outcome::FilesListed(of));
+}
+
+fn lists_files(effects: &[Effect], wanted: Hour) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Start(AnyJob::Lake(Job::Files(of))) if *of == wanted))
+}
+
+#[test]
+fn the_files_of_the_hour_that_is_shown_are_those_that_are_there_now() {
+    let mut given = with_lake(120, 36, 30);
+    let of = hour(0);
+    given.press("g j j j enter");
+    list_files(&mut given, of, 48);
+    given.press("j j");
+    // Listed anew because somebody asks, comes again, or the tree says otherwise.
+    assert!(lists_files(&given.press("r"), of));
+    part(&mut given, Outcome::Files { hour: of, files: (1..10).map(|number| file(of, number)).collect() });
+    assert!(given.shows("48 files  listing"), "what was there is seen meanwhile");
+    given.came(Slot::Files, Outcome::FilesListed(of));
+    assert!(given.shows(&format!("{of}  9 files")));
+    let opened = given.press("enter");
+    assert!(matches!(job(&opened), Some(Job::Open(key)) if *key == file(of, 2).key), "it stays chosen");
+    for (files, again) in [(9, false), (11, true)] {
+        given.press("r");
+        list_files(&mut given, of, 9);
+        part(&mut given, Outcome::Totals(totals(of, files)));
+        let listed = given.came(Slot::Hours, Outcome::Listed);
+        assert_eq!(lists_files(&listed, of), again, "{files}");
+    }
+    given.press("esc");
+    assert!(lists_files(&given.press("enter"), of));
+}
+
+#[test]
+fn hours_that_are_not_there_any_more_are_gone() {
+    let mut given = with_lake(120, 36, 30);
+    given.press("g j j j enter");
+    list_files(&mut given, hour(0), 48);
+    given.seconds_later(61);
+    part(&mut given, Outcome::Totals(totals(hour(1), 46)));
+    given.came(Slot::Hours, Outcome::Listed);
+    assert!(given.shows(&format!("{} is gone", hour(0))));
+    // Hours 0, 2 and 3 were looked at and are not there; what was not looked at stays.
+    assert!(given.shows("27 hours") && given.press("d").is_empty());
+    given.press("r");
+    given.came(Slot::Hours, Outcome::Listed);
+    assert!(given.shows("There are no hours yet"));
+    given.press("c");
+    assert!(given.app.overlays.is_empty());
+}
+
+#[test]
+fn a_listing_that_breaks_off_takes_nothing_away() {
+    let mut given = with_lake(120, 36, 30);
+    given.press("r");
+    part(&mut given, Outcome::Totals(totals(hour(1), 46)));
+    given.failed(Slot::Hours, trouble(Remedy::Retry));
+    assert!(given.shows("30 hours"));
+}
+
+#[test]
+fn what_was_made_of_an_hour_lies_beside_its_files() {
+    let mut given = with_lake(120, 36, 30);
+    let of = hour(2);
+    given.press("g j j j j j enter");
+    list_files(&mut given, of, 2);
+    let mut made = combined(&totals(of, 2));
+    let (stamp, run) = made.runs.iter_mut().next().expect("there is one");
+    let quarantine = stamp.key(Kind::Quarantine);
+    run.files.insert(Kind::Quarantine, quarantine.clone());
+    given.press("j");
+    let first = |effects: &[Effect]| match job(effects) {
+        Some(Job::Open(key) | Job::Download(key)) => Some(key.clone()),
+        _ => None,
+    };
+    assert_eq!(first(&given.press("enter")), Some(file(of, 0).key), "after the rows");
+    part(&mut given, Outcome::Combined(BTreeMap::from([(of, made)])));
+    assert!(given.shows("2 files, 2 made of it") && given.shows("parquet/tweets_"));
+    assert_eq!(first(&given.press("enter")), Some(file(of, 0).key), "it stays chosen");
+    let root = layout().root().to_owned();
+    assert_eq!(first(&given.press("k enter")), Some(format!("{root}{quarantine}")));
+    let copied = given.press("y");
+    let address = format!("s3://hydrant-471100000815-us-east-2/{root}{quarantine}");
+    assert!(copied.iter().any(|effect| matches!(effect, Effect::Copy(text) if *text == address)));
+    assert_eq!(first(&given.press("d")), Some(format!("{root}{quarantine}")));
+}
+
 #[test]
 fn combining_asks_and_does_what_is_chosen_and_due() {
     let mut given = with_lake(120, 36, 30);

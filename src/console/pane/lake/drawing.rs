@@ -242,7 +242,11 @@ fn files(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
     let Some(hour) = pane.hour else { return };
     let (words, role) = standing(pane, hour);
     let listing = if desk.tasks.runs(Slot::Files) { "  listing…" } else { "" };
-    let count = format!("  {}", words::counted(pane.files.len(), "file", "files"));
+    let made = pane.made();
+    let mut count = format!("  {}", words::counted(pane.files.len(), "file", "files"));
+    if !made.is_empty() {
+        count = format!("{count}, {} made of it", words::count(made.len()));
+    }
     let name = hour.to_string();
     let title = if pane.focus == Focus::Files { Role::Accent } else { Role::Strong };
     canvas.line(
@@ -251,12 +255,18 @@ fn files(pane: &LakePane, desk: &Desk, canvas: &mut Canvas<'_>) {
         &[(&name, title), (&count, Role::Faint), (listing, Role::Faint), ("  ", role), (words, role)],
     );
     let (width, height) = (canvas.width(), canvas.height().saturating_sub(1));
-    table::draw(&mut canvas.part(0, 1, width, height), &FILES, &pane.table, pane.files.len(), |row| {
-        let Some(file) = pane.files.get(row) else { return Vec::new() };
-        vec![
-            (file.name().to_owned(), Role::Text),
-            (words::bytes(file.bytes), Role::Faint),
-            (words::since(file.modified, desk.now), Role::Faint),
-        ]
-    });
+    table::draw(
+        &mut canvas.part(0, 1, width, height),
+        &FILES,
+        &pane.table,
+        made.len() + pane.files.len(),
+        |row| {
+            let Some(file) = pane.shown(&made, row) else { return Vec::new() };
+            vec![
+                (file.name, if file.is_made { Role::Strong } else { Role::Text }),
+                (file.bytes.map(words::bytes).unwrap_or_default(), Role::Faint),
+                (words::since(file.written, desk.now), Role::Faint),
+            ]
+        },
+    );
 }
