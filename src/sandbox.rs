@@ -58,7 +58,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -176,6 +175,8 @@ pub struct Sandbox {
 
 /// How often what is due by itself is looked for.
 const TICK: Duration = Duration::from_millis(50);
+/// When it is looked for again after it could not be written: each try reads the whole state.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 /// How often it is looked whether the bucket of a lake is there.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -213,9 +214,9 @@ impl Sandbox {
         ports.keep();
         let sweeping = Arc::clone(&shared);
         tokio::task::spawn_blocking(move || s3::sweep_leftovers(&sweeping));
-        let rooms = Arc::new(Rooms { shared: Arc::clone(&shared), feed });
+        let rooms = Arc::new(Rooms { shared, feed });
         tokio::spawn(server::serve(listener, Arc::clone(&rooms), stop.clone()));
-        tokio::spawn(tick(shared, stop.clone()));
+        tokio::spawn(tick(Arc::clone(&rooms), stop.clone()));
         ending.disarm();
         Ok(Self { address, rooms, host, stop })
     }
@@ -250,6 +251,12 @@ impl Sandbox {
         self.host.available().err()
     }
 
+    /// Why nothing can be written to its folder, whenever that begins and ends. Until it ends, every call is answered
+    /// with that.
+    pub fn trouble(&self) -> tokio::sync::watch::Receiver<Option<String>> {
+        self.rooms.shared.trouble()
+    }
+
     /// Fills a lake as soon as its bucket is there.
     pub fn fill_when_made(&self, lake: Lake) {
         let (rooms, stop) = (Arc::clone(&self.rooms), self.stop.clone());
@@ -262,8 +269,9 @@ impl Sandbox {
                     () = stop.cancelled() => return,
                 }
             }
-            let filled =
-                tokio::task::spawn_blocking(move || rooms.feed.fill(&rooms.shared, &lake, Timestamp::now()));
+            let filled = tokio::task::spawn_blocking(move || {
+                rooms.feed.fill(&rooms.shared, &lake, rooms.shared.now())
+            });
             match filled.await {
                 Ok(Ok(Ok((objects, records)))) => tracing::info!(objects, records, "the lake is filled"),
                 other => tracing::warn!(?other, "the lake is not filled"),
@@ -295,7 +303,7 @@ fn prepare(options: &Options) -> Result<PathBuf, SandboxError> {
         drop(store::Store::open(&state_file(&options.folder))?);
         std::fs::remove_dir_all(&options.folder).map_err(refuse)?;
     }
-    crate::settings::Folders::make_private(&options.folder).map_err(refuse)?;
+    crate::settings::Folders::keep_private(&options.folder).map_err(refuse)?;
     std::fs::write(&mark, "This folder belongs to a hydrant sandbox, which may empty it.\n")
         .map_err(refuse)?;
     options.folder.canonicalize().map_err(refuse)
@@ -312,7 +320,7 @@ fn state_file(folder: &Path) -> PathBuf {
     folder.join("state.redb")
 }
 
-async fn tick(shared: Arc<Shared>, stop: CancellationToken) {
+async fn tick(rooms: Arc<Rooms>, stop: CancellationToken) {
     let mut moments = tokio::time::interval(TICK);
     moments.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -320,12 +328,15 @@ async fn tick(shared: Arc<Shared>, stop: CancellationToken) {
             _ = moments.tick() => {}
             () = stop.cancelled() => return,
         }
-        let shared = Arc::clone(&shared);
+        let rooms = Arc::clone(&rooms);
         let ticked =
-            tokio::task::spawn_blocking(move || shared.with(|world| world.tick(Timestamp::now()))).await;
+            tokio::task::spawn_blocking(move || rooms.shared.with(|world| world.tick(world.now()))).await;
         match ticked {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the sandbox's state is not written"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the sandbox's state is not written");
+                moments.reset_after(AFTER_A_FAILURE);
+            }
             Err(panic) => tracing::error!(%panic, "a fault of the sandbox itself"),
         }
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, console};
@@ -81,19 +83,35 @@ impl SandboxCommand {
         if let Some(hours) = self.lake {
             sandbox.fill_when_made(lake(&context, hours));
         }
+        let missing = sandbox.ssh_missing();
+        if let Some(why) = &missing {
+            talk!("hydrant: {why}");
+        }
         if self.serve {
-            if let Some(why) = sandbox.ssh_missing() {
-                talk!("hydrant: {why}");
-            }
             answer!("{}", line(&sandbox));
-            context.stop.cancelled().await;
+            tell(sandbox.trouble(), &context.stop).await;
             return Ok(Exit::Done);
         }
         let context = context.with_settings(&settings(&sandbox))?;
+        let words = if missing.is_some() { "sandbox without hosts" } else { "sandbox" };
         // The sandbox lives as long as the console over it.
-        let ended = console::open(context, Target { words: "sandbox".to_owned(), real: false }).await;
+        let ended = console::open(context, Target { words: words.to_owned(), real: false }).await;
         drop(sandbox);
         ended
+    }
+}
+
+/// Says what the sandbox cannot do any more, once each time, until it is to stop.
+async fn tell(mut trouble: watch::Receiver<Option<String>>, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = trouble.changed() => {
+                if let Some(why) = trouble.borrow_and_update().as_deref() {
+                    talk!("hydrant: {why}");
+                }
+            }
+        }
     }
 }
 

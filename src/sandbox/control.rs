@@ -6,7 +6,7 @@
 //! PUT    /_hydrant/faults      from now on there are these
 //! GET    /_hydrant/feed/sent   what X and Jetstream gave out
 //! POST   /_hydrant/lake        fill a bucket with the records of past hours
-//! POST   /_hydrant/reset       forget everything
+//! POST   /_hydrant/reset       forget everything; the faults that are on stay on
 //! ```
 //!
 //! What was given out is a document for either server: `{"x": {"connects", "refused": {STATUS: TIMES}, "sent", "useless",
@@ -19,7 +19,6 @@
 
 use http_body_util::{BodyExt, Limited};
 use hyper::{Method, Request, Response, StatusCode};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::fault::AnyFault;
@@ -105,7 +104,7 @@ async fn sent(rooms: &Rooms, query: &str) -> Result<Value, Wrong> {
 fn fill_lake(rooms: &Rooms, body: &[u8]) -> Result<Value, Wrong> {
     let lake: Lake = serde_json::from_slice(body).map_err(|error| Wrong::Request(error.to_string()))?;
     let (objects, records) =
-        rooms.feed.fill(&rooms.shared, &lake, Timestamp::now())?.map_err(Wrong::Request)?;
+        rooms.feed.fill(&rooms.shared, &lake, rooms.shared.now())?.map_err(Wrong::Request)?;
     Ok(json!({ "objects": objects, "records": records }))
 }
 

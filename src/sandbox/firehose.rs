@@ -30,7 +30,7 @@ use super::store::{Kept, Table};
 use super::tags::{self, Tag, Tagged, Tags};
 use super::world::World;
 use buffer::Buffer;
-pub(crate) use delivery::{sweep_leftovers, tick};
+pub(crate) use delivery::{keep_files, remove_files, sweep_leftovers, tick};
 use destination::{Configuration, Destination};
 
 /// What Firehose holds.
@@ -79,15 +79,18 @@ struct Stream {
     created: Timestamp,
     active_from: Timestamp,
     updated: Option<Timestamp>,
-    /// Since when it is being deleted, and when that is over; never, if the deletion is stuck.
+    /// When its deletion, if it is being deleted, is over; while the deletion is stuck, that is not known.
     deleting: Option<Deleting>,
     version: u32,
     destination: Destination,
     tags: Tags,
     /// What takes records now.
     open: Option<Buffer>,
-    /// What is to be delivered, the oldest first.
+    /// What is to be delivered, in the order in which it is tried.
     waiting: Vec<Buffer>,
+    /// When delivery is tried next, once it has failed.
+    #[serde(default)]
+    next_try: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,6 +258,7 @@ fn create(world: &mut World, call: &Call, input: Create) -> Answer {
         tags,
         open: None,
         waiting: Vec::new(),
+        next_try: None,
         name: name.clone(),
     };
     world.firehose.streams.insert(call.place.key(&name), stream);

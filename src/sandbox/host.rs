@@ -113,7 +113,7 @@ impl Seen {
         Self {
             running: ec2::running_hosts(world, now),
             gone: asked.iter().filter(|id| ec2::is_gone(world, id.as_str(), now)).cloned().collect(),
-            is_cut: world.faults.is_on(Kind::CutSsh),
+            is_cut: world.faults.is_on(Kind::CutSsh, "", ""),
         }
     }
 }
@@ -129,7 +129,7 @@ pub(crate) fn start(
     stop: CancellationToken,
 ) -> std::io::Result<Host> {
     let boot = shared.look(|world| world.pace).scale(BOOT);
-    let look = move |asked: &BTreeSet<_>| shared.look(|world| Seen::of(world, asked, Timestamp::now()));
+    let look = move |asked: &BTreeSet<_>| shared.look(|world| Seen::of(world, asked, world.now()));
     start_with(Box::new(look), Programs::find(), folder, boot, options, stop)
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, request: Request<Inflow>) -> Re
     let doing = Arc::clone(shared);
     // A session that is opened is written before it is told: that is disk, and disk blocks.
     let done =
-        tokio::task::spawn_blocking(move || doing.with(|world| asked.answer(world, Timestamp::now()))).await;
+        tokio::task::spawn_blocking(move || doing.with(|world| asked.answer(world, world.now()))).await;
     match done {
         Ok(Ok(Ok(Told { text, ttl }))) => {
             let mut response = plain(StatusCode::OK, text);

@@ -1,8 +1,8 @@
 //! S3: buckets, objects and their versions.
 //!
-//! What S3 knows of an object is a row; its bytes are files under the folder's `objects`, written and closed before
-//! the row is committed and removed after the row is gone. A crash in between leaves a file that no row names, never
-//! a row without its file; [`sweep_leftovers`] removes such files. The world is held for rows only: bytes come and go
+//! What S3 knows of an object is a row; its bytes are files under the folder's `objects`, on disk before the row is
+//! committed and removed after the row is gone. A crash in between leaves a file that no row names, never a row
+//! without its file; [`sweep_leftovers`] removes such files. The world is held for rows only: bytes come and go
 //! without it.
 //!
 //! ```text
@@ -48,17 +48,19 @@ mod walk;
 pub(crate) mod wire;
 
 use std::collections::HashSet;
+use std::io;
+use std::path::Path;
 
 use s3s::dto;
 use serde::{Deserialize, Serialize};
 
 use super::call::Place;
-use super::fault::Kind;
 use super::store::{Kept, Table};
 use super::tags::{Tagged, Tags};
 use super::world::{Shared, World};
 use about::About;
 use checksum::{Algorithm, Checksum};
+pub(crate) use gate::carries;
 
 /// What S3 holds.
 #[derive(Debug)]
@@ -218,20 +220,20 @@ pub(crate) struct PutRefused {
 pub(crate) struct Delivery<'a> {
     pub(crate) bucket: &'a str,
     pub(crate) key: &'a str,
-    pub(crate) body: &'a [u8],
     pub(crate) content_type: &'a str,
     pub(crate) content_encoding: Option<&'a str>,
 }
 
-/// Puts an object for a service, as Firehose delivers.
+/// Puts an object for a service, as Firehose delivers. Its bytes are asked for only if the bucket takes them.
 pub(crate) fn put(
     world: &mut World,
     delivery: &Delivery<'_>,
+    body: impl FnOnce(&Path) -> io::Result<Vec<u8>>,
     now: jiff::Timestamp,
 ) -> Result<(), PutRefused> {
     let refuse = |code, message: &str| PutRefused { code, message: message.to_owned() };
-    let &Delivery { bucket, key, body, .. } = delivery;
-    let lost = world.faults.strikes(Kind::LostBucket, bucket, "PutObject");
+    let &Delivery { bucket, key, .. } = delivery;
+    let lost = world.faults.loses(bucket);
     let Some(encryption) = world.s3.buckets.get(bucket).filter(|_| !lost).map(Bucket::kms_key) else {
         return Err(refuse("NoSuchBucket", "The specified bucket does not exist"));
     };
@@ -244,13 +246,26 @@ pub(crate) fn put(
         kms_key: encryption,
         ..About::default()
     };
-    let arrived = content::write(&world.folder, body).map_err(|error| {
-        tracing::error!(%error, "an object's file cannot be written");
+    let written = body(&world.folder).and_then(|body| content::write(&world.folder, &body));
+    let arrived = written.map_err(|error| {
+        tracing::error!(%error, bucket, key, "an object cannot be written");
         refuse("InternalError", "We encountered an internal error. Please try again.")
     })?;
     let object = arrived.into_object(Algorithm::Crc64Nvme, about.kept());
     versions::put(world, bucket, key, object, now);
     Ok(())
+}
+
+/// Removes the files whose rows are gone, which is on disk.
+pub(crate) fn remove_files(world: &mut World) {
+    for file in std::mem::take(&mut world.s3.rubbish) {
+        content::remove(&world.folder, &file);
+    }
+}
+
+/// Keeps the files whose rows did not go after all.
+pub(crate) fn keep_files(world: &mut World) {
+    world.s3.rubbish.clear();
 }
 
 /// Removes the files that no row names: what a crash left, or what was forgotten with the rows. Files that are being
@@ -302,30 +317,72 @@ mod tests {
         refused.err().expect("it is refused").code().as_str().to_owned()
     }
 
-    fn delivery<'a>(bucket: &'a str, body: &'a [u8]) -> Delivery<'a> {
-        Delivery {
-            bucket,
-            key: "2026/11/20/14/posts",
-            body,
-            content_type: "text/plain",
-            content_encoding: None,
-        }
+    fn delivery(bucket: &str) -> Delivery<'_> {
+        Delivery { bucket, key: "2026/11/20/14/posts", content_type: "text/plain", content_encoding: None }
     }
 
     #[test]
     fn a_service_puts_bytes_and_row_while_it_has_the_world() {
         let mut trial = world_with_bucket();
-        put(&mut trial.world, &delivery("posts", b"hello"), trial.now).expect("put");
+        put(&mut trial.world, &delivery("posts"), |_| Ok(b"hello".to_vec()), trial.now).expect("put");
         let object = versions::current(&trial.world.s3, "posts", "2026/11/20/14/posts").expect("there");
         assert_eq!((object.size, &*object.etag), (5, "5d41402abc4b2a76b9719d911017c592"));
         assert!(content::Outgoing::open(&trial.world.folder, object, &(0..5)).is_ok());
     }
 
     #[test]
+    fn what_could_not_be_written_did_not_happen_and_is_done_when_it_can_be() {
+        let trial = Trial::new();
+        let (folder, key) = (tempfile::tempdir().expect("a folder"), delivery("posts").key.to_owned());
+        let shared = Shared::open(folder.path(), trial.world.pace).expect("a world");
+        let put = shared.with(|world| {
+            world.s3.buckets.insert("posts", Bucket::new("123456789012", "us-east-1", trial.now));
+            put(world, &delivery("posts"), |_| Ok(b"hello".to_vec()), trial.now)
+        });
+        put.expect("written").expect("put");
+        let trouble = shared.trouble();
+        let is_whole = |shared: &Shared| {
+            shared.look(|world| {
+                let object = versions::current(&world.s3, "posts", &key)?;
+                Some(content::Outgoing::open(&world.folder, object, &(0..5)).is_ok())
+            })
+        };
+        let delete =
+            || shared.with(|world| versions::delete(&mut world.s3, "posts", &key, None, trial.now).is_ok());
+        shared.fill_disk();
+        let why = delete().expect_err("the disk is full").to_string();
+        assert!(why.starts_with("the sandbox cannot write to ") && why.contains("no storage space"), "{why}");
+        assert_eq!(trouble.borrow().as_deref(), Some(why.as_str()));
+        assert_eq!(is_whole(&shared), Some(true), "row and bytes are there");
+        // The file cannot even be opened again: nothing is done before it can.
+        shared.fill_disk();
+        let state = crate::sandbox::state_file(folder.path());
+        let aside = folder.path().join("aside");
+        std::fs::rename(&state, &aside).expect("moved");
+        std::fs::create_dir(&state).expect("in its way");
+        delete().expect_err("the disk is full");
+        shared.with(|_| panic!("the world is not as the disk holds it")).expect_err("it is not tried");
+        std::fs::remove_dir(&state).expect("out of its way");
+        std::fs::rename(&aside, &state).expect("moved back");
+        assert!(delete().expect("it can be written again"));
+        assert_eq!((is_whole(&shared), trouble.borrow().as_deref()), (None, None));
+        let files = folder.path().join("objects").read_dir().expect("there").flatten();
+        assert_eq!(
+            files.flat_map(|folder| folder.path().read_dir()).flatten().count(),
+            0,
+            "its bytes are gone"
+        );
+        drop(shared);
+        let again = Shared::open(folder.path(), trial.world.pace).expect("the same world");
+        assert_eq!(is_whole(&again), None);
+    }
+
+    #[test]
     fn a_lost_bucket_is_not_there_for_services_either() {
         let mut trial = world_with_bucket();
         let code = |trial: &mut Trial, bucket: &str| {
-            put(&mut trial.world, &delivery(bucket, b""), trial.now).map_err(|refused| refused.code)
+            put(&mut trial.world, &delivery(bucket), |_| Ok(Vec::new()), trial.now)
+                .map_err(|refused| refused.code)
         };
         assert_eq!(code(&mut trial, "other"), Err("NoSuchBucket"));
         trial.world.faults.set(["lost-bucket:posts".parse().expect("a fault")]);

@@ -149,12 +149,7 @@ fn is_form(parts: &Parts) -> bool {
 }
 
 fn finish(response: &mut Response<Body>, shared: &Shared, request_id: &str) {
-    let ahead = shared.skew();
-    let date = Timestamp::now()
-        .checked_add(ahead)
-        .unwrap_or(Timestamp::MAX)
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
+    let date = shared.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let headers = response.headers_mut();
     if let Ok(date) = date.parse() {
         headers.insert(DATE, date);
@@ -268,10 +263,8 @@ async fn cloud(
     if !late.is_zero() {
         tokio::time::sleep(late).await;
     }
-    let now = Timestamp::now();
-    if let Some(refusal) =
-        out_of_time(asked.service, signature, now.checked_add(shared.skew()).unwrap_or(now))
-    {
+    let now = shared.now();
+    if let Some(refusal) = out_of_time(asked.service, signature, now) {
         return refused(protocol, &refusal, request_id);
     }
     let (access_key, region) = (signature.access_key.clone(), signature.region.clone());
@@ -377,7 +370,7 @@ fn out_of_time(service: Service, signature: &Signature, now: Timestamp) -> Optio
 }
 
 /// What a service can do.
-fn table(service: Service) -> &'static [Operation] {
+pub(crate) fn table(service: Service) -> &'static [Operation] {
     match service {
         Service::Sts => sts::OPERATIONS,
         Service::Iam => iam::OPERATIONS,

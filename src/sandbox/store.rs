@@ -2,12 +2,13 @@
 //!
 //! Services keep their rows in memory, in [`Table`]s that remember which rows were touched; after each call the
 //! touched rows are written in one transaction, and only then is the call answered. So whatever a client was told is
-//! there after a kill at any moment, and a call that was not answered is there whole or not at all.
+//! there after a kill at any moment, and a call that was not answered is there whole or not at all. A file that could
+//! not be written once takes nothing more until it is opened again.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use serde::Serialize;
@@ -104,6 +105,14 @@ impl<T> Table<T> {
         }
         keys.len()
     }
+
+    /// Changes the rows that `which` says; no other is touched.
+    pub(crate) fn change_where(&mut self, which: impl Fn(&T) -> bool, change: impl Fn(&mut T)) {
+        for (key, row) in self.rows.iter_mut().filter(|(_, row)| which(row)) {
+            self.touched.insert(key.clone());
+            change(row);
+        }
+    }
 }
 
 /// A table, whatever its rows are.
@@ -112,7 +121,10 @@ pub(crate) trait Kept {
     fn load(&mut self, key: &str, row: &[u8]) -> Result<(), StoreError>;
     /// The touched rows as they are to be on disk; `None` is a row that is gone.
     fn take_touched(&mut self) -> Vec<(String, Option<Vec<u8>>)>;
+    /// All rows are gone, and so they will be on disk.
     fn clear(&mut self);
+    /// Forgets what is in memory, to be loaded anew.
+    fn forget(&mut self);
 }
 
 impl<T: Serialize + DeserializeOwned> Kept for Table<T> {
@@ -149,6 +161,11 @@ impl<T: Serialize + DeserializeOwned> Kept for Table<T> {
     fn clear(&mut self) {
         self.touched = std::mem::take(&mut self.rows).into_keys().collect();
     }
+
+    fn forget(&mut self) {
+        self.rows.clear();
+        self.touched.clear();
+    }
 }
 
 /// Why the state could not be read or written.
@@ -158,6 +175,8 @@ pub(crate) enum StoreError {
     InUse,
     #[error("the sandbox's state cannot be read or written")]
     Disk(#[source] redb::Error),
+    #[error("the sandbox cannot write to {}: {why}", folder.display())]
+    Unwritten { folder: PathBuf, why: String },
     #[error("the sandbox's state is of another version (table {table}, row {key}): start it with --reset")]
     Row {
         table: &'static str,
@@ -197,8 +216,9 @@ pub(crate) struct Store {
 const CACHE: usize = 2 << 20;
 
 impl Store {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it; nobody but its owner may read it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        private(path).map_err(|error| StoreError::Disk(error.into()))?;
         let database = Database::builder().set_cache_size(CACHE).create(path)?;
         Ok(Self { database })
     }
@@ -220,15 +240,16 @@ impl Store {
         }
     }
 
-    /// Writes what was touched in all tables, as one.
-    pub(crate) fn commit(&self, tables: &mut [&mut dyn Kept]) -> Result<(), StoreError> {
+    /// Writes what was touched in all tables, as one; says whether anything was. After an error, memory is ahead of the
+    /// disk.
+    pub(crate) fn commit(&self, tables: &mut [&mut dyn Kept]) -> Result<bool, StoreError> {
         let touched: Vec<_> = tables
             .iter_mut()
             .map(|table| (table.name(), table.take_touched()))
             .filter(|(_, touched)| !touched.is_empty())
             .collect();
         if touched.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let transaction = self.database.begin_write()?;
         for (name, rows) in touched {
@@ -242,7 +263,73 @@ impl Store {
             }
         }
         transaction.commit()?;
-        Ok(())
+        Ok(true)
+    }
+}
+
+/// Makes the file, or takes the right to read it from everybody else.
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+/// A file on a disk that takes nothing more.
+#[cfg(test)]
+mod full_disk {
+    use std::io::{Error, ErrorKind, Result};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use redb::StorageBackend;
+    use redb::backends::FileBackend;
+
+    use super::{Database, Path, Store};
+
+    #[derive(Debug)]
+    struct Disk {
+        file: FileBackend,
+        is_full: std::sync::Arc<AtomicBool>,
+    }
+
+    impl Disk {
+        fn check(&self) -> Result<()> {
+            if self.is_full.load(Ordering::SeqCst) { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        }
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> Result<u64> {
+            self.file.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
+            self.file.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> Result<()> {
+            self.check().and_then(|()| self.file.set_len(len))
+        }
+
+        fn sync_data(&self) -> Result<()> {
+            self.check().and_then(|()| self.file.sync_data())
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> Result<()> {
+            self.check().and_then(|()| self.file.write(offset, data))
+        }
+    }
+
+    impl Store {
+        /// The file that is there, on a disk that is full once it is open.
+        pub(crate) fn on_full_disk(path: &Path) -> Self {
+            let file = std::fs::File::options().read(true).write(true).open(path).expect("it is there");
+            let is_full = std::sync::Arc::new(AtomicBool::new(false));
+            let file = FileBackend::new(file).map_err(Error::other).expect("nobody else has it");
+            let disk = Disk { file, is_full: std::sync::Arc::clone(&is_full) };
+            let database = Database::builder().create_with_backend(disk).expect("a good file");
+            is_full.store(true, Ordering::SeqCst);
+            Self { database }
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::clock::Pace;
-use super::fault::{Faults, Kind};
+use super::fault::Faults;
 use super::store::{Kept, Store, StoreError};
 use super::{ec2, firehose, iam, logs, s3, sagemaker};
 
@@ -54,6 +55,29 @@ impl World {
         tables
     }
 
+    /// What time it is in this cloud: this machine's, and what the fault `skew` adds to it.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        now.checked_add(self.faults.ahead()).unwrap_or(now)
+    }
+
+    /// Takes every table's rows from the disk, in the place of what is in memory.
+    fn load(&mut self, store: &Store) -> Result<(), StoreError> {
+        firehose::keep_files(self);
+        s3::keep_files(self);
+        for table in self.tables() {
+            table.forget();
+            store.load(table)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the files that no row names any more. To be called when that is on disk.
+    fn remove_files(&mut self) {
+        firehose::remove_files(self);
+        s3::remove_files(self);
+    }
+
     /// Does what is due by itself: buffers that are delivered, jobs that end, what expires.
     pub(crate) fn tick(&mut self, now: Timestamp) {
         ec2::tick(self, now);
@@ -66,27 +90,89 @@ impl World {
 /// The world behind its lock, with its state on disk.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    world: Mutex<World>,
-    store: Store,
+    inside: Mutex<Inside>,
+    /// Why nothing can be written, while nothing can.
+    trouble: watch::Sender<Option<String>>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    world: World,
+    /// The file that holds what the world is; `None` once that is in doubt, until it is read again.
+    store: Option<Store>,
+}
+
+impl Inside {
+    /// Does something with the world and writes it; says whether there was anything to write. What could not be
+    /// written did not happen: the world is then again as the disk holds it, and until it can be, nothing is done.
+    fn change<T>(&mut self, act: impl FnOnce(&mut World) -> T) -> Result<(T, bool), StoreError> {
+        // Not in its place meanwhile: a panic in an operation leaves a world that is not the disk's, too.
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => self.read_again()?,
+        };
+        let done = act(&mut self.world);
+        match store.commit(&mut self.world.tables()) {
+            Ok(written) => {
+                self.world.remove_files();
+                self.store = Some(store);
+                Ok((done, written))
+            }
+            Err(error) => {
+                // Only one can have the file open.
+                drop(store);
+                // If this fails too, the next who comes tries it.
+                self.store = self.read_again().ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn read_again(&mut self) -> Result<Store, StoreError> {
+        let store = Store::open(&super::state_file(&self.world.folder))?;
+        self.world.load(&store)?;
+        Ok(store)
+    }
 }
 
 impl Shared {
     /// The world as its folder holds it; an empty one in an empty folder.
     pub(crate) fn open(folder: &Path, pace: Pace) -> Result<Self, StoreError> {
-        let store = Store::open(&super::state_file(folder))?;
-        let mut world = World::empty(folder, pace);
-        for table in world.tables() {
-            store.load(table)?;
-        }
-        Ok(Self { world: Mutex::new(world), store })
+        let mut inside = Inside { world: World::empty(folder, pace), store: None };
+        inside.store = Some(inside.read_again()?);
+        Ok(Self { inside: Mutex::new(inside), trouble: watch::Sender::new(None) })
     }
 
-    /// Does something with the world. When this returns, what changed is on disk.
+    /// Does something with the world. When this returns, what changed is on disk; after an error, nothing changed.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> Result<T, StoreError> {
-        let mut world = self.lock();
-        let done = act(&mut world);
-        self.store.commit(&mut world.tables())?;
-        Ok(done)
+        let mut inside = self.lock();
+        match inside.change(act) {
+            Ok((done, written)) => {
+                if written {
+                    self.trouble.send_if_modified(|trouble| trouble.take().is_some());
+                }
+                Ok(done)
+            }
+            Err(error) => {
+                let error = match error {
+                    StoreError::Disk(source) => {
+                        StoreError::Unwritten { folder: inside.world.folder.clone(), why: source.to_string() }
+                    }
+                    other => other,
+                };
+                self.trouble.send_if_modified(|trouble| {
+                    let is_new = trouble.is_none();
+                    trouble.get_or_insert_with(|| error.to_string());
+                    is_new
+                });
+                Err(error)
+            }
+        }
+    }
+
+    /// Why nothing can be written, whenever that begins and ends.
+    pub(crate) fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.subscribe()
     }
 
     /// Forgets everything: what `--reset` does, without a restart.
@@ -100,22 +186,31 @@ impl Shared {
 
     /// Looks at the world without changing it.
     pub(crate) fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
-        at(&self.lock())
+        at(&self.lock().world)
     }
 
-    /// How far the cloud's clock is ahead of this machine's.
-    pub(crate) fn skew(&self) -> Duration {
-        self.look(|world| world.faults.time(Kind::Skew, "", ""))
+    /// What time it is in the cloud.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.look(World::now)
     }
 
     /// How long an answer is held back.
     pub(crate) fn late(&self, service: &str, operation: &str) -> Duration {
-        self.look(|world| world.faults.time(Kind::Slow, service, operation))
+        self.look(|world| world.faults.late(service, operation))
     }
 
-    /// A panic in an operation is answered as an internal error; the state is the one in memory, whole or not, as it
-    /// is on disk up to the last answer.
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic in an operation is answered as an internal error; what it left is forgotten by the next change.
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    /// From now on the disk takes nothing more, until the file is opened again.
+    pub(crate) fn fill_disk(&self) {
+        let mut inside = self.lock();
+        inside.store = None;
+        inside.store = Some(Store::on_full_disk(&super::state_file(&inside.world.folder)));
     }
 }

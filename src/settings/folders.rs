@@ -32,4 +32,18 @@ impl Folders {
         use std::os::unix::fs::DirBuilderExt;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
+
+    /// The same of a folder that may be there already and is hydrant's alone: then nobody else may enter it from now
+    /// on. Another user's is refused.
+    pub fn keep_private(path: &Path) -> std::io::Result<()> {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        Self::make_private(path)?;
+        if path.metadata()?.uid() != rustix::process::geteuid().as_raw() {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::PermissionDenied,
+                "it belongs to another user",
+            ));
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+    }
 }

@@ -16,6 +16,7 @@ use super::lists::{self, Filter, NOTHING, Searchable};
 use super::{check_id, dry_run, images, interfaces, network, security_groups, tags, types, volumes};
 use crate::sandbox::call::{Call, Place};
 use crate::sandbox::clock::iso;
+use crate::sandbox::fault::Kind;
 use crate::sandbox::operation::Answer;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::wire::{Flag, Number};
@@ -85,7 +86,7 @@ pub(super) enum Life {
         since: Timestamp,
         down: Timestamp,
     },
-    /// Without an end it stays so for ever: a fault has struck.
+    /// Without an end while a fault holds it.
     ShuttingDown {
         since: Timestamp,
         gone: Option<Timestamp>,
@@ -313,6 +314,7 @@ pub(super) fn find_one<'a>(world: &'a World, place: &Place, id: &str) -> Result<
 
 /// Does what is due: disks go with their instances, and what was terminated long ago is forgotten.
 pub(super) fn settle(world: &mut World, now: Timestamp) {
+    let_go(world, now);
     let ended = |instance: &Instance| match instance.life {
         Life::ShuttingDown { since, gone: Some(gone) } if gone <= now => Some((since, gone)),
         _ => None,
@@ -332,6 +334,22 @@ pub(super) fn settle(world: &mut World, now: Timestamp) {
         volumes::release(world, &prefix, &id);
     }
     forget(world, now);
+}
+
+/// Lets go of what could not be terminated or deleted, once the fault is taken away.
+fn let_go(world: &mut World, now: Timestamp) {
+    if !world.faults.is_on(Kind::StuckDelete, "ec2", "TerminateInstances") {
+        let over = world.pace.after(now, SHUTTING_DOWN);
+        let is_stuck = |instance: &Instance| matches!(instance.life, Life::ShuttingDown { gone: None, .. });
+        world.ec2.instances.change_where(is_stuck, |instance| {
+            if let Life::ShuttingDown { gone, .. } = &mut instance.life {
+                *gone = Some(over);
+            }
+        });
+    }
+    if !world.faults.is_on(Kind::StuckDelete, "ec2", "DeleteSecurityGroup") {
+        world.ec2.groups.change_where(|group| group.stuck, |group| group.stuck = false);
+    }
 }
 
 fn forget(world: &mut World, now: Timestamp) {

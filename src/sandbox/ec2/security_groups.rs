@@ -26,7 +26,7 @@ pub(super) struct SecurityGroup {
     pub(super) vpc: String,
     rules: Vec<Rule>,
     /// A fault keeps it from ever being deleted.
-    stuck: bool,
+    pub(super) stuck: bool,
 }
 
 /// The group that every VPC has.

@@ -64,19 +64,19 @@ impl Backfill {
         hour: &PastHour,
         now: jiff::Timestamp,
     ) -> Result<Filled, PutRefused> {
-        let objects = self.objects(hour);
-        for (key, body) in &objects {
+        let mut filled =
+            Filled { objects: 0, records: u64::try_from(hour.records.len()).unwrap_or_default() };
+        for (key, body) in self.objects(hour) {
             let object = Delivery {
                 bucket: &self.bucket,
-                key,
-                body: body.as_bytes(),
+                key: &key,
                 content_type: "application/octet-stream",
                 content_encoding: None,
             };
-            s3::put(world, &object, now)?;
+            s3::put(world, &object, |_| Ok(body.into_bytes()), now)?;
+            filled.objects += 1;
         }
-        let count = |number: usize| u64::try_from(number).unwrap_or_default();
-        Ok(Filled { objects: count(objects.len()), records: count(hour.records.len()) })
+        Ok(filled)
     }
 
     /// An hour's objects: their keys and bodies.

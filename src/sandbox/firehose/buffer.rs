@@ -24,14 +24,11 @@ pub(super) struct Buffer {
     pub(super) bytes: u64,
     /// The stream's version then, which the object's name carries.
     pub(super) version: u32,
-    /// When delivery is tried next, once it has failed.
-    pub(super) next_try: Option<Timestamp>,
-    pub(super) tries: u32,
 }
 
 impl Buffer {
     pub(super) fn new(opened: Timestamp, version: u32) -> Self {
-        Self { file: ids::uuid(), opened, bytes: 0, version, next_try: None, tries: 0 }
+        Self { file: ids::uuid(), opened, bytes: 0, version }
     }
 
     fn path(&self, folder: &Path) -> PathBuf {

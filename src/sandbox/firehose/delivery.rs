@@ -1,13 +1,15 @@
 //! Delivering: a buffer becomes an object, or a line in the error log and another try.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::buffer::{self, Buffer};
-use super::{Status, Stream, time_pattern};
+use super::{DELETING, Deleting, Status, Stream, time_pattern};
+use crate::sandbox::fault::Kind;
 use crate::sandbox::iam::{self, Assumer};
 use crate::sandbox::s3::{self, Delivery};
 use crate::sandbox::world::World;
@@ -24,12 +26,21 @@ pub(crate) fn sweep_leftovers(world: &World) {
     buffer::sweep(&world.folder, &buffers.map(Buffer::file).collect());
 }
 
-/// Delivers what is due, and forgets streams that are gone.
-pub(crate) fn tick(world: &mut World, now: Timestamp) {
-    // Whoever has the world now has it after what was delivered last is on disk.
+/// Removes the files of buffers whose rows are gone, which is on disk.
+pub(crate) fn remove_files(world: &mut World) {
     for buffer in std::mem::take(&mut world.firehose.emptied) {
         buffer.discard(&world.folder);
     }
+}
+
+/// Keeps the files of buffers whose rows did not go after all.
+pub(crate) fn keep_files(world: &mut World) {
+    world.firehose.emptied.clear();
+}
+
+/// Delivers what is due, and forgets streams that are gone.
+pub(crate) fn tick(world: &mut World, now: Timestamp) {
+    let_go(world, now);
     for key in due(world, now) {
         seal_if_old(world, &key, now);
         while let Some(buffer) = next_due(world, &key, now) {
@@ -48,11 +59,19 @@ pub(crate) fn tick(world: &mut World, now: Timestamp) {
     }
 }
 
+/// Lets go of the deletions that were stuck, once the fault is taken away.
+fn let_go(world: &mut World, now: Timestamp) {
+    if !world.faults.is_on(Kind::StuckDelete, "firehose", "DeleteDeliveryStream") {
+        let over = Deleting { until: Some(world.pace.after(now, DELETING)) };
+        let is_stuck = |stream: &Stream| stream.deleting == Some(Deleting { until: None });
+        world.firehose.streams.change_where(is_stuck, |stream| stream.deleting = Some(over));
+    }
+}
+
 /// The keys of streams with something to do: only those rows are touched, and so written.
 fn due(world: &World, now: Timestamp) -> Vec<String> {
-    let is_due = |stream: &Stream| {
-        stream.waiting.iter().any(|buffer| is_due(buffer, now)) || is_old(world, stream, now)
-    };
+    let is_due =
+        |stream: &Stream| (!stream.waiting.is_empty() && can_try(stream, now)) || is_old(world, stream, now);
     world
         .firehose
         .streams
@@ -62,8 +81,8 @@ fn due(world: &World, now: Timestamp) -> Vec<String> {
         .collect()
 }
 
-fn is_due(buffer: &Buffer, now: Timestamp) -> bool {
-    buffer.next_try.is_none_or(|next| next <= now)
+fn can_try(stream: &Stream, now: Timestamp) -> bool {
+    stream.next_try.is_none_or(|next| next <= now)
 }
 
 fn is_old(world: &World, stream: &Stream, now: Timestamp) -> bool {
@@ -78,32 +97,33 @@ fn seal_if_old(world: &mut World, key: &str, now: Timestamp) {
     }
 }
 
-/// Takes the oldest buffer that is due out of the row.
+/// Takes the first buffer of a row that may be tried.
 fn next_due(world: &mut World, key: &str, now: Timestamp) -> Option<Buffer> {
-    let position = world.firehose.streams.get(key)?.waiting.iter().position(|buffer| is_due(buffer, now))?;
-    Some(world.firehose.streams.get_mut(key)?.waiting.remove(position))
+    let stream = world.firehose.streams.get(key)?;
+    if stream.waiting.is_empty() || !can_try(stream, now) {
+        return None;
+    }
+    Some(world.firehose.streams.get_mut(key)?.waiting.remove(0))
 }
 
-fn deliver_or_wait(world: &mut World, key: &str, mut buffer: Buffer, now: Timestamp) {
-    let failure = match world.firehose.streams.get(key) {
-        Some(stream) => {
-            Parcel::pack(world, stream, &buffer).and_then(|parcel| parcel.deliver(world, now)).err()
-        }
-        None => return,
-    };
-    let Some(failure) = failure else {
+/// Delivers a buffer. Where that fails, the others would most likely fail too: they all wait, and another is tried
+/// first next time, should it be this one's own fault.
+fn deliver_or_wait(world: &mut World, key: &str, buffer: Buffer, now: Timestamp) {
+    let Some(stream) = world.firehose.streams.get(key) else { return };
+    let delivered = Parcel::of(stream, &buffer).deliver(world, &buffer, now);
+    let Err(failure) = delivered else {
         world.firehose.emptied.push(buffer);
         return;
     };
     log(world, key, &failure, now);
-    buffer.tries += 1;
     if world.pace.after(buffer.opened, PATIENCE) <= now {
         tracing::warn!(stream = key, bytes = buffer.bytes, "dropped: it could not be delivered for a day");
         world.firehose.emptied.push(buffer);
         return;
     }
-    buffer.next_try = Some(world.pace.after(now, PAUSE));
+    let next_try = world.pace.after(now, PAUSE);
     if let Some(stream) = world.firehose.streams.get_mut(key) {
+        stream.next_try = Some(next_try);
         stream.waiting.push(buffer);
     }
 }
@@ -114,26 +134,21 @@ struct Failure {
     message: String,
 }
 
-/// An object before it is put.
+/// Where a buffer is to be put, and how.
 struct Parcel {
     account: String,
     role: String,
     bucket: String,
     key: String,
-    body: Vec<u8>,
     gzip: bool,
 }
 
 impl Parcel {
-    fn pack(world: &World, stream: &Stream, buffer: &Buffer) -> Result<Self, Failure> {
-        let internal =
-            |error: std::io::Error| Failure { code: "InternalError".to_owned(), message: error.to_string() };
+    fn of(stream: &Stream, buffer: &Buffer) -> Self {
         let destination = &stream.destination;
         let moment = buffer.opened.to_zoned(destination.time_zone());
         let folder = time_pattern::folder(destination.prefix(), &moment, &random_string());
-        let plain = buffer.read(&world.folder).map_err(internal)?;
-        let body = if destination.gzip() { compress(&plain).map_err(internal)? } else { plain };
-        Ok(Self {
+        Self {
             account: stream.place.account.clone(),
             role: destination.role_arn().to_owned(),
             bucket: destination.bucket().to_owned(),
@@ -145,12 +160,11 @@ impl Parcel {
                 ids::uuid(),
                 destination.extension()
             ),
-            body,
             gzip: destination.gzip(),
-        })
+        }
     }
 
-    fn deliver(self, world: &mut World, now: Timestamp) -> Result<(), Failure> {
+    fn deliver(self, world: &mut World, buffer: &Buffer, now: Timestamp) -> Result<(), Failure> {
         let firehose = Assumer::Service { name: "firehose.amazonaws.com", account: self.account };
         let object = format!("arn:aws:s3:::{}/{}", self.bucket, self.key);
         let allowed = iam::may_assume(world, &self.role, &firehose, now).is_ok()
@@ -166,12 +180,15 @@ impl Parcel {
         let delivery = Delivery {
             bucket: &self.bucket,
             key: &self.key,
-            body: &self.body,
             content_type: "application/octet-stream",
             // Firehose says how the object is encoded, so that browsers and clients may open it.
             content_encoding: self.gzip.then_some("gzip"),
         };
-        s3::put(world, &delivery, now)
+        let body = |folder: &Path| {
+            let plain = buffer.read(folder)?;
+            if self.gzip { compress(&plain) } else { Ok(plain) }
+        };
+        s3::put(world, &delivery, body, now)
             .map_err(|refused| Failure { code: format!("S3.{}", refused.code), message: refused.message })
     }
 }

@@ -105,13 +105,58 @@ fn what_is_not_delivered_when_its_stream_is_deleted_is_gone() {
 }
 
 #[test]
-fn a_stuck_deletion_never_ends() {
+fn a_stuck_deletion_does_not_end_before_the_fault_is_taken_away() {
     let mut trial = with_stream(&json!({}));
     trial.world.faults.set(["stuck-delete:firehose".parse().expect("a fault")]);
     let this = json!({ "DeliveryStreamName": "posts" });
     trial.ask("firehose", "DeleteDeliveryStream", this.clone()).expect("it begins");
     trial.wait(Duration::from_hours(9));
-    trial.ask("firehose", "DescribeDeliveryStream", this).expect("it is still there");
+    trial.ask("firehose", "DescribeDeliveryStream", this.clone()).expect("it is still there");
+    // Another service's is none of this one's.
+    trial.world.faults.set(["stuck-delete:ec2".parse().expect("a fault")]);
+    trial.wait(Duration::ZERO);
+    trial.ask("firehose", "DescribeDeliveryStream", this.clone()).expect("it takes its time");
+    trial.wait(Duration::from_mins(1));
+    assert_eq!(trial.refused("firehose", "DescribeDeliveryStream", this), "ResourceNotFoundException");
+}
+
+#[test]
+fn of_many_buffers_that_cannot_be_delivered_one_is_tried_and_logged_at_a_time() {
+    let logging = json!({ "Enabled": true, "LogGroupName": "errors", "LogStreamName": "delivery" });
+    let mut trial = with_role();
+    let allowed = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": ["logs:PutLogEvents", "s3:PutObject"], "Resource": "*" }],
+    });
+    let policy =
+        json!({ "RoleName": "delivery", "PolicyName": "all", "PolicyDocument": allowed.to_string() });
+    trial.ask("iam", "PutRolePolicy", policy).expect("a policy");
+    trial.ask("logs", "CreateLogGroup", json!({ "logGroupName": "errors" })).expect("a group");
+    let stream = json!({ "logGroupName": "errors", "logStreamName": "delivery" });
+    trial.ask("logs", "CreateLogStream", stream).expect("a stream");
+    trial.wait(Duration::from_mins(1));
+    let hints = json!({ "SizeInMBs": 1, "IntervalInSeconds": 60 });
+    let more = json!({ "BufferingHints": hints, "CloudWatchLoggingOptions": logging });
+    trial.ask("firehose", "CreateDeliveryStream", named(&more)).expect("a stream");
+    trial.wait(Duration::from_mins(1));
+    for _ in 0..5 {
+        put(&mut trial, &[&vec![b'x'; 1_000_000], &vec![b'x'; 100_000]]).expect("a full buffer");
+    }
+    let lines = |trial: &mut Trial| {
+        let events = trial.ask("logs", "FilterLogEvents", json!({ "logGroupName": "errors" }));
+        events.expect("events")["events"].as_array().map(Vec::len)
+    };
+    // There is no bucket.
+    trial.wait(Duration::from_secs(1));
+    assert_eq!((waiting(&trial).len(), lines(&mut trial)), (5, Some(1)));
+    trial.wait(Duration::from_secs(30));
+    assert_eq!(lines(&mut trial), Some(1), "they all wait");
+    let first = waiting(&trial)[0].file().to_owned();
+    trial.wait(Duration::from_mins(1));
+    assert_eq!(lines(&mut trial), Some(2));
+    assert_ne!(waiting(&trial)[0].file(), first, "another is tried first next time");
+    trial.wait(Duration::from_hours(25));
+    assert!(waiting(&trial).is_empty(), "after a day they are dropped");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use s3s::{S3Result, dto, s3_error};
 
 use super::door::{Door, shown};
 use super::refused::not_carried;
-use super::{Bucket, about};
+use super::{Bucket, about, multipart, versions};
 use crate::sandbox::paging;
 use crate::sandbox::world::World;
 
@@ -100,6 +100,13 @@ pub(super) fn create(
     check(&input)?;
     let asked = input.create_bucket_configuration.and_then(|asked| asked.location_constraint);
     let region = location(&door.region, asked.as_ref().map(dto::BucketLocationConstraint::as_str))?;
+    // A bucket that a fault has lost is gone, with all that was in it, and its name is free.
+    if world.s3.buckets.contains(&name) && world.faults.loses(&name) {
+        let rows = format!("{name}\0");
+        versions::forget_all(&mut world.s3, &rows);
+        multipart::forget_all(&mut world.s3, &rows);
+        world.s3.buckets.remove(&name);
+    }
     if let Some(there) = world.s3.buckets.get(&name) {
         if there.account != door.caller.account() {
             return Err(s3_error!(BucketAlreadyExists));
@@ -114,6 +121,7 @@ pub(super) fn create(
             bucket.ownership = Some(ownership.as_str().to_owned());
         }
         world.s3.buckets.insert(name.as_str(), bucket);
+        world.faults.made(&name);
     }
     Ok(dto::CreateBucketOutput { location: Some(format!("/{name}")) })
 }
@@ -184,7 +192,7 @@ pub(super) fn delete(world: &mut World, name: &str) -> S3Result<()> {
             s3_error!(BucketNotEmpty)
         });
     }
-    super::multipart::forget_all(&mut world.s3, &rows);
+    multipart::forget_all(&mut world.s3, &rows);
     world.s3.buckets.remove(name);
     Ok(())
 }
@@ -277,12 +285,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_bucket_that_is_made_again_is_a_new_one_and_stays() {
+        let mut trial = world_with_bucket();
+        let own = door(&trial);
+        versions::put(&mut trial.world, "posts", "old", super::super::objects::tests::object(), trial.now);
+        trial.world.faults.set(["lost-bucket".parse().expect("a fault")]);
+        let input = |bucket: &str| dto::CreateBucketInput { bucket: bucket.to_owned(), ..Default::default() };
+        for name in ["posts", "another"] {
+            assert!(create(&mut trial.world, &own, input(name)).is_ok(), "{name}");
+            assert!(!trial.world.faults.loses(name), "{name}");
+        }
+        assert!(trial.world.s3.versions.under("posts\0").next().is_none(), "its objects are lost");
+        assert_eq!(trial.world.s3.rubbish.len(), 1, "and so are their bytes");
+        trial.world.faults.set(["lost-bucket".parse().expect("a fault")]);
+        assert!(trial.world.faults.loses("posts"), "switched on anew, it strikes anew");
+    }
+
+    #[test]
     fn a_bucket_with_a_delete_marker_is_not_empty() {
         let mut trial = world_with_bucket();
         bucket_mut(&mut trial.world, "posts").expect("there").versioning =
             Some(super::super::Versioning::Enabled);
-        super::super::versions::delete(&mut trial.world.s3, "posts", "never", None, trial.now)
-            .expect("marked");
+        versions::delete(&mut trial.world.s3, "posts", "never", None, trial.now).expect("marked");
         assert_eq!(code(delete(&mut trial.world, "posts")), "BucketNotEmpty");
     }
 }

@@ -1,7 +1,8 @@
 //! The files with the bytes of objects: `objects/<first two digits>/<uuid>` under the sandbox's folder.
 //!
-//! Bytes are written as they come and read as they go, never a whole large object in memory. A file that was written
-//! is removed again unless a row took it over.
+//! Bytes are written as they come and read as they go, never a whole large object in memory. They are on disk before a
+//! row can name them (Linux's file systems write the names of a new file and its folder with its first sync). A file
+//! that was written is removed again unless a row took it over.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
@@ -127,6 +128,7 @@ pub(super) fn write(folder: &Path, bytes: &[u8]) -> io::Result<Arrived> {
     let fresh = Fresh::new(folder)?;
     let mut file = File::create_new(&fresh.path)?;
     file.write_all(bytes)?;
+    file.sync_data()?;
     let mut passing = Passing::new(&[Algorithm::Crc64Nvme]);
     passing.pass(bytes);
     Ok(passing.arrived(fresh))
@@ -150,8 +152,8 @@ pub(super) async fn take(
         }
         file.write_all(&bytes).await.map_err(broken)?;
     }
-    // Without it, a write that fails on close is not seen.
     file.flush().await.map_err(broken)?;
+    file.get_ref().sync_data().await.map_err(broken)?;
     Ok(passing.arrived(fresh))
 }
 

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use s3s::crypto::{Checksum as _, Sha256};
-use s3s::{S3Error, S3Result, dto};
+use s3s::{S3Error, S3ErrorCode, S3Result, dto};
 
-use super::content;
 use crate::sandbox::call::Caller;
 use crate::sandbox::store::StoreError;
 use crate::sandbox::world::{Shared, World};
@@ -35,27 +34,13 @@ impl Door {
         blocking(move || shared.look(at)).await?
     }
 
-    /// Changes the world. Files that no row names after it are removed when that is on disk.
+    /// Changes the world.
     pub(super) async fn change<T: Send + 'static>(
         &self,
         how: impl FnOnce(&mut World) -> S3Result<T> + Send + 'static,
     ) -> S3Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || {
-            let (done, left) =
-                shared.with(|world| (how(world), !world.s3.rubbish.is_empty())).map_err(unwritten)?;
-            if left {
-                // What is there when the world is taken up again was committed when it was put down.
-                let (folder, files) = shared
-                    .with(|world| (world.folder.clone(), std::mem::take(&mut world.s3.rubbish)))
-                    .map_err(unwritten)?;
-                for file in files {
-                    content::remove(&folder, &file);
-                }
-            }
-            done
-        })
-        .await?
+        blocking(move || shared.with(how).map_err(unwritten)?).await?
     }
 
     /// The sandbox's folder.
@@ -94,7 +79,7 @@ async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -
 
 fn unwritten(error: StoreError) -> S3Error {
     tracing::error!(%error, service = "s3", "the sandbox's state is not written");
-    S3Error::internal_error(error)
+    S3Error::with_message(S3ErrorCode::InternalError, error.to_string())
 }
 
 /// A time as answers show it.

@@ -64,6 +64,11 @@ fn action(operation: &str, of_a_version: bool) -> Option<&'static str> {
     })
 }
 
+/// Whether there is such an operation here.
+pub(crate) fn carries(operation: &str) -> bool {
+    action(operation, false).is_some()
+}
+
 /// Who calls what.
 #[derive(Debug)]
 struct Asked {
@@ -95,7 +100,7 @@ impl S3Access for Door {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let asked = Asked::of(context);
         let operation = asked.operation.clone();
-        let late = self.look(move |world| Ok(world.faults.time(Kind::Slow, "s3", &operation))).await?;
+        let late = self.look(move |world| Ok(world.faults.late("s3", &operation))).await?;
         if !late.is_zero() {
             tokio::time::sleep(late).await;
         }
@@ -151,7 +156,7 @@ fn reach(
     name: &str,
     expected_owner: Option<&str>,
 ) -> S3Result<()> {
-    let lost = world.faults.strikes(Kind::LostBucket, name, operation);
+    let lost = world.faults.loses(name);
     let bucket = world.s3.buckets.get(name).filter(|_| !lost).ok_or_else(|| s3_error!(NoSuchBucket))?;
     if bucket.account != door.caller.account() || expected_owner.is_some_and(|owner| owner != bucket.account)
     {

@@ -164,6 +164,14 @@ pub(super) fn delete(
     Ok(Deleted { marker: false, id: None })
 }
 
+/// Forgets all versions whose rows begin with a text: those of a bucket that goes.
+pub(super) fn forget_all(state: &mut State, rows: &str) {
+    let keys: Vec<String> = state.versions.under(rows).map(|(key, _)| key.to_owned()).collect();
+    for key in keys {
+        remove(state, &key);
+    }
+}
+
 fn remove_null(state: &mut State, bucket: &str, key: &str) {
     if let Some(null) = first(state, bucket, key, |tail| tail.len() == ORDER) {
         let row_key = row_key(bucket, key, null.tail);

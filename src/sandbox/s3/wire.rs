@@ -77,16 +77,18 @@ async fn ask(
     let access_key = access_key.unwrap_or(&signed.access_key).to_owned();
     signing::strip(&mut parts);
     put_right(&mut parts)?;
-    let now = Timestamp::now();
-    let (skew, caller) = {
+    let (now, caller) = {
         let shared = Arc::clone(shared);
         // The world may be held by one who writes to disk.
         let looked = tokio::task::spawn_blocking(move || {
-            (shared.skew(), shared.look(|world| iam::caller(world, &access_key, now)))
+            shared.look(|world| {
+                let now = world.now();
+                (now, iam::caller(world, &access_key, now))
+            })
         });
         looked.await.map_err(S3Error::internal_error)?
     };
-    signed.check(now.checked_add(skew).unwrap_or(now))?;
+    signed.check(now)?;
     if matches!(caller, Caller::Expired(_)) {
         return Err(s3_error!(ExpiredToken, "The provided token has expired."));
     }

@@ -41,7 +41,7 @@ pub(super) enum Course {
     Held,
 }
 
-/// When it was asked to stop, and when it has; never if it is stuck.
+/// When it was asked to stop, and when it has; while it is stuck, that is not known.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Stop {
     asked: Timestamp,
@@ -97,6 +97,18 @@ impl Job {
 
     pub(super) fn stop(&mut self, pace: Pace, now: Timestamp, stuck: bool) {
         self.stop = Some(Stop { asked: now, done: (!stuck).then(|| pace.after(now, STOP_TIME)) });
+    }
+
+    /// Whether its stop is stuck.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.done.is_none())
+    }
+
+    /// Lets a stop that was stuck come to its end.
+    pub(super) fn unstick(&mut self, pace: Pace, now: Timestamp) {
+        if let Some(stop) = &mut self.stop {
+            stop.done.get_or_insert_with(|| pace.after(now, STOP_TIME));
+        }
     }
 
     /// Whether it waits to be let go.

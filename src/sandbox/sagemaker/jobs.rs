@@ -167,12 +167,16 @@ pub(super) fn tick(world: &mut World, now: Timestamp) {
     }
 }
 
-/// Lets go of the jobs that were held, once the fault is taken away.
+/// Lets go of the jobs that were held, or whose stop was stuck, once the fault is taken away.
 fn let_go(world: &mut World, now: Timestamp) {
-    if world.faults.is_on(fault::Kind::HoldJob) {
+    let pace = world.pace;
+    if !world.faults.is_on(fault::Kind::StuckDelete, "sagemaker", "StopProcessingJob") {
+        world.sagemaker.jobs.change_where(Job::is_stuck, |job| job.unstick(pace, now));
+    }
+    if world.faults.is_on(fault::Kind::HoldJob, "sagemaker", "CreateProcessingJob") {
         return;
     }
-    let fails = world.faults.is_on(fault::Kind::FailJob);
+    let fails = world.faults.is_on(fault::Kind::FailJob, "sagemaker", "CreateProcessingJob");
     let held: Vec<String> =
         world.sagemaker.jobs.iter().filter(|(_, job)| job.is_held()).map(|(key, _)| key.to_owned()).collect();
     for key in held {

@@ -63,7 +63,7 @@ pub(super) struct Unwritten {
 pub(super) struct Change {
     what: What,
     since: Timestamp,
-    /// When it is over; never if it is stuck.
+    /// When it is over; while it is stuck, that is not known.
     until: Option<Timestamp>,
 }
 
@@ -91,6 +91,17 @@ impl Change {
 
     pub(super) fn delete(pace: Pace, now: Timestamp, stuck: bool) -> Self {
         Self { what: What::Delete, since: now, until: (!stuck).then(|| pace.after(now, DELETE_TIME)) }
+    }
+
+    /// Whether it is stuck.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.until.is_none()
+    }
+
+    /// Lets it come to its end, if it is stuck.
+    pub(super) fn unstick(&mut self, pace: Pace, now: Timestamp) {
+        let time = if matches!(self.what, What::Delete) { DELETE_TIME } else { STOP_TIME };
+        self.until.get_or_insert_with(|| pace.after(now, time));
     }
 
     fn is_over(&self, now: Timestamp) -> bool {

@@ -267,6 +267,13 @@ pub(super) fn create_presigned_url(world: &mut World, call: &Call, input: Create
 
 /// Writes the logs of starts that are over, once; forgets the notebook instances that are gone.
 pub(super) fn tick(world: &mut World, now: Timestamp) {
+    let pace = world.pace;
+    let can_end = ["StopNotebookInstance", "DeleteNotebookInstance"]
+        .map(|operation| !world.faults.is_on(fault::Kind::StuckDelete, "sagemaker", operation));
+    if can_end == [true, true] {
+        let is_stuck = |notebook: &Notebook| notebook.change.is_stuck();
+        world.sagemaker.notebooks.change_where(is_stuck, |notebook| notebook.change.unstick(pace, now));
+    }
     world.sagemaker.notebooks.remove_where(|_, notebook| notebook.status(now).is_none());
     let due: Vec<String> = world
         .sagemaker

@@ -166,15 +166,39 @@ async fn a_page_in_a_browser_cannot_reach_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn its_folder_is_its_owners_only() {
     use std::os::unix::fs::PermissionsExt;
+    let mut sandbox = Sandbox::new(&[]).await;
+    let state = sandbox.dir().join("state.redb");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!((mode(&sandbox.dir()), mode(&state)), (0o700, 0o600));
+    // One that was there, and open to others, is closed to them.
+    sandbox.serving.kill().await;
+    for (path, open) in [(&sandbox.dir(), 0o755), (&state, 0o644)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(open)).expect("ours");
+    }
+    sandbox.serving = Serving::start(sandbox.home.path(), &sandbox.dir(), &[]).await;
+    assert_eq!((mode(&sandbox.dir()), mode(&state)), (0o700, 0o600));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_skewed_cloud_stamps_by_its_own_clock() {
     let sandbox = Sandbox::new(&[]).await;
-    let mode = std::fs::metadata(sandbox.dir()).expect("there").permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let s3 = sandbox.aws().s3;
+    s3.create_bucket().bucket("clocks").send().await.expect("made");
+    for (fault, seconds) in [("skew=10m", 600), ("skew=-10m", -600)] {
+        sandbox.faults(&[fault]).await;
+        let body = aws_sdk_s3::primitives::ByteStream::from_static(b"x");
+        s3.put_object().bucket("clocks").key(fault).body(body).send().await.expect("put");
+        let head = s3.head_object().bucket("clocks").key(fault).send().await.expect("there");
+        let modified = head.last_modified().expect("a time").secs();
+        let ahead = modified - jiff::Timestamp::now().as_second();
+        assert!((ahead - seconds).abs() < 120, "{fault}: {ahead} s");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_fault_or_pace_is_wrong_usage() {
     let home = tempfile::tempdir().expect("a folder");
-    for wrong in [["--fault", "flood"], ["--pace", "0"], ["--pace", "101"]] {
+    for wrong in [["--fault", "flood"], ["--fault", "throttle:s4"], ["--pace", "0"], ["--pace", "101"]] {
         let mut hydrant = command(home.path());
         hydrant.args(["sandbox", "--serve"]).args(wrong);
         run(hydrant).await.expect(2);

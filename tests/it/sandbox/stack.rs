@@ -86,6 +86,9 @@ async fn a_teardown_says_what_is_stuck_and_goes_on_when_it_is_not() {
     let left = sandbox.aws().everything().await;
     assert!(left.contains(&"delivery stream twitter_delivery_stream".to_owned()), "{left:?}");
     assert!(!left.contains(&"key pair ec2-key-pair".to_owned()), "{left:?}");
+    sandbox.faults(&[]).await;
+    sandbox.hydrant(&["down", "--yes"]).await.expect(0);
+    assert_eq!(sandbox.aws().everything().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,6 +110,10 @@ async fn a_lost_bucket_is_drift_and_is_made_again() {
     let status = sandbox.hydrant(&["status", "--json"]).await.expect(3);
     assert_eq!(status.state("bucket"), "absent");
     assert!(status.detail("bucket").contains("hydrant made it and it is gone"), "{}", status.out);
+    // The fault is still on: what it lost stays lost, and what is made instead is another bucket.
+    sandbox.hydrant(&["up"]).await.expect(0);
+    sandbox.hydrant(&["status"]).await.expect(0);
+    assert_eq!(sandbox.aws().everything().await, whole());
 }
 
 #[tokio::test(flavor = "multi_thread")]
