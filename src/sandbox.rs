@@ -56,7 +56,7 @@ mod world;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -177,6 +177,8 @@ pub struct Sandbox {
 const TICK: Duration = Duration::from_millis(50);
 /// When it is looked for again after it could not be written: each try reads the whole state.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+/// How often what X keeps of its app is written, if it has changed: with a stream, it always has.
+const KEEP_X: Duration = Duration::from_secs(1);
 /// How often it is looked whether the bucket of a lake is there.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -204,6 +206,12 @@ impl Sandbox {
             faults: feed_faults,
         };
         let feed = feed::start(feed, options.pace, &mut ports, stop.clone()).map_err(no_port(0))?;
+        // What an older version kept may be of another shape.
+        if let Some(kept) = shared.look(|world| world.x().cloned())
+            && let Err(error) = feed.take_up(kept)
+        {
+            tracing::warn!(%error, "X's side begins anew");
+        }
         let host = |port| {
             let host = host::Options { port, endpoint: address };
             host::start(Arc::clone(&shared), &folder, host, stop.clone())
@@ -321,6 +329,7 @@ fn state_file(folder: &Path) -> PathBuf {
 }
 
 async fn tick(rooms: Arc<Rooms>, stop: CancellationToken) {
+    let mut kept = Instant::now();
     let mut moments = tokio::time::interval(TICK);
     moments.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -328,9 +337,20 @@ async fn tick(rooms: Arc<Rooms>, stop: CancellationToken) {
             _ = moments.tick() => {}
             () = stop.cancelled() => return,
         }
+        let x = (kept.elapsed() >= KEEP_X).then(|| rooms.feed.kept());
+        if x.is_some() {
+            kept = Instant::now();
+        }
         let rooms = Arc::clone(&rooms);
-        let ticked =
-            tokio::task::spawn_blocking(move || rooms.shared.with(|world| world.tick(world.now()))).await;
+        let ticked = tokio::task::spawn_blocking(move || {
+            rooms.shared.with(|world| {
+                if let Some(x) = x {
+                    world.keep_x(x);
+                }
+                world.tick(world.now());
+            })
+        })
+        .await;
         match ticked {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -339,5 +359,51 @@ async fn tick(rooms: Arc<Rooms>, stop: CancellationToken) {
             }
             Err(panic) => tracing::error!(%panic, "a fault of the sandbox itself"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn xs_rules_are_there_again_after_a_restart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = || Sandbox::start(Options::new(folder.path().join("sandbox"))).expect("a sandbox");
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let sandbox = start();
+        let token = client
+            .post(format!("{}/oauth2/token", sandbox.x_api_url()))
+            .basic_auth("sandbox", Some("sandbox"))
+            .header("content-type", "application/x-www-form-urlencoded;charset=UTF-8")
+            .body("grant_type=client_credentials");
+        let token = token.send().await.expect("an answer").text().await.expect("text");
+        let token: serde_json::Value = serde_json::from_str(&token).expect("JSON");
+        let token = token["access_token"].as_str().expect("a token").to_owned();
+        let rules = format!("{}/2/tweets/search/stream/rules", sandbox.x_api_url());
+        let add = client.post(&rules).bearer_auth(&token).header("content-type", "application/json");
+        let added = add.body(r#"{"add":[{"value":"mars","tag":"planet"}]}"#).send().await.expect("an answer");
+        assert!(added.status().is_success(), "{added:?}");
+        let is_kept = || {
+            let x = sandbox.rooms.shared.look(|world| world.x().map(ToString::to_string));
+            x.is_some_and(|x| x.contains("mars"))
+        };
+        let until = Instant::now() + Duration::from_mins(1);
+        while !is_kept() {
+            assert!(Instant::now() < until, "it is never kept");
+            tokio::time::sleep(TICK).await;
+        }
+        let shared = Arc::downgrade(&sandbox.rooms.shared);
+        drop(sandbox);
+        // Its tasks let go of the file one after another.
+        while shared.strong_count() > 0 {
+            assert!(Instant::now() < until, "it does not end");
+            tokio::time::sleep(TICK).await;
+        }
+        let again = start();
+        let rules = format!("{}/2/tweets/search/stream/rules", again.x_api_url());
+        let listed = client.get(rules).bearer_auth(&token).send().await.expect("an answer");
+        let listed = listed.text().await.expect("text");
+        assert!(listed.contains("mars") && listed.contains("planet"), "{listed}");
     }
 }

@@ -164,6 +164,16 @@ impl Running {
         Ok(Ok((objects, records)))
     }
 
+    /// What X's side keeps of its app, as it is on disk.
+    pub(crate) fn kept(&self) -> Value {
+        self.x.kept()
+    }
+
+    /// X's side goes on with what it kept.
+    pub(crate) fn take_up(&self, kept: Value) -> Result<(), serde_json::Error> {
+        self.x.take_up(kept)
+    }
+
     /// X's side forgets its rules, connections, limits and usage; both forget what they sent. X's open streams end.
     pub(crate) fn reset(&self) {
         self.x.reset();

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::clock::Pace;
 use super::fault::Faults;
-use super::store::{Kept, Store, StoreError};
+use super::store::{Kept, Store, StoreError, Table};
 use super::{ec2, firehose, iam, logs, s3, sagemaker};
 
 /// All services' state. Operations are plain functions on it: they neither wait nor do I/O, but for the two that
@@ -26,7 +26,12 @@ pub(crate) struct World {
     pub(crate) logs: logs::State,
     pub(crate) s3: s3::State,
     pub(crate) sagemaker: sagemaker::State,
+    /// What X keeps of its app, as it was when that was last looked at.
+    x: Table<serde_json::Value>,
 }
+
+/// The one row of X's.
+const X_APP: &str = "app";
 
 impl World {
     /// A world in which nothing is yet.
@@ -41,6 +46,7 @@ impl World {
             logs: logs::State::default(),
             s3: s3::State::default(),
             sagemaker: sagemaker::State::default(),
+            x: Table::new("x"),
         }
     }
 
@@ -52,6 +58,7 @@ impl World {
         tables.extend(self.logs.tables());
         tables.extend(self.s3.tables());
         tables.extend(self.sagemaker.tables());
+        tables.push(&mut self.x);
         tables
     }
 
@@ -76,6 +83,18 @@ impl World {
     fn remove_files(&mut self) {
         firehose::remove_files(self);
         s3::remove_files(self);
+    }
+
+    /// What X kept of its app.
+    pub(crate) fn x(&self) -> Option<&serde_json::Value> {
+        self.x.get(X_APP)
+    }
+
+    /// X keeps this of its app.
+    pub(crate) fn keep_x(&mut self, app: serde_json::Value) {
+        if self.x() != Some(&app) {
+            self.x.insert(X_APP, app);
+        }
     }
 
     /// Does what is due by itself: buffers that are delivered, jobs that end, what expires.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -20,20 +21,22 @@ pub(super) const PROJECT: &str = "1650000000000000001";
 /// How many posts a month may be read.
 pub(super) const MONTHLY_CAP: u64 = 3_000_000;
 
-/// Everything that X keeps of the app.
-#[derive(Debug, Default)]
+/// Everything that X keeps of the app. Connections end with the sandbox; the rest is there again.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Account {
     pub(super) tokens: Tokens,
     pub(super) rules: Book,
+    #[serde(skip)]
     pub(super) connections: Connections,
     pub(super) limits: Limits,
     pub(super) usage: Usage,
     /// The number of the first post that the first connection could be given.
+    #[serde(skip)]
     pub(super) first: Option<u64>,
 }
 
 /// App-only bearer tokens. A token says of itself whose it is, so that one from before a restart is still good.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tokens {
     /// How often each key's token was invalidated.
     generations: HashMap<u64, u8>,
@@ -92,7 +95,7 @@ fn fingerprint(parts: &[&[u8]]) -> u64 {
 }
 
 /// What calls are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Limit {
     Connect,
     ReadRules,
@@ -118,12 +121,12 @@ impl Limit {
 const WINDOW: Duration = Duration::from_mins(15);
 
 /// How often was called in the windows that run.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Limits {
     windows: HashMap<Limit, Window>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Window {
     ends: Timestamp,
     calls: u32,
@@ -272,7 +275,7 @@ impl Connection {
 }
 
 /// How many posts were delivered on each day.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Usage {
     days: BTreeMap<Date, u64>,
 }

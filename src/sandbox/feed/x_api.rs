@@ -63,6 +63,17 @@ impl Api {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The account as it is to be there again after a restart.
+    pub(super) fn kept(&self) -> Value {
+        serde_json::to_value(&*self.account()).expect("it is plain data with text as keys")
+    }
+
+    /// Goes on with an account that was kept.
+    pub(super) fn take_up(&self, kept: Value) -> Result<(), serde_json::Error> {
+        *self.account() = serde_json::from_value(kept)?;
+        Ok(())
+    }
+
     pub(super) fn reset(&self) {
         let mut account = self.account();
         account.connections.kill(|_| true, Timestamp::now());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::posts::snowflake;
@@ -17,19 +18,42 @@ pub(super) const MOST: usize = 1000;
 /// How long a change takes to be felt in the stream; X promises twenty seconds at most.
 const SETTLES: Duration = Duration::from_secs(8);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
 struct Row {
     id: String,
     value: String,
     tag: Option<String>,
+    /// As its value says.
+    #[serde(skip_serializing)]
     rule: Arc<Rule>,
     since: Timestamp,
     /// When it is no longer felt, if it is deleted.
     until: Option<Timestamp>,
 }
 
+/// A row as it is on disk.
+#[derive(Deserialize)]
+struct Written {
+    id: String,
+    value: String,
+    tag: Option<String>,
+    since: Timestamp,
+    until: Option<Timestamp>,
+}
+
+impl TryFrom<Written> for Row {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { id, value, tag, since, until } = written;
+        let rule = Rule::parse(&value).map_err(|why| why.join(" "))?;
+        Ok(Self { id, value, tag, rule: Arc::new(rule), since, until })
+    }
+}
+
 /// All rules of the app.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Book {
     rows: Vec<Row>,
     made: u64,
@@ -43,7 +67,7 @@ pub(super) struct Active {
 }
 
 /// A rule that is asked for.
-#[derive(Debug, Clone, serde::Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     pub(super) value: String,
