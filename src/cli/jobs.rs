@@ -332,6 +332,7 @@ impl Logs {
         let request = Request { groups, since, pattern: None, follow, patience: PATIENCE };
         let json = context.global.json;
         let told = |told| match told {
+            Told::Read(_) => {}
             Told::Note(note) => logs::say(&note),
             Told::Events(events) => {
                 for event in events.iter().filter(|event| event.stream.starts_with(streams)) {

@@ -351,7 +351,7 @@ mod tests {
         }
         let book = Book::at(folder.join("jobs"));
         let work = Work::Topics { steps: None };
-        let job = Job { name: "topics".to_owned(), work, settings: json!({}), out };
+        let job = Job { name: "topics".to_owned(), work, settings: json!({}), out, model: None };
         let mut entry = book.begin(EngineName::Sagemaker, job).expect("begun");
         entry.handle = Some("it".to_owned());
         book.write(&entry).expect("written");

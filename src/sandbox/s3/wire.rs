@@ -15,7 +15,6 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use jiff::Timestamp;
 use s3s::crypto::{Checksum as _, Sha256};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::S3ServiceBuilder;
