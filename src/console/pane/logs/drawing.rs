@@ -78,7 +78,7 @@ fn groups(pane: &LogsPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let (sign, sign_role) = match (followed, pane.gone.contains(&group.name)) {
             (true, true) => (canvas.signs().failed, Role::Bad),
             (true, false) => (canvas.signs().ready, Role::Good),
-            (false, _) => (" ", role),
+            (false, _) => (" ", Role::Good),
         };
         let mark = if pane.list.marked.contains(&index) { "+" } else { " " };
         // The end of a name tells groups apart better than its beginning does.
