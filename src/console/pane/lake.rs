@@ -455,8 +455,7 @@ impl LakePane {
         }
         body.push((String::new(), Role::Text));
         body.push((
-            "Each becomes one Parquet file, and a CSV where hydrant made one; the hours stay as they are."
-                .to_owned(),
+            "Each becomes one Parquet file; what lies in the hours stays as it is.".to_owned(),
             Role::Faint,
         ));
         self.wanted = Some(span);
