@@ -147,10 +147,12 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut used = 0;
     let mut words = text.split_word_bound_indices().peekable();
     while let Some((start, mut word)) = words.next() {
-        // What opens a bracket stays with what follows, and what closes one or ends a clause with what stood before.
-        let mut take = matches!(word, "(" | "[" | "{" | "“" | "‘");
+        // A sign stays with what follows it at once, and what closes a bracket or ends a clause with what stood before.
+        let is_blank = |word: &str| word.trim().is_empty();
+        let mut take = !word.contains(char::is_alphanumeric);
         while let Some((at, next)) = words.peek()
-            && !word.trim().is_empty()
+            && !is_blank(word)
+            && !is_blank(next)
             && (take
                 || matches!(*next, "," | "." | ";" | ":" | "!" | "?" | ")" | "]" | "}" | "”" | "’" | "…"))
         {
@@ -159,7 +161,7 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
             take = false;
         }
         let wide = width(word);
-        if word.trim().is_empty() {
+        if is_blank(word) {
             let begins = used == 0 && lines.len() > 1;
             if begins || used + wide > cells {
                 used = if begins { 0 } else { cells };
@@ -197,6 +199,7 @@ mod tests {
         assert_eq!(wrap("abcd  e", 5), ["abcd", "e"]);
         assert_eq!(wrap("it broke (twice)", 10), ["it broke", "(twice)"]);
         assert_eq!(wrap("an end, or not", 6), ["an", "end,", "or not"]);
+        assert_eq!(wrap("in a .env", 7), ["in a", ".env"]);
         assert_eq!(wrap("  indented", 20), ["  indented"]);
     }
 

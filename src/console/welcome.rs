@@ -7,13 +7,13 @@ use super::theme::Role;
 
 pub(super) fn draw(missing: &Missing, desk: &Desk, canvas: &mut Canvas<'_>) {
     let signs = canvas.signs();
-    canvas.put(2, 1, "Welcome to hydrant.", Role::Strong);
+    canvas.put(2, 0, "Welcome to hydrant.", Role::Strong);
     let mut inside =
-        canvas.part(2, 3, canvas.width().saturating_sub(4).min(90), canvas.height().saturating_sub(3));
+        canvas.part(2, 2, canvas.width().saturating_sub(4).min(90), canvas.height().saturating_sub(2));
     let mut y = inside.paragraph(
         0,
-        "It runs a pipeline from social streams to topics on AWS, and creates, watches and tears down everything it needs there. \
-         There is nothing to sign in with yet:",
+        "It runs a pipeline from social streams to topics on AWS, with everything that it needs there. There is \
+         nothing to sign in with yet:",
         Role::Text,
     );
     y += 1;
@@ -41,7 +41,7 @@ pub(super) fn draw(missing: &Missing, desk: &Desk, canvas: &mut Canvas<'_>) {
     );
     for (key, does) in [
         (&writes, format!("writes a commented {file}")),
-        (&tries, "signs in with what AWS's own chain finds, such as this instance's role".to_owned()),
+        (&tries, "tries what AWS's own chain finds, such as this machine's role".to_owned()),
     ] {
         with.put(0, y, key, Role::Key);
         let (width, height) = (with.width(), with.height());

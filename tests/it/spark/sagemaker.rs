@@ -171,7 +171,7 @@ async fn the_lakes_form_hands_hours_over_to_sagemaker_and_shows_them_combined() 
     let name = desk.name().await;
     desk.leave_combined(&name).await;
     desk.sandbox.faults(&[]).await;
-    terminal.until("1 hours combined: 1 posts");
+    terminal.until("1 hour combined: 1 post");
     terminal.press("q");
     assert!(terminal.end().0.success());
     let due = desk.sandbox.hydrant(&["combine", "--dry-run", "--json"]).await.expect(0).json();

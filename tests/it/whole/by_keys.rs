@@ -100,7 +100,7 @@ fn lake(terminal: &mut Terminal, count: usize) {
     terminal.press("mmgc");
     terminal.until("Each becomes one Parquet file");
     terminal.press("\r");
-    terminal.until(&format!("hours combined: {count} posts"));
+    terminal.until(&format!("combined: {count} posts"));
 }
 
 /// Topics, their words, the questions, and the report.
