@@ -35,6 +35,7 @@ use crate::cloud::{CloudError, Failure};
 
 pub use groups::{Group, groups};
 pub use tail::{Ending, Follow, Note, PATIENCE, Request, Told, tail};
+pub(crate) use window::Unmatched;
 
 /// One event of a log group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -317,6 +317,9 @@ impl App {
 
     fn cancel(&mut self, slot: Slot) -> Vec<Effect> {
         self.desk.tasks.stop(slot);
+        // What nobody wants any more is not begun again by a signing in, even if its failure is still on its way.
+        self.asked.remove(&slot);
+        self.waiting.remove(&slot);
         vec![Effect::Cancel(slot)]
     }
 

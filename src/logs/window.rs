@@ -65,15 +65,16 @@ pub(super) struct Window {
 
 /// How many events of each time and words came one way and not yet the other.
 #[derive(Debug, Default)]
-struct Unmatched(BTreeMap<(i64, u64), u32>);
+pub(crate) struct Unmatched(BTreeMap<(i64, u64), u32>);
 
 impl Unmatched {
-    fn add(&mut self, key: (i64, u64)) {
-        *self.0.entry(key).or_default() += 1;
+    pub(crate) fn add(&mut self, event: &LogEvent) {
+        *self.0.entry(key(event)).or_default() += 1;
     }
 
     /// Takes one away; `false` if there is none.
-    fn take(&mut self, key: (i64, u64)) -> bool {
+    pub(crate) fn take(&mut self, event: &LogEvent) -> bool {
+        let key = key(event);
         match self.0.get_mut(&key) {
             Some(1) => self.0.remove(&key).is_some(),
             Some(more) => {
@@ -93,7 +94,7 @@ impl Unmatched {
 
 fn key(event: &LogEvent) -> (i64, u64) {
     let mut hasher = DefaultHasher::new();
-    (&event.stream, &event.message).hash(&mut hasher);
+    (&event.group, &event.stream, &event.message).hash(&mut hasher);
     (event.at.as_millisecond(), hasher.finish())
 }
 
@@ -143,10 +144,10 @@ impl Window {
         self.ids.insert(id.into());
         self.by_time.entry(at).or_default().push(id.into());
         self.count += 1;
-        let is_new = !self.live.take(key(event));
+        let is_new = !self.live.take(event);
         if is_new {
             if live {
-                self.polled.add(key(event));
+                self.polled.add(event);
             }
             self.show(event, now);
         }
@@ -156,10 +157,10 @@ impl Window {
 
     /// Takes an event that came live; whether it is to be shown.
     pub(super) fn came_live(&mut self, event: &mut LogEvent, now: Timestamp) -> bool {
-        if event.at.as_millisecond() < self.floor || self.polled.take(key(event)) {
+        if event.at.as_millisecond() < self.floor || self.polled.take(event) {
             return false;
         }
-        self.live.add(key(event));
+        self.live.add(event);
         self.show(event, now);
         true
     }

@@ -27,7 +27,7 @@ use crate::console::widget::input::Input;
 use crate::console::widget::table::TableState;
 use crate::logs::line::unfolded;
 use crate::logs::moment::Moment;
-use crate::logs::{Ending, Group, LogEvent, Marks, Note, own};
+use crate::logs::{Ending, Group, LogEvent, Marks, Note, Unmatched, own};
 use crate::progress::Report;
 use lines::Lines;
 use live::Live;
@@ -83,8 +83,8 @@ pub struct LogsPane {
     note: Option<Note>,
     /// Whether events come live, and are to.
     live: Live,
-    /// Whether a tail that began anew shows again what is there.
-    overlaps: bool,
+    /// The lines that are there and that a tail which goes on shows again, each once.
+    overlap: Unmatched,
     typing: Option<(Typing, Input)>,
 }
 
@@ -108,7 +108,7 @@ impl Default for LogsPane {
             dropped: 0,
             note: None,
             live: Live::default(),
-            overlaps: false,
+            overlap: Unmatched::default(),
             typing: None,
         }
     }
@@ -147,7 +147,7 @@ impl LogsPane {
         if self.followed.is_empty() {
             return Vec::new();
         }
-        (self.lines, self.chosen, self.overlaps) = (Lines::default(), None, false);
+        (self.lines, self.chosen, self.overlap) = (Lines::default(), None, Unmatched::default());
         (self.top, self.waiting, self.dropped) = (0, 0, 0);
         (self.gone, self.marks) = (BTreeSet::new(), Marks::new());
         self.focus = Focus::Lines;
@@ -159,7 +159,11 @@ impl LogsPane {
         let newest = self.lines.iter().next_back().map(|event| event.at.min(desk.now));
         match newest.and_then(|at| at.checked_sub(OVERLAP).ok()) {
             Some(at) => {
-                self.overlaps = true;
+                self.overlap = Unmatched::default();
+                // CloudWatch is asked by the millisecond; times of hydrant's own log are finer.
+                let from = at.as_millisecond();
+                let shown_again = self.lines.iter().rev().take_while(|line| line.at.as_millisecond() >= from);
+                shown_again.for_each(|line| self.overlap.add(line));
                 self.tail(Moment::At(at))
             }
             None => self.tail(self.since),
@@ -183,7 +187,7 @@ impl LogsPane {
     }
 
     fn take(&mut self, event: LogEvent) {
-        if self.overlaps && self.lines.holds(&event) {
+        if self.overlap.take(&event) {
             return;
         }
         let at = self.lines.insert(event);
@@ -450,13 +454,10 @@ impl PaneState for LogsPane {
         }
     }
 
-    fn left(&mut self, desk: &Desk) -> Vec<Ask> {
+    fn left(&mut self, _desk: &Desk) -> Vec<Ask> {
         self.live.end();
-        if desk.tasks.runs(Slot::Tail) {
-            return vec![Ask::cancel(Slot::Tail)];
-        }
-        // Whoever signs in again has it again, seen or not: it is not to cost then.
-        vec![Ask::Live(false)]
+        // One that waits for a signing in too: it would begin unseen, where it began before, and nothing closes the gap.
+        vec![Ask::cancel(Slot::Tail)]
     }
 
     fn due(&self, desk: &Desk) -> Option<Timestamp> {
@@ -509,8 +510,6 @@ impl Employs for LogsPane {
         if slot == Slot::Groups && self.groups.is_empty() {
             self.groups_trouble = Some(trouble.clone());
         }
-        // Whoever signs in again has the same tail again.
-        self.overlaps |= slot == Slot::Tail;
         Vec::new()
     }
 
@@ -526,7 +525,9 @@ impl Employs for LogsPane {
                     if let Note::Gone(group) = &note {
                         self.gone.insert(group.clone());
                     }
-                    self.overlaps &= note != Note::CaughtUp;
+                    if note == Note::CaughtUp {
+                        self.overlap = Unmatched::default();
+                    }
                     self.live.told(&note, desk.now);
                     // That calls are answered again takes the word that they were not away.
                     self.note = Some(note);

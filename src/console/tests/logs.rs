@@ -190,14 +190,45 @@ fn who_signs_in_again_sees_no_line_twice() {
     assert_eq!(since, at(150).to_string());
     lines(&mut given, &[(30, "one"), (10, "two")]);
     assert!(given.shows("2 lines"));
-    // Seen again from another pane, the same tail is begun again.
+}
+
+#[test]
+fn who_signs_in_again_in_another_pane_goes_on_where_it_ended_as_soon_as_somebody_looks() {
+    let mut given = followed(120, 36);
+    lines(&mut given, &[(30, "one")]);
     note(&mut given, Note::CaughtUp);
     given.failed(Slot::Tail, trouble(Remedy::SignIn));
     given.press("1");
-    assert!(tail(&given.signed_in()).is_some());
-    lines(&mut given, &[(30, "one"), (10, "two"), (5, "three")]);
+    given.seconds_later(1800);
+    assert_eq!(tail(&given.signed_in()), None, "nobody looks");
+    let (_, since, _) = tail(&given.press("6")).expect("it goes on");
+    assert_eq!(since, at(150).to_string(), "from what was shown, not from ten minutes before now");
+    lines(&mut given, &[(30, "one"), (10, "two")]);
+    assert!(given.shows("2 lines"));
+    // The failure may be on its way while one leaves.
+    given.press("1");
+    given.failed(Slot::Tail, trouble(Remedy::SignIn));
+    assert_eq!(tail(&given.signed_in()), None, "nobody looks");
+    assert!(tail(&given.press("6")).is_some());
+}
+
+#[test]
+fn of_lines_that_are_the_same_each_is_shown_once_on_coming_back() {
+    let mut given = followed(120, 36);
+    let mut newest = event(30, "of a finer clock");
+    newest.at = newest.at.checked_add(SignedDuration::from_micros(400)).expect("in range");
+    lines(&mut given, &[(150, "edge"), (40, "same"), (40, "same")]);
+    feed(&mut given, vec![Item::Event(newest.clone())], 0);
+    given.press("1");
     given.press("6");
-    assert!(given.shows("3 lines"));
+    lines(&mut given, &[(150, "edge"), (40, "same"), (40, "same")]);
+    feed(&mut given, vec![Item::Event(newest)], 0);
+    assert!(given.shows("4 lines"), "what was shown is not shown again");
+    lines(&mut given, &[(40, "same"), (10, "new"), (10, "new")]);
+    assert!(given.shows("7 lines"), "what came meanwhile is, though it says the same");
+    note(&mut given, Note::CaughtUp);
+    lines(&mut given, &[(10, "new")]);
+    assert!(given.shows("8 lines"));
 }
 
 #[test]

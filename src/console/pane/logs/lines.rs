@@ -66,14 +66,6 @@ impl Lines {
         at
     }
 
-    /// Whether the line is there already: a tail that begins anew shows its overlap again.
-    pub fn holds(&self, event: &LogEvent) -> bool {
-        let newer_or_same = self.list.iter().rev().take_while(|other| other.at >= event.at);
-        newer_or_same.filter(|other| other.at == event.at).any(|other| {
-            (&other.group, &other.stream, &other.message) == (&event.group, &event.stream, &event.message)
-        })
-    }
-
     /// Lets the oldest go that there is no room for; how many.
     pub fn trim(&mut self) -> usize {
         let surplus = self.list.len().saturating_sub(self.most);
@@ -109,6 +101,5 @@ mod tests {
         assert_eq!(lines.trim(), 1);
         let all: Vec<&str> = lines.iter().map(|event| event.message.as_str()).collect();
         assert_eq!((all, lines.gone()), (vec!["a2", "b", "c"], 1));
-        assert!(lines.holds(&event(20, "b")) && !lines.holds(&event(20, "c")));
     }
 }
