@@ -78,7 +78,7 @@ pub async fn run(beginning: Beginning, rooms: Rooms, stop: CancellationToken) ->
     let ending = console.leave().await;
     Ok(match terminal::fault() {
         Some(said) => {
-            eprintln!("{said}");
+            terminal::say(&said);
             Ending::Fault
         }
         None => ending,
@@ -189,13 +189,15 @@ impl Console {
                 On::Local => ("on this machine", ""),
                 On::Host => ("on the host", " --on host"),
             };
-            eprintln!("hydrant: the stream {place} goes on; `hydrant stream stop{option}` ends it");
+            terminal::say(&format!(
+                "hydrant: the stream {place} goes on; `hydrant stream stop{option}` ends it"
+            ));
         }
         let runs = self.driver.must_end();
         if runs.is_empty() {
             return Ending::Done;
         }
-        eprintln!("hydrant: stopping at a safe point");
+        terminal::say("hydrant: stopping at a safe point");
         for slot in runs {
             self.driver.cancel(slot);
         }

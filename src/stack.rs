@@ -180,6 +180,9 @@ pub enum StackError {
         #[source]
         source: Option<reqwest::Error>,
     },
+    /// The delivery stream cannot write what it took.
+    #[error("the delivery stream cannot write what it took, so nothing was torn down: {0}")]
+    NotWritten(String),
     /// AWS's answer lacks what it always has.
     #[error("AWS's answer about {0} lacks what it needs: {1}")]
     OddAnswer(String, &'static str),
@@ -383,11 +386,28 @@ impl Stack {
     pub async fn let_it_write(&self, plan: &Plan) -> Result<(), StackError> {
         let Some(buffered) = plan.unwritten() else { return Ok(()) };
         let kind = Kind::DeliveryStream;
-        let text = format!("{} s, until it has written what it took", (buffered + WRITING).as_secs());
+        let text = format!("{} s, as long as it takes to write what it took", (buffered + WRITING).as_secs());
+        let asked = jiff::Timestamp::now();
         self.progress.tell(kind.name(), self.names.of(kind), Phase::Waiting, text);
         tokio::select! {
-            () = tokio::time::sleep(buffered + WRITING) => Ok(()),
-            () = self.stop.cancelled() => Err(StackError::Interrupted),
+            () = tokio::time::sleep(buffered + WRITING) => {}
+            () = self.stop.cancelled() => return Err(StackError::Interrupted),
+        }
+        self.check_written(asked).await
+    }
+
+    /// Whether the delivery stream has told of no failure since: AWS tries again for a day, if it is left that day.
+    async fn check_written(&self, since: jiff::Timestamp) -> Result<(), StackError> {
+        let (group, stream) = (self.names.of(Kind::LogGroup), self.names.of(Kind::LogStream));
+        let told = self.cloud.logs.filter_log_events().log_group_name(group).log_stream_names(stream);
+        let told = told.start_time(since.as_millisecond()).limit(1).send();
+        let Some(answer) = if_there(self.call(Kind::LogStream, Operation::FilterLogEvents, told).await)?
+        else {
+            return Ok(());
+        };
+        match answer.events().first().and_then(|event| event.message()) {
+            Some(why) => Err(StackError::NotWritten(crate::text::sanitise(why))),
+            None => Ok(()),
         }
     }
 

@@ -157,8 +157,8 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
                 || matches!(*next, "," | "." | ";" | ":" | "!" | "?" | ")" | "]" | "}" | "”" | "’" | "…"))
         {
             word = text.get(start..at + next.len()).unwrap_or(word);
+            take = !next.contains(char::is_alphanumeric);
             words.next();
-            take = false;
         }
         let wide = width(word);
         if is_blank(word) {
@@ -200,6 +200,7 @@ mod tests {
         assert_eq!(wrap("it broke (twice)", 10), ["it broke", "(twice)"]);
         assert_eq!(wrap("an end, or not", 6), ["an", "end,", "or not"]);
         assert_eq!(wrap("in a .env", 7), ["in a", ".env"]);
+        assert_eq!(wrap("use --drain", 8), ["use", "--drain"]);
         assert_eq!(wrap("  indented", 20), ["  indented"]);
     }
 

@@ -330,6 +330,8 @@ impl App {
 
     fn press_unseen(&mut self, key: Key) -> Vec<Effect> {
         match self.desk.keymap.on_top(key) {
+            // What goes on is asked about, and the question is not seen: only who insists leaves.
+            Some(Action::Quit) if self.desk.tasks.work().next().is_some() => Vec::new(),
             Some(Action::Quit | Action::QuitNow) => self.quit(),
             Some(Action::Suspend) => vec![Effect::Suspend],
             _ => Vec::new(),

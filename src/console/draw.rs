@@ -22,7 +22,7 @@ pub fn draw(app: &App, buffer: &mut Buffer) {
     let mut canvas = Canvas::new(buffer, &app.desk.look);
     canvas.clear();
     if canvas.width() < SMALLEST.0 || canvas.height() < SMALLEST.1 {
-        return too_small(&mut canvas);
+        return too_small(app, &mut canvas);
     }
     header(app, &mut canvas);
     tabs(app, &mut canvas);
@@ -48,10 +48,14 @@ pub fn overlays(height: u16) -> (u16, u16) {
     (top, height.saturating_sub(top + BELOW - 1))
 }
 
-fn too_small(canvas: &mut Canvas<'_>) {
+fn too_small(app: &App, canvas: &mut Canvas<'_>) {
     let (width, height) = SMALLEST;
     let here = format!("This terminal has {}×{}.", canvas.width(), canvas.height());
-    canvas.paragraph(0, &format!("hydrant needs {width}×{height}. {here}"), Role::Text);
+    let y = canvas.paragraph(0, &format!("hydrant needs {width}×{height}. {here}"), Role::Text);
+    if app.desk.tasks.work().next().is_some() {
+        let leaves = app.desk.key(Action::QuitNow);
+        canvas.paragraph(y + 1, &format!("Something goes on here: {leaves}, twice, leaves it."), Role::Warn);
+    }
 }
 
 fn header(app: &App, canvas: &mut Canvas<'_>) {

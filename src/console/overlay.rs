@@ -442,6 +442,10 @@ impl TaskRows {
 
 fn press_tasks(app: &App, list: &mut TaskRows, seen: usize, action: Option<Action>) -> Turn {
     let tasks = &app.desk.tasks;
+    // It was opened before there was anything to point at.
+    if list.chosen.is_none() {
+        list.point(tasks, 0);
+    }
     match action {
         Some(Action::Back | Action::Quit | Action::Tasks) => Turn::Closes,
         Some(Action::Open) => match tasks.all().iter().find(|task| list.is_chosen(task)) {
@@ -467,9 +471,7 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, list: &TaskRows) {
         inside.put(2, 1, "Nothing was started yet.", Role::Faint);
     }
     let seen = usize::from(inside.height().saturating_sub(3)) / 2;
-    for (y, (index, task)) in
-        (1..inside.height()).step_by(2).zip(tasks.iter().enumerate().skip(rows.top(seen))).take(seen)
-    {
+    for (y, task) in (1..inside.height()).step_by(2).zip(tasks.iter().skip(rows.top(seen))).take(seen) {
         let signs = inside.signs();
         let (sign, words, role) = match &task.state {
             State::Running => (signs.working, "running".to_owned(), Role::Warn),
@@ -487,7 +489,7 @@ fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, list: &TaskRows) {
             _ => task.last.as_str(),
         };
         inside.put(4, y + 1, under, Role::Faint);
-        if index == rows.chosen {
+        if list.is_chosen(task) {
             let pointer = inside.signs().pointer;
             inside.put(0, y, pointer, Role::Pointer);
         }

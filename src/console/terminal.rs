@@ -1,6 +1,7 @@
 //! The terminal: taken over and given back, whatever happens in between.
 
 use std::io::{Stdout, Write, stdout};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 /// The screen while the console has it. Dropping it gives it back.
 #[derive(Debug)]
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Not dropped: it would show the cursor, which is done already, and panic where the terminal is gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -47,7 +49,7 @@ impl Screen {
         );
         let terminal = entered.and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
         match terminal {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -118,7 +120,7 @@ pub fn report_panics(folder: PathBuf, stop: CancellationToken) {
         };
         if std::thread::current().id() == own {
             give_back();
-            eprintln!("{said}");
+            say(&said);
         } else {
             FAULT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(said);
         }
@@ -139,6 +141,11 @@ fn write_report(folder: &Path, report: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Says something once the screen is the shell's again. A terminal that is gone hears nothing, and that is no fault.
+pub fn say(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
 /// Whether another program has the terminal.
 static LENT: AtomicBool = AtomicBool::new(false);
 
@@ -155,6 +162,8 @@ pub fn run(program: &super::effect::Program) -> std::io::Result<()> {
     out.flush()?;
     LENT.store(true, Ordering::SeqCst);
     let ended = std::process::Command::new(&program.name).args(&program.arguments).status();
+    // The signal that ended it has come here too, and may not have been looked at yet.
+    std::thread::sleep(std::time::Duration::from_millis(50));
     LENT.store(false, Ordering::SeqCst);
     match ended {
         Ok(_) => Ok(()),

@@ -507,10 +507,10 @@ impl Step {
     /// stream has not written yet.
     pub fn goes_along(&self) -> Option<String> {
         if let Some(buffered) = self.unwritten() {
-            return Some(format!(
-                "what it took in the last {} s and has not written yet",
-                buffered.as_secs()
-            ));
+            return Some(match buffered.as_secs() {
+                0 => "what it took a moment ago and has not written yet".to_owned(),
+                seconds => format!("what it took in the last {seconds} s and has not written yet"),
+            });
         }
         let found = self.found.as_ref().filter(|_| self.next == Next::Delete)?;
         found.properties.get(OTHERS).filter(|others| *others != NONE).cloned()

@@ -6,6 +6,7 @@ mod drawing;
 mod question;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -60,11 +61,13 @@ pub struct StackPane {
     waiting: Option<Waiting>,
 }
 
-/// What waits on a host that goes, and whether it is to be delivered first.
+/// What waits in what goes, and whether it is to be delivered first.
 #[derive(Debug)]
 struct Waiting {
-    /// Not that nothing does.
+    /// On the host.
     waits: Waits,
+    /// For how long what the delivery stream took may not be written yet.
+    unwritten: Option<Duration>,
     drain: bool,
 }
 
@@ -241,10 +244,14 @@ impl StackPane {
         surveyed.status.resources.iter().find(|resource| resource.kind == kind)
     }
 
-    /// What waits on the host, if the plan takes that away.
-    fn what_goes_with(&mut self, plan: &Plan) -> Option<&Waiting> {
-        if !plan.takes_host() {
-            self.waiting = None;
+    /// What waits in what the plan takes away. Where the data goes too, what is not written yet is part of it.
+    fn what_goes_with(&mut self, plan: &Plan, delete_data: bool) -> Option<&Waiting> {
+        let known = self.waiting.take().map(|waiting| (waiting.waits, waiting.drain));
+        let (waits, drain) = known.unwrap_or((Waits::Nothing, true));
+        let waits = if plan.takes_host() { waits } else { Waits::Nothing };
+        let unwritten = plan.unwritten().filter(|_| !delete_data);
+        if waits != Waits::Nothing || unwritten.is_some() {
+            self.waiting = Some(Waiting { waits, unwritten, drain });
         }
         self.waiting.as_ref()
     }
@@ -455,19 +462,19 @@ impl Employs for StackPane {
             }
             Outcome::PlannedUp { plan, shown } => {
                 let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
-                let dialog = question::create(&plan, shown, self.what_goes_with(&plan), &name);
+                let dialog = question::create(&plan, shown, self.what_goes_with(&plan, false), &name);
                 self.planned = Some(Planned::Up(plan));
                 vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
             }
             Outcome::HostWaits(waits) => {
                 // What is not known to be nothing is delivered first, unless that is not wanted.
-                self.waiting = (waits != Waits::Nothing).then_some(Waiting { waits, drain: true });
+                self.waiting = Some(Waiting { waits, unwritten: None, drain: true });
                 Vec::new()
             }
             Outcome::PlannedDown { plan, delete_data, shown } => {
                 let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
-                let dialog =
-                    question::tear_down(&plan, delete_data, shown, self.what_goes_with(&plan), &name);
+                let waiting = self.what_goes_with(&plan, delete_data);
+                let dialog = question::tear_down(&plan, delete_data, shown, waiting, &name);
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }

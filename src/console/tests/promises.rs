@@ -227,6 +227,35 @@ fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_
 }
 
 #[test]
+fn what_the_delivery_stream_has_not_written_is_waited_for_unless_it_is_not_wanted_or_the_data_goes_too() {
+    let shown = |delete_data| {
+        let mut plan = plan_down();
+        for step in plan.steps.iter_mut().filter(|step| step.kind == Kind::DeliveryStream) {
+            step.found = step.found.take().map(|found| found.with("buffer seconds", "60".to_owned()));
+        }
+        let mut given = Given::with_stack(100, 40, StackState::Ready);
+        given.press("2 D");
+        given.came(Slot::Plan, Outcome::PlannedDown { plan, delete_data, shown: Shown::First });
+        assert!(given.shows("what it took in the last 60 s and has not written yet"));
+        given
+    };
+    let confirmed = |given: &mut Given, wanted: bool| {
+        given.type_text("space-tweets");
+        let effects = given.press("enter");
+        assert!(starts(&effects, |job| matches!(job, Job::Down { drain, .. } if *drain == wanted)));
+    };
+    let mut given = shown(false);
+    assert!(given.shows("[x] wait first for the 60 s in which the delivery stream writes what it took"));
+    confirmed(&mut given, true);
+    let mut given = shown(false);
+    given.press("tab tab space tab");
+    confirmed(&mut given, false);
+    let mut given = shown(true);
+    assert!(!given.shows("wait first"));
+    confirmed(&mut given, false);
+}
+
+#[test]
 fn a_host_that_could_not_be_asked_is_said_and_goes_only_once_it_has_delivered() {
     let why = "the host at 127.0.0.1:22 does not answer: refused".to_owned();
     let mut given = Given::with_stack(100, 40, StackState::Ready);

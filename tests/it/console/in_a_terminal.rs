@@ -13,9 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::Terminal;
 
+/// A delivery stream that need not be waited for before it goes.
+const QUICK: [(&str, &str); 1] = [("HYDRANT_BUFFER_SECONDS", "0")];
+
 /// The console over a sandbox of its own.
 fn sandbox(home: &tempfile::TempDir, size: (u16, u16)) -> Terminal {
-    Terminal::run(home.path(), size, &["sandbox", "--pace", "100", "--dir", "cloud"], &[])
+    Terminal::run(home.path(), size, &["sandbox", "--pace", "100", "--dir", "cloud"], &QUICK)
 }
 
 /// What gives a terminal back: the other screen is left, and the cursor is shown again.
@@ -72,7 +75,7 @@ fn a_teardown_that_is_left_goes_on_where_it_stopped() {
     // One slow call keeps the teardown going while the console is left, also on a slow machine.
     let slow =
         ["sandbox", "--pace", "100", "--dir", "cloud", "--fault", "slow:firehose.DeleteDeliveryStream=8s"];
-    let mut terminal = Terminal::run(home.path(), (120, 36), &slow, &[]);
+    let mut terminal = Terminal::run(home.path(), (120, 36), &slow, &QUICK);
     terminal.until("nothing of the stack is there");
     terminal.press("2c");
     terminal.until("This will be done");

@@ -7,6 +7,8 @@ use crate::support::sandbox::Sandbox;
 /// A sandbox with a stack and a host that is made ready.
 async fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new(&[]).await;
+    // A delivery stream that need not be waited for before it goes.
+    std::fs::write(sandbox.home.path().join("hydrant.toml"), "buffer_seconds = 0\n").expect("written");
     sandbox.hydrant(&["up"]).await.expect(0);
     sandbox.hydrant(&["host", "provision", "--set", "drain_seconds=5"]).await.expect(0);
     sandbox

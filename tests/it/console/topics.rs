@@ -152,7 +152,7 @@ async fn a_model_in_the_bucket_is_listed_opened_named_asked_and_reported() {
     // These hours do not say whom posts reply to.
     terminal.until("in_reply_to_screen_name");
     terminal.press("j");
-    terminal.until("About all 240 posts");
+    terminal.until("About all of 240 posts");
     terminal.press("G\r");
     terminal.until("Which countries write about which topic?");
     terminal.until("Japan about far away");

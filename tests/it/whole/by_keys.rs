@@ -119,7 +119,7 @@ fn topics(terminal: &mut Terminal, account: &Account, count: usize) {
     terminal.press("a");
     terminal.until("What do its posts say?");
     terminal.press("\r");
-    terminal.until(&format!("About all {count} posts"));
+    terminal.until(&format!("About all of {count} posts"));
     terminal.press("j");
     terminal.until("Which clients are posts written with?");
     terminal.until("TweetDeck");

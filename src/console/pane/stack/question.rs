@@ -64,11 +64,15 @@ impl Waiting {
     /// Whether it is to be delivered first.
     fn field(&self) -> Field {
         let label = match &self.waits {
+            Waits::Nothing => {
+                let seconds = self.unwritten.unwrap_or_default().as_secs();
+                format!("wait first for the {seconds} s in which the delivery stream writes what it took")
+            }
             Waits::Posts(posts) => {
                 let waits = words::counted(posts, "post that waits", "posts that wait");
                 format!("deliver first the {waits} on the host")
             }
-            _ => "deliver first what waits on the host, or do nothing".to_owned(),
+            Waits::Unknown(_) => "deliver first what waits on the host, or do nothing".to_owned(),
         };
         Field::Toggle { label, on: self.drain }
     }
