@@ -85,7 +85,7 @@ pub(super) fn progress(context: &Context) -> Progress {
 /// Takes a fit to its end, or goes along with it if it runs already; of one whose model was only not sent yet, sends it.
 pub(super) async fn fit_by(context: &Context, engine: &dyn Engine, job: Job) -> Result<Exit, CliError> {
     let book = Book::of(&context.folders);
-    if let Some(entry) = book.unsent(engine.name(), &job)? {
+    if let Some(entry) = book.unsent(&job)? {
         return send(context, &entry).await;
     }
     let mut entry = book.begin(engine.name(), job)?;

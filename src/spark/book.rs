@@ -150,7 +150,7 @@ impl Book {
         for entry in self.list()? {
             match &entry.end {
                 None if entry.engine == engine && entry.job == job => return Ok(entry),
-                None if entry.job.out == job.out => {
+                None if entry.job.place() == job.place() => {
                     return Err(SparkError::OutInUse { id: entry.id, out: job.place() });
                 }
                 Some(end) if now.duration_since(end.at) > REMEMBERED => {
@@ -177,12 +177,9 @@ impl Book {
         Ok(entry)
     }
 
-    /// The same work, if it is done and its model was not sent to where it belongs.
-    pub fn unsent(&self, engine: EngineName, job: &Job) -> Result<Option<Entry>, SparkError> {
-        Ok(self
-            .list()?
-            .into_iter()
-            .find(|entry| entry.engine == engine && entry.job == *job && entry.is_unsent()))
+    /// The same work, if it is done, wherever that was, and its model was not sent to where it belongs.
+    pub fn unsent(&self, job: &Job) -> Result<Option<Entry>, SparkError> {
+        Ok(self.list()?.into_iter().find(|entry| entry.job == *job && entry.is_unsent()))
     }
 
     /// Writes what is known of a job now.
@@ -250,6 +247,26 @@ mod tests {
         let second = book.begin(EngineName::Sagemaker, job(2, "a")).expect("begun");
         assert_ne!(second.token, first.token, "what has ended is not taken up");
         assert_eq!(book.list().expect("a list").len(), 3);
+    }
+
+    #[test]
+    fn of_two_fits_for_one_place_in_a_bucket_neither_is_sent_as_the_other_or_takes_it_away() {
+        let (folder, book) = book();
+        let to_a_bucket = |k: u32| {
+            let out = folder.path().join(format!("models/{k}"));
+            Job { model: Some("s3://lake/mine/".to_owned()), ..job(k, &out.to_string_lossy()) }
+        };
+        let mut first = book.begin(EngineName::Sagemaker, to_a_bucket(10)).expect("begun");
+        let refused = book.begin(EngineName::Sagemaker, to_a_bucket(20)).expect_err("the place is taken");
+        assert!(refused.to_string().contains(&first.id), "{refused}");
+        std::fs::create_dir_all(&first.job.out).expect("made");
+        std::fs::write(first.job.out.join(DESCRIPTION), "{}").expect("written");
+        first.end = Some(end(How::Done));
+        book.write(&first).expect("written");
+        let second = book.begin(EngineName::Sagemaker, to_a_bucket(20)).expect("begun");
+        crate::spark::topics::make_way(&second.job).expect("nothing is there");
+        let unsent = |job: &Job| book.unsent(job).expect("a look").map(|entry| entry.id);
+        assert_eq!((unsent(&first.job), unsent(&second.job)), (Some(first.id), None));
     }
 
     #[test]

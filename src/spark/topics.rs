@@ -128,14 +128,15 @@ impl Order {
     }
 
     /// The job of it, whose model is to lie in a place. To a bucket it goes by way of a folder of this machine, of those
-    /// for such models: always the same one, by which the same work is known again.
+    /// for such models: always the same one, by which the same work is known again, and another for other work.
     pub fn job_to(&self, place: &Place, folder: &Path) -> Result<Job, SparkError> {
         match place {
             Place::Folder(out) => self.job(out),
             Place::Bucket(_) => {
-                let model = place.url("");
-                let name = format!("{:08x}", crc32fast::hash(model.as_bytes()));
-                Ok(Job { model: Some(model), ..self.job(&folder.join("models").join(name))? })
+                let (model, passing) = (place.url(""), folder.join("models"));
+                let work = format!("{model}\n{}", self.job(&passing)?.settings);
+                let name = format!("{:08x}", crc32fast::hash(work.as_bytes()));
+                Ok(Job { model: Some(model), ..self.job(&passing.join(name))? })
             }
         }
     }
@@ -284,6 +285,9 @@ fn weights(out: &Path, k: usize, terms: usize) -> Result<Array2<f32>, SparkError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::Terms;
+    use crate::lake::Address;
+    use crate::settings::{Settings, Sources};
 
     fn left(folder: &Path, topics: &str) {
         let spark = json!({
@@ -338,6 +342,27 @@ mod tests {
         }
         std::fs::remove_file(folder.path().join("spark.json")).expect("removed");
         assert!(finish(folder.path(), None).is_err(), "without its last file there is no result");
+    }
+
+    #[tokio::test]
+    async fn a_model_goes_to_a_bucket_by_way_of_a_folder_that_is_its_works_alone() {
+        let flags = [
+            ("region", "us-east-1"),
+            ("endpoint_url", "http://127.0.0.1:1"),
+            ("aws_access_key_id", "a"),
+            ("aws_secret_access_key", "b"),
+        ];
+        let flags = flags.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let settings = Settings::load(&Sources { flags, ..Sources::default() }).expect("settings");
+        let cloud = Cloud::connect(&settings, Terms::default()).await.expect("clients");
+        let job = |k: usize, prefix: &str| {
+            let address = Address::Bucket { bucket: "lake".to_owned(), prefix: prefix.to_owned() };
+            let place = Place::at(address, Some(&cloud)).expect("a place");
+            Order { k, ..order() }.job_to(&place, Path::new("/state")).expect("a job")
+        };
+        assert_eq!(job(10, "mine/"), job(10, "mine/"), "the same work is known again");
+        let outs = [job(10, "mine/"), job(20, "mine/"), job(10, "other/")].map(|job| job.out);
+        assert!(outs[0] != outs[1] && outs[0] != outs[2], "{outs:?}");
     }
 
     #[test]
