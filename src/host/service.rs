@@ -40,11 +40,8 @@ pub fn script(arguments: &[String]) -> String {
     format!("{}\nexec bin/hydrant stream {}", there(), words(arguments))
 }
 
-/// The settings that bound what a stream costs.
-const OF_MONEY: [&str; 4] = ["max_posts", "max_spend", "daily_budget", "x_post_price"];
-
 /// Compares the settings that the host was provisioned with to those of now, but for what the start itself says by these
-/// arguments: what differs, in a sentence, if anything does. Where what a stream may cost differs, it must not be started.
+/// arguments: what differs, in a sentence, if anything does. A host without a file of them has the defaults. Where what a stream may cost differs, it must not be started.
 pub async fn compare(
     host: &Host,
     settings: &Settings,
@@ -53,14 +50,11 @@ pub async fn compare(
     let what = "reading the settings on the host";
     let read = Order::new(what, format!("cat \"$HOME/{FOLDER}/hydrant.toml\" 2>/dev/null; true"));
     let there = host.run(&read).await?.good(what)?;
-    if there.is_empty() {
-        return Ok(None);
-    }
     let differences = differences(settings, &there, arguments);
     let words = |of: &mut dyn Iterator<Item = &Difference>| {
         of.map(|difference| crate::text::sanitise(&difference.to_string())).collect::<Vec<_>>().join(", ")
     };
-    let money = words(&mut differences.iter().filter(|difference| OF_MONEY.contains(&difference.key)));
+    let money = words(&mut differences.iter().filter(|difference| difference.is_of_money()));
     if !money.is_empty() {
         return Err(HostError::OtherLimits(money));
     }

@@ -12,7 +12,7 @@ use super::short;
 use crate::host::task::{Checked, Task};
 use crate::host::upload::{self, Upload, checksum};
 use crate::host::{Host, HostError};
-use crate::settings::{KEYS, Origin, Row, Setting, Settings, SettingsError};
+use crate::settings::{Dollars, KEYS, Origin, Row, Setting, SettingValue, Settings, SettingsError};
 
 /// The settings of a host, as files of hydrant's folder there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,9 @@ const NOT_THERE: [&str; 9] = [
     "models",
     "notebook_script",
 ];
+
+/// The settings that bound what a stream costs.
+const OF_MONEY: [&str; 4] = ["max_posts", "max_spend", "daily_budget", "x_post_price"];
 
 impl HostSettings {
     /// Those that were given here. The region is the one that was found, whoever said it. The service runs in
@@ -103,6 +106,13 @@ pub struct Difference {
     here: Option<String>,
 }
 
+impl Difference {
+    /// Whether it is about what a stream may cost.
+    pub fn is_of_money(&self) -> bool {
+        OF_MONEY.contains(&self.key)
+    }
+}
+
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
@@ -122,11 +132,18 @@ pub fn differences(settings: &Settings, there: &str, arguments: &[String]) -> Ve
     for row in settings.rows().iter().filter(|row| goes_along(row) && !is_said(row.key)) {
         let default = KEYS.iter().find(|key| key.name == row.key).and_then(|key| key.default);
         let or_default = |value: Option<&str>| value.or(default).map(str::to_owned);
-        let there = or_default(there.get(row.key).and_then(toml::Value::as_str));
+        // Whoever wrote the file by hand may have written a number.
+        let there = there.get(row.key).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+        let there = or_default(there.as_deref());
         let here = here.iter().find(|(key, _)| *key == row.key).map(|(_, value)| value.as_str());
         let here = or_default(here);
-        if there != here {
-            differences.push(Difference { key: row.key, there, here });
+        let difference = Difference { key: row.key, there, here };
+        let number = |value: &Option<String>| value.as_deref().and_then(|value| Dollars::parse(value).ok());
+        let (there, here) = (&difference.there, &difference.here);
+        let is_same_number = difference.is_of_money()
+            && number(there).is_some_and(|number_there| number(here) == Some(number_there));
+        if there != here && !is_same_number {
+            differences.push(difference);
         }
     }
     differences
@@ -256,6 +273,26 @@ mod tests {
         assert_eq!(said(&now, &["--set", "daily_budget=0.09"]), [sample]);
         let none = given_by([("sample_percent", "20")]);
         assert_eq!(said(&none, &[]), ["`daily_budget` is 0.05 there and not set here"]);
+    }
+
+    #[test]
+    fn limits_of_money_are_compared_however_they_are_written_and_whether_or_not_there_is_a_file() {
+        let limited = given_by([("max_spend", "500"), ("daily_budget", "12.5")]);
+        let of_money = |settings: &Settings, there: &str| {
+            differences(settings, there, &[]).into_iter().filter(Difference::is_of_money).count()
+        };
+        for (there, differ) in [
+            ("", 2),
+            ("no settings", 2),
+            ("max_spend = 500\ndaily_budget = 12.50\n", 0),
+            ("max_spend = \"500.00\"\ndaily_budget = \"12.50\"\n", 0),
+            ("max_spend = 501\ndaily_budget = 12.5\n", 1),
+            ("max_spend = true\ndaily_budget = \"\"\n", 2),
+        ] {
+            assert_eq!(of_money(&limited, there), differ, "{there}");
+        }
+        assert_eq!(of_money(&given_by([]), ""), 0, "the defaults are the same there");
+        assert_eq!(of_money(&given_by([]), "max_spend = 500\n"), 1);
     }
 
     #[test]
