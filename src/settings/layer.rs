@@ -262,7 +262,11 @@ fn variables(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
         let several =
             lines_of_quoted(line, rest).map(|more| (more + 1, lines[next..=next + more].join("\n")));
         let (count, statement) = several
-            .filter(|(_, several)| matches!(parse(several), Some(Ok(_))))
+            .filter(|(count, several)| {
+                // A quote that was left open must not swallow what is hydrant's.
+                let swallows = |line: &&str| line.contains('=') && names_own(line);
+                !rest[..count - 1].iter().any(swallows) && matches!(parse(several), Some(Ok(_)))
+            })
             .unwrap_or_else(|| (1, (*line).to_owned()));
         match parse(&statement) {
             None => {}
@@ -271,7 +275,7 @@ fn variables(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
                 whole.push('\n');
                 begins.push(next + 1);
             }
-            Some(Err(_)) if is_own(name_in(line)) => return Err(next + 1),
+            Some(Err(_)) if names_own(line) => return Err(next + 1),
             Some(Err(_)) => tracing::debug!(line = next + 1, "not read: it is none of hydrant's"),
         }
         next += count;
@@ -282,6 +286,9 @@ fn variables(text: &str) -> Result<Vec<(String, String, usize)>, usize> {
 
 /// How many lines after this one the quotes that its value begins with are over, if they are not closed in it.
 fn lines_of_quoted(line: &str, rest: &[&str]) -> Option<usize> {
+    if line.trim_start().starts_with('#') {
+        return None;
+    }
     let value = line.split_once('=')?.1.trim_start();
     let quote = value.chars().next().filter(|c| ['"', '\''].contains(c))?;
     let closes = |text: &str| {
@@ -295,15 +302,14 @@ fn lines_of_quoted(line: &str, rest: &[&str]) -> Option<usize> {
     if closes(&value[1..]) { None } else { rest.iter().position(|line| closes(line)).map(|more| more + 1) }
 }
 
-/// The name that a line of a `.env` gives a value to.
-fn name_in(line: &str) -> &str {
-    let line = line.trim_start();
-    let line = line.strip_prefix("export ").unwrap_or(line);
-    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+/// Whether a line of a `.env` is meant for hydrant, however it is written: by any word where the name belongs.
+fn names_own(line: &str) -> bool {
+    let before = line.split('=').next().unwrap_or_default();
+    before.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(is_own)
 }
 
 fn is_own(name: &str) -> bool {
-    name.starts_with("HYDRANT_") || KEYS.iter().any(|key| key.variables.contains(&name))
+    name.starts_with("HYDRANT") || KEYS.iter().any(|key| key.variables.contains(&name))
 }
 
 /// `"q"` or `["q", "ctrl-q"]`.
@@ -391,9 +397,29 @@ mod tests {
 
     #[test]
     fn what_is_hydrants_and_cannot_be_read_is_named_by_its_line() {
-        for odd in ["AWS_REGION", "AWS_REGION: x", "HYDRANT_BUCKET=\"abc", "export TWITTER_API_KEY"] {
+        for odd in [
+            "AWS_REGION",
+            "AWS_REGION: x",
+            "HYDRANT_BUCKET=\"abc",
+            "export TWITTER_API_KEY",
+            "set HYDRANT_DAILY_BUDGET=5",
+            "declare -x HYDRANT_DAILY_BUDGET=5",
+            "export  HYDRANT_DAILY_BUDGET 5",
+            "\"HYDRANT_MAX_SPEND\"=5",
+            "HYDRANT MAX_SPEND=5",
+        ] {
             assert_eq!(read(&format!("A=1\n{odd}\nB=2\n")), Err(2), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_is_hydrants_is_not_swallowed_by_a_quote_of_others() {
+        let swallowing = "OPEN=\"abc\nHYDRANT_DAILY_BUDGET=5\nOTHER=\"\n";
+        assert_eq!(read(swallowing).expect("variables"), [one("HYDRANT_DAILY_BUDGET", "5", 2)]);
+        let closing = "OPEN=\"abc\nHYDRANT_BUCKET=\"x\"\n";
+        assert_eq!(read(closing).expect("variables"), [one("HYDRANT_BUCKET", "x", 2)]);
+        let commented = "# OLD=\"abc\nOTHER=\"x\"\n";
+        assert_eq!(read(commented).expect("variables"), [one("OTHER", "x", 2)]);
     }
 
     #[test]
