@@ -256,6 +256,14 @@ impl Running {
     fn log_file(&self) -> PathBuf {
         self.out.join("spark.log")
     }
+
+    /// Leaves what was said in the log, and nothing of the job but that and its results.
+    fn tidy(&self) -> Result<(), SparkError> {
+        self.said.append_to(&self.log_file())?;
+        // What is left of it harms nobody.
+        drop(std::fs::remove_dir_all(self.out.join(FILES)));
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -268,9 +276,7 @@ impl Run for Running {
         let Some(Ended { well, words }) = ended else { return Ok(Seen { stages, state: State::Running }) };
         let said: Vec<&str> = self.said.last.iter().map(String::as_str).collect();
         let said = why(&said.join("\n"));
-        self.said.append_to(&log)?;
-        // What is left of it harms nobody.
-        drop(std::fs::remove_dir_all(self.out.join(FILES)));
+        self.tidy()?;
         if well.unwrap_or_else(|| self.out.join(LAST).exists()) {
             return Ok(Seen { stages, state: State::Done });
         }
@@ -299,6 +305,7 @@ impl Run for Running {
         // Also when it has ended: what it started may not have.
         signal(Signal::KILL);
         in_time.unwrap_or(Ok(()))?;
+        self.tidy()?;
         let done = self.out.join(LAST).exists();
         Ok(if done { State::Done } else { State::Cancelled("it was ended on this machine".to_owned()) })
     }
@@ -358,6 +365,22 @@ mod tests {
             Some("1 words count in 2 documents: nothing can be learned from that")
         );
         assert_eq!(why(""), None);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_ended_leaves_nothing_but_its_log_and_its_results() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let out = folder.path().to_owned();
+        std::fs::create_dir(out.join(FILES)).expect("made");
+        std::fs::write(out.join("spark.out"), "a word of the script\n").expect("written");
+        std::fs::write(out.join(LAST), "{}").expect("written");
+        let child = Command::new("sleep").arg("60").process_group(0).spawn().expect("a process");
+        let said = Said { path: out.join("spark.out"), at: 0, rest: Vec::new(), last: VecDeque::new() };
+        let mut run = Running { process: Process::Own(child), out: out.clone(), said };
+        assert_eq!(run.cancel().await.expect("ended"), State::Done, "its results were there already");
+        assert!(!out.join(FILES).exists() && !out.join("spark.out").exists());
+        let log = std::fs::read_to_string(run.log_file()).expect("a log");
+        assert_eq!(log, "a word of the script\n");
     }
 
     #[test]

@@ -173,7 +173,10 @@ impl Shelf {
         let failed = |source| TopicsError::File { action: "read", path: self.folder.clone(), source };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            names.extend(entry.map_err(failed)?.file_name().into_string());
+            let entry = entry.map_err(failed)?;
+            if entry.file_type().map_err(failed)?.is_file() {
+                names.extend(entry.file_name().into_string());
+            }
         }
         let (mut parts, tables): (Vec<String>, Vec<String>) =
             names.into_iter().partition(|name| name == DESCRIPTION || COMPANIONS.contains(&name.as_str()));
@@ -275,6 +278,8 @@ mod tests {
         for name in ["topic_terms.csv", "model.parquet", "predictions.parquet", DESCRIPTION] {
             std::fs::write(passing.path().join(name), format!("new {name}")).expect("written");
         }
+        // What whoever made it left besides is none of it.
+        std::fs::create_dir(passing.path().join(".left")).expect("made");
         let folder = passing.path().to_owned();
         Shelf { place: Place::Folder(place.to_owned()), folder, passing: Some(passing) }
     }
@@ -309,6 +314,7 @@ mod tests {
         sent.send().await.expect("sent");
         assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("new model.json"));
         assert!(!passing.exists() && !place.path().join("folded.csv").exists());
+        assert!(!place.path().join(".left").exists());
     }
 
     #[tokio::test]
