@@ -132,10 +132,16 @@ pub enum LakeError {
     Elsewhere(String),
     /// A result that is left, for there would be less in a new one.
     #[error(
-        "{} that it was combined of went while it was read: the result is left as it is; `hydrant combine --again` combines what is left",
-        counted(*.0, "file", "files")
+        "{} that it was combined of went meanwhile: the result is left as it is; {}",
+        counted(*.gone, "file", "files"),
+        combine::again(*.hour)
     )]
-    Fuller(u64),
+    Fuller {
+        /// The hour.
+        hour: Hour,
+        /// How many files went.
+        gone: u64,
+    },
     /// Reading broke off, again and again.
     #[error(
         "reading {0} broke off, and did so again each time: check the network and run the same command again"

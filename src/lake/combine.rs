@@ -174,8 +174,13 @@ impl Left {
                 format!(", and {}", counted(came, "that came is not combined", "that came are not combined"))
             }
         };
-        format!("{gone}{came}: the result is left as it is; `hydrant combine --again` combines what is left")
+        format!("{gone}{came}: the result is left as it is; {}", again(self.hour))
     }
+}
+
+/// What makes a result of what is left, of this hour alone: others may be left, too.
+pub(super) fn again(hour: Hour) -> String {
+    format!("`hydrant combine --again --since {hour} --until {hour}` combines what is left")
 }
 
 /// What is to be done.

@@ -153,9 +153,8 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
     if is_csv || (first_line.starts_with(b"id,") && !first_line.contains(&b'\t')) {
         return table(plain, more);
     }
-    // What was put away, and what an hour was made of, is JSON of our own: no record is in it.
-    let is_json = ends_with("jsonl") || ends_with("json");
-    let looks_like_records = first_line.contains(&b'\t') || (first_line.starts_with(b"{") && !is_json);
+    let looks_like_records =
+        first_line.contains(&b'\t') || (first_line.starts_with(b"{") && !is_json_of_ours(name));
     let mut reader = Reader::default();
     let mut records = Vec::new();
     let mut any = false;
@@ -188,6 +187,13 @@ fn content(plain: &[u8], more: &mut bool, name: &str) -> Content {
     } else {
         Content::Text(records.into_iter().map(|record| record.raw).collect())
     }
+}
+
+/// What was put away, and what an hour was made of: JSON without a record in it.
+fn is_json_of_ours(key: &str) -> bool {
+    let mut parts = key.rsplit('/');
+    let (name, folder) = (parts.next(), parts.next());
+    matches!(folder, Some("quarantine" | "manifests")) && name.is_some_and(|name| name.starts_with("tweets_"))
 }
 
 /// A NUL, or much that is no UTF-8, is not in text. A single odd byte may be.
@@ -287,8 +293,14 @@ mod tests {
         );
         assert_eq!(preview("notes", b"a\nb").await.content, Content::Text(vec!["a".into(), "b".into()]));
         let put_away = r#"{"file":"a","line":3,"reason":"it has 1 fields, not 53","row":"torn"}"#;
-        let seen = preview("tweets_1.jsonl", format!("{put_away}\n").as_bytes()).await;
+        let put_away_line = format!("{put_away}\n");
+        let seen = preview("quarantine/tweets_1.jsonl", put_away_line.as_bytes()).await;
         assert_eq!(seen.content, Content::Text(vec![put_away.to_owned()]));
+        let of_an_hour = preview("2026/11/22/18/a.jsonl", put_away_line.as_bytes()).await;
+        assert!(
+            matches!(of_an_hour.content, Content::Records(_)),
+            "posts may be JSON, and lines that are none"
+        );
         assert_eq!(preview("empty", b"").await.content, Content::Empty);
         let bytes: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         assert!(matches!(preview("image", &bytes).await.content, Content::Binary(_)));

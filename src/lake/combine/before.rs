@@ -27,10 +27,9 @@ struct Source {
 }
 
 impl Before {
-    /// Of what there is of an hour; where there is no result, there were none.
+    /// Of what there is of an hour; where there are no rows, there is nothing to be kept, whatever a manifest says.
     pub(super) async fn of(results: &Place, combined: &Combined) -> Result<Self, LakeError> {
-        let Some(manifest) = combined.newest_of_ours().and_then(|(_, run)| run.files.get(&Kind::Manifest))
-        else {
+        let Some(manifest) = combined.newest().and_then(|(_, run)| run.files.get(&Kind::Manifest)) else {
             return Ok(Self::Counted(combined.fewer(0)));
         };
         let content = match results.get(manifest).await {
@@ -63,5 +62,29 @@ impl Before {
                 (files.saturating_sub(there), there.saturating_sub(*files))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::outputs::{self, Fingerprint, Stamp, Sums};
+
+    #[tokio::test]
+    async fn a_manifest_whose_rows_are_gone_protects_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let results = Place::Folder(folder.path().to_owned());
+        let stamp = Stamp { hour: "2021-12-30T17".parse().expect("an hour"), saved: 1_640_973_618, files: 2 };
+        let sums = Sums { rows: 2, fingerprint: Fingerprint::of("two files"), wish: None };
+        let sources = br#"{ "sources": [{ "key": "x/a" }, { "key": "x/b" }] }"#;
+        results.put(&stamp.key(Kind::Csv), b"id").await.expect("written");
+        results.put(&stamp.manifest_key(&sums), sources).await.expect("written");
+        let gone = async || {
+            let combined = outputs::find_hour(&results, stamp.hour).await.expect("found");
+            Before::of(&results, &combined).await.expect("read").beside(["b", "c"].into_iter())
+        };
+        assert_eq!(gone().await, (1, 1));
+        results.delete(&[stamp.key(Kind::Csv)]).await.expect("removed");
+        assert_eq!(gone().await, (0, 2));
     }
 }

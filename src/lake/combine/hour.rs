@@ -48,6 +48,10 @@ pub(super) async fn combine(shared: &Arc<Shared>, due: Due) -> Result<HourDone, 
     let files: Arc<[Entry]> = listing::files(&shared.lake, hour, &shared.stop).await?.into();
     let stamp = stamp(&due, files.len() as u64, Timestamp::now());
     let before = Before::of(&shared.results, &due.combined).await?;
+    let (gone, _) = before.beside(files.iter().map(Entry::name));
+    if gone > 0 && !shared.wish.again {
+        return Err(LakeError::Fuller { hour, gone });
+    }
     let (sender, receiver) = mpsc::channel(WAITING);
     let reading = tokio::spawn(read(Arc::clone(shared), Arc::clone(&files), sender));
     let mut old = due.combined.clone();
@@ -297,7 +301,7 @@ impl Work {
         debug_assert!(counts.balance(), "{counts:?}");
         if let gone @ 1.. = self.lost(&sources) {
             outputs.abort();
-            return Err(LakeError::Fuller(gone));
+            return Err(LakeError::Fuller { hour: self.stamp.hour, gone });
         }
         let misfits = outputs.misfits();
         let outputs = outputs.finish()?;

@@ -64,7 +64,7 @@ async fn an_object_that_vanished_is_counted_and_the_hour_is_of_the_others() {
     for again in [None, Some("--again")] {
         let arguments: Vec<&str> = combine.into_iter().chain(again).collect();
         let ran = world.hydrant(&arguments).await.expect(1);
-        assert!(ran.err.contains("1 file that it was combined of went while it was read"), "{}", ran.err);
+        assert!(ran.err.contains("1 file that it was combined of went meanwhile"), "{}", ran.err);
         assert_eq!(given::results(&world, "csvs").await, whole);
     }
     world.proxy.no_rule();
