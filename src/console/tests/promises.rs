@@ -245,13 +245,13 @@ fn what_the_delivery_stream_has_not_written_is_waited_for_unless_it_is_not_wante
         assert!(starts(&effects, |job| matches!(job, Job::Down { drain, .. } if *drain == wanted)));
     };
     let mut given = shown(false);
-    assert!(given.shows("[x] wait first for the 60 s in which the delivery stream writes what it took"));
+    assert!(given.shows("[x] wait 60 s first: the delivery stream writes what it took"));
     confirmed(&mut given, true);
     let mut given = shown(false);
     given.press("tab tab space tab");
     confirmed(&mut given, false);
     let mut given = shown(true);
-    assert!(!given.shows("wait first"));
+    assert!(!given.shows("s first"));
     confirmed(&mut given, false);
 }
 

@@ -66,7 +66,7 @@ impl Waiting {
         let label = match &self.waits {
             Waits::Nothing => {
                 let seconds = self.unwritten.unwrap_or_default().as_secs();
-                format!("wait first for the {seconds} s in which the delivery stream writes what it took")
+                format!("wait {seconds} s first: the delivery stream writes what it took")
             }
             Waits::Posts(posts) => {
                 let waits = words::counted(posts, "post that waits", "posts that wait");
