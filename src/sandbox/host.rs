@@ -118,8 +118,12 @@ impl Seen {
     }
 }
 
-/// Looks at the world, also for what became of these instances.
-type Look = Box<dyn Fn(&BTreeSet<InstanceId>) -> Seen + Send>;
+/// Looks at the world, also for what became of these instances; `None` while the world cannot be read.
+type Look = Box<dyn Fn(&BTreeSet<InstanceId>) -> Option<Seen> + Send>;
+
+fn look_at(shared: Arc<Shared>) -> Look {
+    Box::new(move |asked| shared.look_whole(|world| Seen::of(world, asked, world.now())).ok())
+}
 
 /// Opens the door to the hosts of this world's instances. To be called where a runtime is.
 pub(crate) fn start(
@@ -129,8 +133,7 @@ pub(crate) fn start(
     stop: CancellationToken,
 ) -> std::io::Result<Host> {
     let boot = shared.look(|world| world.pace).scale(BOOT);
-    let look = move |asked: &BTreeSet<_>| shared.look(|world| Seen::of(world, asked, world.now()));
-    start_with(Box::new(look), Programs::find(), folder, boot, options, stop)
+    start_with(look_at(shared), Programs::find(), folder, boot, options, stop)
 }
 
 fn start_with(

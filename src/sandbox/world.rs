@@ -203,9 +203,15 @@ impl Shared {
         })
     }
 
-    /// Looks at the world without changing it.
+    /// Looks at the world without changing it. While the file cannot be read, its rows may be some that were never
+    /// written, or half of those that were: what they decide is for [`Self::look_whole`].
     pub(crate) fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
         at(&self.lock().world)
+    }
+
+    /// Looks at the world as the disk holds it, or not at all.
+    pub(crate) fn look_whole<T>(&self, at: impl FnOnce(&World) -> T) -> Result<T, StoreError> {
+        self.with(|world| at(world))
     }
 
     /// What time it is in the cloud.

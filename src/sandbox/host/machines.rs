@@ -91,13 +91,13 @@ impl Machines {
         })
     }
 
-    /// Does what the world asks for at this moment.
+    /// Does what the world asks for at this moment. While that cannot be read, all stays as it is.
     pub(super) fn follow(&mut self, now: Instant) {
         if self.is_closed {
             return;
         }
         let with_disk: BTreeSet<InstanceId> = self.all.keys().cloned().collect();
-        let Seen { running, gone, is_cut } = (self.look)(&with_disk);
+        let Some(Seen { running, gone, is_cut }) = (self.look)(&with_disk) else { return };
         let running: Vec<(InstanceId, ec2::Host)> = running
             .into_iter()
             .filter_map(|host| InstanceId::new(&host.instance_id).map(|id| (id, host)))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -12,10 +12,13 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::folder::InstanceId;
+use super::folder::{InstanceId, Surroundings};
+use super::machines::Machines;
 use super::sshd::Programs;
-use super::{Host, Options, Seen, start_with};
+use super::{Host, Options, Seen, look_at, start_with};
 use crate::sandbox::call::Place;
+use crate::sandbox::clock::Pace;
+use crate::sandbox::world::Shared;
 use crate::sandbox::{ec2, ids};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,7 +57,7 @@ impl Site {
 
     fn open(&mut self, boot: Duration) {
         let seen = Arc::clone(&self.seen);
-        let look = move |_: &BTreeSet<_>| seen.lock().expect("not poisoned").clone();
+        let look = move |_: &BTreeSet<_>| Some(seen.lock().expect("not poisoned").clone());
         let options = Options { port: 0, endpoint: "127.0.0.1:4566".parse().expect("an address") };
         let stop = CancellationToken::new();
         let host = start_with(Box::new(look), Programs::find(), &self.sandbox(), boot, options, stop);
@@ -379,7 +382,7 @@ async fn what_a_killed_sandbox_left_is_ended_by_the_next() {
 async fn without_sshd_the_port_is_there_and_refuses() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let options = Options { port: 0, endpoint: "127.0.0.1:4566".parse().expect("an address") };
-    let look = |_: &BTreeSet<_>| Seen::default();
+    let look = |_: &BTreeSet<_>| Some(Seen::default());
     let missing = Programs::find_in(None, &[]);
     let host =
         start_with(Box::new(look), missing, folder.path(), Duration::ZERO, options, CancellationToken::new());
@@ -387,4 +390,33 @@ async fn without_sshd_the_port_is_there_and_refuses() {
     assert!(host.available().expect_err("no sshd").contains("openssh-server"));
     let refused = TcpStream::connect(host.address()).await.expect_err("refused");
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn while_the_world_cannot_be_read_every_disk_stays() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shared = Arc::new(Shared::open(folder.path(), Pace::default()).expect("a world"));
+    let hosts = folder.path().join("hosts");
+    // The world has no instance of this name.
+    let disk = hosts.join(ids::ec2("i"));
+    std::fs::create_dir_all(&disk).expect("a folder");
+    let surroundings = Surroundings {
+        user: String::new(),
+        endpoint: "127.0.0.1:4566".parse().expect("an address"),
+        sftp_server: None,
+    };
+    let look = look_at(Arc::clone(&shared));
+    let mut machines =
+        Machines::open(&hosts, look, PathBuf::from("sshd"), surroundings, Duration::ZERO).expect("opened");
+    let (state, aside) = (crate::sandbox::state_file(folder.path()), folder.path().join("aside"));
+    shared.fill_disk();
+    std::fs::rename(&state, &aside).expect("moved");
+    std::fs::create_dir(&state).expect("in its way");
+    shared.with(|world| world.keep_x(true.into())).expect_err("the disk is full");
+    machines.follow(Instant::now());
+    assert!(disk.is_dir(), "nobody can know that it is gone");
+    std::fs::remove_dir(&state).expect("out of its way");
+    std::fs::rename(&aside, &state).expect("moved back");
+    machines.follow(Instant::now());
+    assert!(!disk.exists(), "its instance is gone");
 }

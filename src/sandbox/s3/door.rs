@@ -31,7 +31,7 @@ impl Door {
         at: impl FnOnce(&World) -> S3Result<T> + Send + 'static,
     ) -> S3Result<T> {
         let shared = Arc::clone(&self.shared);
-        blocking(move || shared.look(at)).await?
+        blocking(move || shared.look_whole(at).map_err(unwritten)?).await?
     }
 
     /// Changes the world.
