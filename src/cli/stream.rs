@@ -12,7 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::host::OnHost;
 use super::style::{answer, talk};
 use super::{CliError, Context, Exit, style};
-use crate::host::recipe::handed_on;
+use crate::host::recipe::{handed_on, must_name_no_file};
 use crate::stream::live::{Live, State, Status};
 use crate::stream::service::{Answer, Ask, Client, Place, Server};
 use crate::stream::{StreamError, pipeline};
@@ -150,7 +150,15 @@ enum On {
 
 impl StreamCommand {
     pub(super) async fn run(self, context: Context) -> Result<Exit, CliError> {
-        if let Some(there) = self.command.on_host(&context) {
+        if let Verb::Start(start) = &self.command
+            && start.place.on == On::Host
+        {
+            let context = context.with_settings(&start.run.settings())?;
+            must_name_no_file(&context.settings)?;
+            let there = OnHost::Start(handed_on(&context.settings));
+            return super::host::stream(&context, there).await;
+        }
+        if let Some(there) = self.command.on_host() {
             return super::host::stream(&context, there).await;
         }
         match self.command {
@@ -166,14 +174,9 @@ impl StreamCommand {
 }
 
 impl Verb {
-    /// What the host is to do; `None` if it is meant for this machine.
-    fn on_host(&self, context: &Context) -> Option<OnHost> {
+    /// What the host is to do beside starting; `None` if it is meant for this machine.
+    fn on_host(&self) -> Option<OnHost> {
         match self {
-            Self::Start(start) if start.place.on == On::Host => {
-                let own = start.run.settings().into_iter().map(|(key, value)| format!("{key}={value}"));
-                let set: Vec<String> = context.global.set.iter().cloned().chain(own).collect();
-                Some(OnHost::Start(handed_on(&context.settings, &set)))
-            }
             Self::Stop(place) if place.on == On::Host => Some(OnHost::Stop),
             Self::Status(place) if place.on == On::Host => Some(OnHost::Status),
             Self::Tail(place) if place.on == On::Host => Some(OnHost::Tail),

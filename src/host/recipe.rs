@@ -122,7 +122,7 @@ async fn wait_for_first_boot(host: &Host) -> Result<(), HostError> {
 }
 
 pub use credentials::credentials_file;
-pub use settings::{Difference, HostSettings, differences, handed_on};
+pub use settings::{Difference, HostSettings, differences, handed_on, must_name_no_file};
 
 /// The names of a list of packages; the error completes the sentence "`key` …".
 pub fn names(list: Option<&str>) -> Result<Vec<String>, String> {

@@ -8,6 +8,7 @@ use super::{Line, Rooms};
 use crate::console::effect::stream::{Item, Job, On, Outcome, Wishes};
 use crate::console::effect::{Remedy, Trouble};
 use crate::host::output::Output;
+use crate::host::recipe::handed_on;
 use crate::host::{self, Host, HostError, service};
 use crate::progress::Phase;
 use crate::settings::{Folders, SettingValue, Settings, Words};
@@ -84,9 +85,8 @@ fn asked(rooms: &Rooms, wishes: Option<&Wishes>) -> io::Result<Settings> {
 }
 
 async fn start_on_host(wishes: Option<&Wishes>, rooms: &Rooms, line: &Line) -> Result<Box<Status>, Away> {
-    let mut arguments = Vec::new();
+    let mut arguments = handed_on(&rooms.settings);
     if let Some(wishes) = wishes {
-        // Without spaces, which part the arguments over there.
         let languages = Words::parse(&wishes.languages).unwrap_or_default().0.join(",");
         for (key, value) in [("source", &wishes.source), ("languages", &languages)] {
             arguments.extend(["--set".to_owned(), format!("{key}={value}")]);

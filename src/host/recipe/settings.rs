@@ -87,14 +87,25 @@ fn goes_along(row: &Row) -> bool {
     !row.is_secret && !NOT_THERE.contains(&row.key) && !row.key.starts_with("host_")
 }
 
-/// Those of some `key=value` that a host takes, as arguments of its own.
-pub fn handed_on(settings: &Settings, set: &[String]) -> Vec<String> {
-    let rows = settings.rows();
-    let is_taken = |pair: &&String| {
-        let key = pair.split_once('=').map_or(pair.as_str(), |(key, _)| key);
-        rows.iter().any(|row| row.key == key && goes_along(row))
-    };
-    set.iter().filter(is_taken).flat_map(|pair| ["--set".to_owned(), pair.clone()]).collect()
+/// Refuses a start on the host for which a file of this machine was named: nothing but provisioning brings it there.
+pub fn must_name_no_file(settings: &Settings) -> Result<(), SettingsError> {
+    match named(settings).into_iter().find(|(_, path)| path.origin == Origin::Flag && path.is_some()) {
+        None => Ok(()),
+        Some((key, path)) => {
+            let why = "names a file of this machine: `hydrant host provision` brings it there".to_owned();
+            Err(SettingsError::BadValue { key, origin: path.origin.clone(), why })
+        }
+    }
+}
+
+/// What was said for this run and a host takes, as arguments of its own. Files of this machine are not handed on.
+pub fn handed_on(settings: &Settings) -> Vec<String> {
+    let (flag, files) = (Origin::Flag.to_string(), named(settings).map(|(key, _)| key));
+    let is_said = |row: &Row| row.origin == flag && goes_along(row) && !files.contains(&row.key);
+    let said = settings.rows().into_iter().filter(is_said);
+    // No value is one too: it undoes what the host was provisioned with.
+    let pair = |row: Row| format!("{}={}", row.key, row.value.unwrap_or_default());
+    said.flat_map(|row| ["--set".to_owned(), pair(row)]).collect()
 }
 
 /// A setting that says one thing here and another on the host.
@@ -297,8 +308,29 @@ mod tests {
 
     #[test]
     fn a_start_hands_on_what_was_said_and_the_host_takes() {
-        let set = ["daily_budget=1", "x_api_key=hunter2", "theme=light", "host_user=me"].map(str::to_owned);
-        assert_eq!(handed_on(&given_by([]), &set), ["--set", "daily_budget=1"]);
+        let said = given_by([
+            ("daily_budget", "1"),
+            ("max_spend", ""),
+            ("x_api_key", "hunter2"),
+            ("theme", "light"),
+            ("host_user", "me"),
+            ("terms_file", "mine.txt"),
+        ]);
+        let mut handed_on = handed_on(&said);
+        handed_on.sort();
+        assert_eq!(handed_on, ["--set", "--set", "daily_budget=1.00", "max_spend="]);
+    }
+
+    #[test]
+    fn a_start_for_which_a_file_of_this_machine_was_named_is_refused() {
+        for key in ["unwanted_words", "terms_file", "stream_unwanted_words"] {
+            let refused = must_name_no_file(&given_by([(key, "spam.txt")])).expect_err("it is not there");
+            assert!(
+                refused.to_string().contains(&format!("`{key}` names a file of this machine")),
+                "{refused}"
+            );
+        }
+        assert!(must_name_no_file(&given_by([("terms_file", ""), ("daily_budget", "1")])).is_ok());
     }
 
     #[test]
