@@ -6,7 +6,8 @@ hydrant's own engine. Works with Spark 3.5 and 4.
 SETTINGS says which hours (`hours`: each with its `files` in order and the `outputs` to make, relative to `results`),
 what is wanted of them (`formats`, `columns`, `unwanted`, `append`), where what is not done yet may lie (`passing`), and
 where on the driver's machine the answer goes (`out`): `spark.json`, which comes last. An hour's manifest is the last of
-its files, and makes it complete, whoever is still there to read the answer.
+its files, and makes it complete, whoever is still there to read the answer. Without a file that was combined before
+(`had`), an hour is not combined: the result that is there has more in it.
 
 A line is a record of tab-parted columns, or it is malformed, or it begins with a brace: those are read by hydrant itself
 (`reader`, a program that the executors can run), which knows every shape that posts have. Where there is none, an hour
@@ -358,6 +359,14 @@ def plain(path):
     return re.sub(r"^s3[an]?://", "s3://", path)
 
 
+def fuller(about, went):
+    """Why an hour's result is left as it is, when so many files of it went."""
+    return (
+        "%d %s that it was combined of went meanwhile: the result is left as it is; "
+        "`hydrant combine --again --since %s --until %s` combines what is left"
+    ) % (went, "file" if went == 1 else "files", about["name"], about["name"])
+
+
 # --- The whole, on the driver
 
 
@@ -522,6 +531,9 @@ class Combine:
             notes[row["hour"], row["file"]] = json.loads(row["note"])
         failed = {}
         for hour, about in enumerate(self.hours):
+            went = [file for number, file in enumerate(about["files"]) if file.get("had") and (hour, number) in gone]
+            if went:
+                failed[hour] = fuller(about, len(went))
             for number, file in enumerate(about["files"]):
                 note = notes.get((hour, number))
                 if (hour, number) not in gone and note is None:

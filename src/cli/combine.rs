@@ -188,17 +188,12 @@ impl Combine {
             let root = lake.place.url(lake.layout.root());
             talk!("there are no hours{} under {}", span.words(), style::safe(root));
         }
-        let (skipped, left) = (plan.skipped, plan.left.clone());
-        let mut outcome = match self.engine {
-            Engine::Local => {
-                combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await
-            }
-            Engine::Spark => match ready {
-                Some(engine) => spark.run(engine?.as_ref()).await?,
-                None => Outcome::default(),
-            },
+        let skipped = plan.skipped;
+        let outcome = match ready {
+            Some(engine) => spark.run(engine?.as_ref()).await?,
+            // Where nothing is due, nobody is needed to clear away what was replaced.
+            None => combine::run(&lake, &results, plan, &wish, &progress(&context), &context.stop).await,
         };
-        outcome.left = left;
         Ok(end(&context, &outcome, skipped))
     }
 
@@ -271,7 +266,11 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
             .iter()
             .map(|due| serde_json::json!({ "hour": due.totals.hour, "why": due.why, "files": due.totals.files, "bytes": due.totals.bytes }))
             .collect();
-        answer!("{}", serde_json::json!({ "due": due, "skipped_hours": plan.skipped, "left": plan.left }));
+        let replaced = plan.replaced.len();
+        answer!(
+            "{}",
+            serde_json::json!({ "due": due, "skipped_hours": plan.skipped, "left": plan.left, "replaced": replaced })
+        );
     } else {
         for due in &plan.due {
             let totals = &due.totals;
@@ -286,8 +285,11 @@ fn show_plan(context: &Context, plan: &Plan) -> Exit {
         say_left(&plan.left);
         let due = counted(plan.due.len(), "hour", "hours");
         answer!("{due} to combine, {} as it should be", count(plan.skipped));
+        if !plan.replaced.is_empty() {
+            answer!("{} to clear away", counted(plan.replaced.len(), "replaced file", "replaced files"));
+        }
     }
-    if plan.due.is_empty() { Exit::Done } else { Exit::Partly }
+    if plan.due.is_empty() && plan.replaced.is_empty() { Exit::Done } else { Exit::Partly }
 }
 
 /// Says what was done, and gives the exit code.
@@ -382,9 +384,14 @@ async fn watch(
             Ok(plan) => {
                 context.refuse_if_readonly(plan.due.len() + plan.replaced.len())?;
                 let skipped = plan.skipped;
+                let is_said = plan.left == said;
                 said.clone_from(&plan.left);
-                let outcome =
+                let mut outcome =
                     combine::run(lake, results, plan, &wish, &progress(context), &context.stop).await;
+                // For a program, each line is whole.
+                if is_said && !context.global.json {
+                    outcome.left.clear();
+                }
                 end(context, &outcome, skipped);
                 // Whatever was asked for again has been done once.
                 wish.again = false;

@@ -154,7 +154,7 @@ pub struct Due {
 }
 
 /// An hour that is left as it is: there is more in its result than in its files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Left {
     /// The hour.
     pub hour: Hour,
@@ -226,6 +226,7 @@ async fn judge(
 ) -> Result<Plan, LakeError> {
     let mut plan = Plan::default();
     let mut due = Vec::new();
+    let wished = wish.fingerprint();
     for (hour, totals) in hours {
         if leave_out(hour) {
             continue;
@@ -233,7 +234,8 @@ async fn judge(
         let combined = combined.remove(&hour).unwrap_or_default();
         // Where files went, the manifest says whether it is they that were combined.
         let is_of = combined.is_of(totals.files, totals.fingerprint);
-        if let Some(why) = why(&totals, &combined, wish).or_else(|| (!is_of).then_some(Why::Changed)) {
+        if let Some(why) = why(&totals, &combined, wish, wished).or_else(|| (!is_of).then_some(Why::Changed))
+        {
             let formats = formats(&combined, wish);
             due.push(Due { totals, why, combined, formats });
         } else {
@@ -266,8 +268,8 @@ async fn judge(
 }
 
 /// Why an hour is due, as far as the names of its results tell; nothing if it is combined as it should be, or its
-/// result is of more files than there are.
-pub fn why(totals: &Totals, combined: &Combined, wish: &Wish) -> Option<Why> {
+/// result is of more files than there are. `wished` is the wish's fingerprint, which is one for all hours.
+pub fn why(totals: &Totals, combined: &Combined, wish: &Wish, wished: Fingerprint) -> Option<Why> {
     let Some((_, run)) = combined.newest() else { return Some(Why::New) };
     if !combined.is_of(totals.files, totals.fingerprint) {
         let is_fuller = combined.fewer(totals.files) > 0 && !wish.again;
@@ -276,7 +278,7 @@ pub fn why(totals: &Totals, combined: &Combined, wish: &Wish) -> Option<Why> {
     if wish.again {
         return Some(Why::Again);
     }
-    if run.sums.and_then(|sums| sums.wish).is_some_and(|made_by| made_by != wish.fingerprint()) {
+    if run.sums.and_then(|sums| sums.wish).is_some_and(|made_by| made_by != wished) {
         return Some(Why::Wish);
     }
     let has_all = wish.formats.iter().all(|format| run.files.contains_key(&format.kind()));

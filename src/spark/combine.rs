@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Entry, Job, LAST, Results, SparkError, Work};
 use crate::cloud::Cloud;
 use crate::lake::combine::elsewhere::{self, Answer};
-use crate::lake::combine::{Outcome, Plan, Wish};
+use crate::lake::combine::{Left, Outcome, Plan, Wish};
 use crate::lake::{Address, Lake, LakeError, Place};
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/combine.py");
@@ -74,6 +74,17 @@ pub fn results_of(job: &Job, cloud: Option<&Cloud>) -> Result<Place, SparkError>
     Ok(Place::at(Address::parse(address_of(job))?, cloud)?)
 }
 
+/// The hours that a job leaves as they are.
+fn left_of(job: &Job) -> Vec<Left> {
+    serde_json::from_value(job.settings["left"].clone()).unwrap_or_default()
+}
+
+/// What comes of a job without hours, which need not be begun: all that was due is left.
+pub fn all_left(job: &Job) -> Option<Outcome> {
+    let is_empty = job.settings["hours"].as_array().is_some_and(Vec::is_empty);
+    is_empty.then(|| Outcome { left: left_of(job), ..Outcome::default() })
+}
+
 /// What is left to do when a job has ended or was left, whoever was there: the results take the place of what was there
 /// before, and what a job leaves that was ended before it could clear up itself is taken away.
 pub async fn wind_up(
@@ -87,7 +98,8 @@ pub async fn wind_up(
             let replaced: Vec<String> =
                 serde_json::from_value(entry.job.settings["replaced"].clone()).unwrap_or_default();
             let took = jiff::Timestamp::now().duration_since(entry.begun).as_secs_f64();
-            Ok(elsewhere::take_over(results, &replaced, answer, took).await)
+            let outcome = elsewhere::take_over(results, &replaced, answer, took).await;
+            Ok(Outcome { left: left_of(&entry.job), ..outcome })
         }
         Err(error) => {
             if entry.end.is_some() {

@@ -53,6 +53,9 @@ impl OnSpark<'_> {
         let order = self.order(std::env::current_exe().ok());
         let job = context.unless_stopped(order.job(out.path(), &context.stop)).await??;
         let progress = jobs::progress(context);
+        if let Some(outcome) = combine::all_left(&job) {
+            return Ok(outcome);
+        }
         // Its hours are complete by their manifests, whoever is there to hear of it: the plan of the next run finds them,
         // and nobody has to find the job.
         let book = Book::at(out.path().join("jobs"));
@@ -78,6 +81,9 @@ impl OnSpark<'_> {
         let out = combine::out_of(&context.folders.state, self.results);
         let order = self.order(None);
         let job = context.unless_stopped(order.job(&out, &context.stop)).await??;
+        if let Some(outcome) = combine::all_left(&job) {
+            return Ok(outcome);
+        }
         let book = Book::of(&context.folders);
         let mut entry = book.begin(engine.name(), job)?;
         let came = jobs::go_along(context, &book, engine, &mut entry).await;

@@ -77,6 +77,11 @@ pub(super) async fn submit(job: OnSpark, rooms: &Rooms, line: &Line) -> Result<O
         }
         SparkWork::Combine(span) => hours(*span, rooms, line).await?,
     };
+    if let Some(outcome) = combine::all_left(&ready) {
+        let results = lake::open(rooms, line).await?.results();
+        let ran = lake::ran(outcome, 0, &results).await.map_err(|error| Trouble::of_lake(&error))?;
+        return Ok(Outcome::JobCombined(ran));
+    }
     let begun = Book::of(&rooms.folders).begin(job.engine, ready).map_err(|error| trouble(&error))?;
     go_along(begun, rooms, line).await
 }

@@ -427,13 +427,17 @@ impl LakePane {
         };
         let span = span.unwrap_or_default();
         // By the rule that the plan of the run itself goes by: what is shown is what is done.
-        let none = Combined::default();
-        let why = |totals: &Totals| {
-            combine::why(totals, self.combined.get(&totals.hour).unwrap_or(&none), &self.wish)
-        };
-        let chosen = self.hours.values().filter(|totals| span.holds(totals.hour));
-        let due: Vec<(&Totals, Why)> = chosen.filter_map(|totals| Some((totals, why(totals)?))).collect();
-        if due.is_empty() {
+        let (none, wished) = (Combined::default(), self.wish.fingerprint());
+        let (mut due, mut fuller): (Vec<(&Totals, Why)>, u64) = (Vec::new(), 0);
+        for totals in self.hours.values().filter(|totals| span.holds(totals.hour)) {
+            let combined = self.combined.get(&totals.hour).unwrap_or(&none);
+            match combine::why(totals, combined, &self.wish, wished) {
+                Some(why) => due.push((totals, why)),
+                // Whether files that came are not combined, only its manifest tells.
+                None => fuller += u64::from(!combined.is_of(totals.files, totals.fingerprint)),
+            }
+        }
+        if due.is_empty() && fuller == 0 {
             return vec![Ask::Say("what is chosen is combined as it is".to_owned())];
         }
         let files: u64 = due.iter().map(|(totals, _)| totals.files).sum();
@@ -452,6 +456,11 @@ impl LakePane {
         }
         if due.len() > 12 {
             body.push((format!("  and {} more", due.len() - 12), Role::Faint));
+        }
+        if fuller > 0 {
+            let hours = words::counted(fuller, "hour holds", "hours hold");
+            let text = format!("{hours} fewer files than were combined: left where some of those are gone");
+            body.push((text, Role::Text));
         }
         body.push((String::new(), Role::Text));
         body.push((

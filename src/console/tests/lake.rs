@@ -303,6 +303,7 @@ fn hours_of_another_format_or_wish_are_named_before_they_are_combined_and_fuller
     assert!(given.shows("2 hours, "));
     assert!(given.shows("not in this format yet") && given.shows("combined with other words or columns"));
     assert!(!given.shows("files changed since"));
+    assert!(given.shows("1 hour holds fewer files than were combined"));
 }
 
 #[test]

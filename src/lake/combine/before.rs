@@ -48,6 +48,14 @@ impl Before {
         Ok(Self::Named(read.sources.into_iter().map(name).collect()))
     }
 
+    /// Whether a file of this name is one of them; of the predecessor's, any may be.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Named(names) => names.contains(name),
+            Self::Counted(files) => *files > 0,
+        }
+    }
+
     /// How many of them are gone, and how many came, beside these names.
     pub(super) fn beside<'n>(&self, there: impl Iterator<Item = &'n str>) -> (u64, u64) {
         match self {

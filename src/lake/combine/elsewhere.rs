@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Due, Format, HourDone, Outcome, Plan, Wish, stamp};
+use super::{Before, Due, Format, HourDone, Left, Outcome, Plan, Wish, stamp};
 use crate::lake::lines::LONGEST;
 use crate::lake::outputs::{Fingerprint, Kind, Stamp};
 use crate::lake::place::Entry;
@@ -16,7 +16,8 @@ use crate::lake::{Hour, Lake, LakeError, Place, columns, listing};
 use crate::stream::record::{COLUMNS, COUNT, Column};
 use crate::stream::words::word_characters;
 
-/// The work of a plan as `assets/spark/combine.py` documents it, but for where it runs and what may lie there.
+/// The work of a plan as `assets/spark/combine.py` documents it, but for where it runs and what may lie there; and the
+/// hours that are `left` as they are.
 pub async fn hand_over(
     lake: &Lake,
     results: &Place,
@@ -24,12 +25,19 @@ pub async fn hand_over(
     wish: &Wish,
     stop: &CancellationToken,
 ) -> Result<Value, LakeError> {
-    let mut hours = Vec::new();
+    let (mut hours, mut left) = (Vec::new(), plan.left.clone());
     for due in &plan.due {
-        // Listed again: between the plan and now, files may have come.
+        // Listed again: between the plan and now, files may have come, or gone.
         let files = listing::files(lake, due.totals.hour, stop).await?;
-        hours.push(hour(lake, results, due, &files, wish, Timestamp::now()));
+        let before = Before::of(results, &due.combined).await?;
+        let (gone, came) = before.beside(files.iter().map(Entry::name));
+        if gone > 0 && !wish.again {
+            left.push(Left { hour: due.totals.hour, gone, came });
+            continue;
+        }
+        hours.push(hour(lake, results, due, &files, &before, wish));
     }
+    left.sort_by_key(|left| left.hour);
     // A job writes the same formats of every hour.
     let formats: BTreeSet<Format> = plan.due.iter().flat_map(|due| due.formats.iter().copied()).collect();
     let appended: Vec<Column> =
@@ -45,6 +53,7 @@ pub async fn hand_over(
     let unwanted = json!({ "words": wish.unwanted.words().len(), "match": wish.unwanted.how() });
     Ok(json!({
         "hours": hours,
+        "left": left,
         "results": address(results, ""),
         "formats": formats,
         "names": COLUMNS.as_slice(),
@@ -82,8 +91,8 @@ pub(super) fn appended_words(wish: &Wish) -> Vec<&'static str> {
     appended.into_iter().filter_map(|(name, appended)| appended.then_some(name)).collect()
 }
 
-fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], wish: &Wish, now: Timestamp) -> Value {
-    let stamp: Stamp = stamp(due, files.len() as u64, now);
+fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], before: &Before, wish: &Wish) -> Value {
+    let stamp: Stamp = stamp(due, files.len() as u64, Timestamp::now());
     let kinds = [
         ("csv", Kind::Csv),
         ("metadata", Kind::Metadata),
@@ -106,6 +115,7 @@ fn hour(lake: &Lake, results: &Place, due: &Due, files: &[Entry], wish: &Wish, n
             json!({
                 "url": address(&lake.place, &file.key), "key": lake.place.full_key(&file.key), "name": file.name(),
                 "etag": file.etag, "bytes": file.bytes, "print": print.to_string(),
+                "had": before.has(file.name()),
             })
         })
         .collect();
@@ -155,6 +165,41 @@ pub async fn take_over(results: &Place, replaced: &[String], answer: Answer, sec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lake::Layout;
+    use crate::lake::hours::Span;
+    use crate::lake::outputs::Sums;
+
+    #[tokio::test]
+    async fn files_that_are_gone_are_not_handed_over_as_less_and_those_that_were_combined_are_marked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::new(Place::Folder(folder.path().to_owned()), Layout::new("").expect("a layout"));
+        let (results, stop) = (lake.results(), CancellationToken::new());
+        let stamp = Stamp { hour: "2021-12-30T17".parse().expect("an hour"), saved: 1_640_973_618, files: 2 };
+        let sums = Sums { rows: 2, fingerprint: Fingerprint::of("two files"), wish: None };
+        let sources = br#"{ "sources": [{ "key": "x/a" }, { "key": "x/b" }] }"#;
+        results.put(&stamp.key(Kind::Parquet), b"rows").await.expect("written");
+        results.put(&stamp.manifest_key(&sums), sources).await.expect("written");
+        for name in ["a", "b", "c"] {
+            lake.place.put(&format!("2021/12/30/17/{name}"), b"post").await.expect("written");
+        }
+        let mut wish = Wish::default();
+        let plan = super::super::plan(&lake, &results, Span::default(), &wish, |_| false, &stop).await;
+        let plan = plan.expect("a plan");
+        let over = hand_over(&lake, &results, &plan, &wish, &stop).await.expect("work");
+        let had = |over: &Value| -> Vec<Value> {
+            let files = over["hours"][0]["files"].as_array().cloned().unwrap_or_default();
+            files.iter().map(|file| file["had"].clone()).collect()
+        };
+        assert_eq!((had(&over), &over["left"]), (vec![true.into(), true.into(), false.into()], &json!([])));
+        // It goes between the plan and the work.
+        lake.place.delete(&["2021/12/30/17/a".to_owned()]).await.expect("removed");
+        let over = hand_over(&lake, &results, &plan, &wish, &stop).await.expect("work");
+        let left = json!([{ "hour": "2021-12-30T17", "gone": 1, "came": 1 }]);
+        assert_eq!((&over["hours"], &over["left"]), (&json!([]), &left));
+        wish.again = true;
+        let over = hand_over(&lake, &results, &plan, &wish, &stop).await.expect("work");
+        assert_eq!((had(&over), &over["left"]), (vec![true.into(), false.into()], &json!([])));
+    }
 
     #[test]
     fn an_answer_says_what_was_done_and_what_was_not() {
