@@ -214,6 +214,8 @@ fn a_storm_of_sizes_leaves_it_whole() {
     terminal.resize(79, 23);
     terminal.until("hydrant needs 80");
     terminal.resize(100, 30);
+    // Before there is room, no key does anything.
+    terminal.until("1 Flow");
     terminal.press("2");
     terminal.until("resource");
     terminal.press("q");

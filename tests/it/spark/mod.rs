@@ -106,7 +106,7 @@ async fn is_combined(done: &Ran, hydrant: impl AsyncFn(&[&str]) -> Ran) {
     let done = done.json();
     assert_eq!((&done["hours"], &done["rows_out"]), (&1.into(), &1.into()), "{done}");
     let due = hydrant(&["combine", "--dry-run", "--json"]).await.expect(0).json();
-    assert_eq!(due, json!({ "due": [], "left": [], "skipped_hours": 1 }));
+    assert_eq!(due, json!({ "due": [], "left": [], "replaced": 0, "skipped_hours": 1 }));
     let hours = hydrant(&["lake", "hours", "--json"]).await.expect(0).json();
     assert_eq!((&hours[0]["rows"], &hours[0]["stale"]), (&1.into(), &false.into()), "{hours}");
     assert!(done["outputs"].as_array().unwrap().contains(&hours[0]["combined"]), "{hours} and {done}");
