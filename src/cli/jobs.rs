@@ -11,7 +11,7 @@ use crate::spark::plan::Plan;
 use crate::spark::{
     self, Book, Desk, End, Engine, Entry, How, Job, Log, LogLine, OnStop, Results, Run, SparkError, Work,
 };
-use crate::topics::{self, Description};
+use crate::topics;
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,7 @@ pub(super) async fn fit_by(context: &Context, engine: &dyn Engine, job: Job) -> 
 async fn fitted(context: &Context, entry: &Entry, results: Results) -> Result<Exit, CliError> {
     let cloud = cloud_for(context, &entry.job.model).await?;
     let described = spark::topics::wind_up(entry, results, cloud.as_ref()).await?;
-    show_fit(context, &described);
+    show_model(context, &described);
     Ok(Exit::Done)
 }
 
@@ -110,7 +110,7 @@ async fn send(context: &Context, entry: &Entry) -> Result<Exit, CliError> {
     let described = topics::describe(&entry.job.out)?;
     let cloud = cloud_for(context, &entry.job.model).await?;
     spark::topics::send(entry, cloud.as_ref()).await?;
-    show_fit(context, &described);
+    show_model(context, &described);
     Ok(Exit::Done)
 }
 
@@ -149,14 +149,6 @@ pub(super) fn show_job(context: &Context, plan: &Plan, hindrance: Option<&CliErr
         (true, false) => answer!("{}", lines()),
         (false, false) => talk!("{}", lines()),
         (false, true) => {}
-    }
-}
-
-fn show_fit(context: &Context, described: &Description) {
-    if context.global.json {
-        answer!("{}", serde_json::to_string(described).expect("numbers and text are JSON"));
-    } else {
-        show_model(described);
     }
 }
 

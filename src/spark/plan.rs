@@ -340,8 +340,8 @@ impl fmt::Display for About<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = self.0;
         let Plan { engine, machines, size, .. } = plan;
-        let files = if size.files == 1 { "file" } else { "files" };
-        write!(f, "{} {files}, {}, {}: {machines}", size.files, bytes(size.bytes as f64), engine.at())?;
+        let files = counted(size.files, "file", "files");
+        write!(f, "{files}, {}, {}: {machines}", bytes(size.bytes as f64), engine.at())?;
         if *engine != EngineName::Local {
             match plan.hourly_usd {
                 Some(hourly) => write!(f, "\nabout ${hourly:.2} an hour")?,

@@ -184,11 +184,7 @@ impl Fit {
         let folder = shelf.folder().to_owned();
         let described = aside(move || topics::fit_into(&folder, &order, documents, read)).await??;
         shelf.send().await?;
-        if json {
-            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
-        } else {
-            show(&described);
-        }
+        show(context, &described);
         Ok(if stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })
     }
 }
@@ -204,8 +200,16 @@ pub(super) fn watch(context: &Context) -> Watch {
     })
 }
 
-/// The topics, for a person.
-pub(crate) fn show(model: &Description) {
+/// A model, for a person or a program.
+pub(crate) fn show(context: &Context, model: &Description) {
+    if context.global.json {
+        answer!("{}", serde_json::to_string(model).expect("numbers and text are JSON"));
+    } else {
+        show_topics(model);
+    }
+}
+
+fn show_topics(model: &Description) {
     for topic in &model.topics {
         let share = format!("{:5.1} %", topic.share * 100.0);
         let name = if topic.name.is_empty() { String::new() } else { format!("{} · ", safe(&topic.name)) };

@@ -84,11 +84,7 @@ impl Show {
                 topic.words = terms.into_iter().map(|(term, _)| model.terms[term].clone()).collect();
             }
         }
-        if context.global.json {
-            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
-        } else {
-            show(&described);
-        }
+        show(context, &described);
         Ok(Exit::Done)
     }
 }
@@ -116,8 +112,7 @@ impl Name {
         kept::rename(shelf.folder(), self.topic, &self.words)?;
         shelf.send_description().await?;
         if context.global.json {
-            let described = topics::describe(shelf.folder())?;
-            answer!("{}", serde_json::to_string(&described).expect("numbers and text are JSON"));
+            show(context, &topics::describe(shelf.folder())?);
         }
         Ok(Exit::Done)
     }

@@ -701,8 +701,8 @@ impl PaneState for LakePane {
             return Vec::new();
         }
         let key = desk.key(Action::LakeCombine);
-        let wait = if behind == 1 { "hour waits" } else { "hours wait" };
-        let text = format!("{behind} {wait} to be combined: {key} in the Lake pane does it");
+        let wait = words::counted(behind, "hour waits", "hours wait");
+        let text = format!("{wait} to be combined: {key} in the Lake pane does it");
         vec![Attention { text, role: Role::Text, action: Some(Action::Lake) }]
     }
 

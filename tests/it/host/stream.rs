@@ -1,5 +1,8 @@
 //! The stream on the host, from here.
 
+use aws_sdk_firehose::primitives::Blob;
+use aws_sdk_firehose::types::Record;
+
 use super::*;
 use crate::support::sandbox::Sandbox;
 
@@ -90,4 +93,18 @@ async fn what_a_dead_service_left_on_the_host_is_named_and_delivered_before_a_te
     sandbox.faults(&[]).await;
     let down = sandbox.hydrant(&["down", "--yes", "--drain", "--delete-data"]).await.expect(0);
     assert!(down.err.contains("for the host to deliver first"), "{}", down.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_stream_that_cannot_write_what_it_took_is_not_torn_down_when_that_is_to_come_first() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&QUICK).await.expect(0);
+    sandbox.faults(&["lost-bucket"]).await;
+    let record = Record::builder().data(Blob::new("taken\n")).build().expect("a record");
+    let put = sandbox.aws().firehose.put_record().delivery_stream_name("twitter_delivery_stream");
+    put.record(record).send().await.expect("it is taken");
+    let down = sandbox.hydrant(&["down", "--yes", "--drain"]).await.expect(1);
+    assert!(down.err.contains("cannot write what it took, so nothing was torn down"), "{}", down.err);
+    let streams = sandbox.aws().firehose.list_delivery_streams().send().await.expect("a listing");
+    assert_eq!(streams.delivery_stream_names(), ["twitter_delivery_stream"]);
 }

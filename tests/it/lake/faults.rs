@@ -189,6 +189,17 @@ async fn two_at_once_leave_one_result_for_each_hour() {
     }
 }
 
+/// Interrupts `combine` while this happens to what reads one object, and looks at how it ends.
+async fn interrupted_while(world: &World, held: String, what: fn() -> Verdict) {
+    world.proxy.rule(move |call| if reads(call, &held) { what() } else { Verdict::Forward });
+    let running = world.start(&["combine", "--format", "csv", "--json"]);
+    world.proxy.swallowed().await;
+    running.interrupt();
+    let ran = running.end().await.expect(130);
+    assert!(ran.err.contains("the same command goes on from here"), "{}", ran.err);
+    assert!(given::results(world, "csvs").await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn interrupted_it_stops_without_half_outputs_and_goes_on() {
     let world = World::new().await;
@@ -196,14 +207,7 @@ async fn interrupted_it_stops_without_half_outputs_and_goes_on() {
     for number in 0..3 {
         given::put(&world, &key(HOUR, number), record(number as u64, "text")).await;
     }
-    let held = key(HOUR, 2);
-    world.proxy.rule(move |call| if reads(call, &held) { Verdict::SwallowBefore } else { Verdict::Forward });
-    let running = world.start(&["combine", "--format", "csv", "--json"]);
-    world.proxy.swallowed().await;
-    running.interrupt();
-    let ran = running.end().await.expect(130);
-    assert!(ran.err.contains("the same command goes on from here"), "{}", ran.err);
-    assert!(given::results(&world, "csvs").await.is_empty());
+    interrupted_while(&world, key(HOUR, 2), || Verdict::SwallowBefore).await;
     world.proxy.no_rule();
     assert_eq!(
         world.hydrant(&["combine", "--format", "csv", "--json"]).await.expect(0).json()["rows_out"],
@@ -217,14 +221,7 @@ async fn interrupted_in_a_read_that_hangs_it_stops_at_once() {
     let world = World::new().await;
     given::bucket(&world).await;
     given::put(&world, &key(HOUR, 0), record(1, "text")).await;
-    let held = key(HOUR, 0);
-    world.proxy.rule(move |call| if reads(call, &held) { Verdict::Stall } else { Verdict::Forward });
-    let running = world.start(&["combine", "--format", "csv", "--json"]);
-    world.proxy.swallowed().await;
-    running.interrupt();
-    let ran = running.end().await.expect(130);
-    assert!(ran.err.contains("the same command goes on from here"), "{}", ran.err);
-    assert!(given::results(&world, "csvs").await.is_empty());
+    interrupted_while(&world, key(HOUR, 0), || Verdict::Stall).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
