@@ -13,7 +13,7 @@
 //! a stop how it goes and a last one, for a tail posts and a status a second until either side ends. The protocol is the
 //! same through a socket that ssh forwards. A client that reads slowly misses posts, is told how many, and slows nobody.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -167,10 +167,24 @@ impl Place {
             .mode(0o600)
             .open(self.folder.join("lock"));
         let mut file = open.map_err(|source| self.disk("lock", source))?;
-        if file.try_lock().is_err() {
-            let mut text = String::new();
-            drop(file.read_to_string(&mut text));
-            return Err(ServiceError::Running(text.trim().parse().unwrap_or_default()));
+        let began = std::time::Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(self.disk("lock", source)),
+                // Whoever looks whether a run lives has a share of the lock for a moment; beside a run nobody gets one.
+                Err(TryLockError::WouldBlock)
+                    if file.try_lock_shared().is_ok() && began.elapsed() < ANSWER_LIMIT =>
+                {
+                    file.unlock().map_err(|source| self.disk("lock", source))?;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let mut text = String::new();
+                    drop(file.read_to_string(&mut text));
+                    return Err(ServiceError::Running(text.trim().parse().unwrap_or_default()));
+                }
+            }
         }
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -577,6 +591,20 @@ mod tests {
         drop(lock);
         assert!(!place.is_running());
         place.lock().expect("free again");
+    }
+
+    #[test]
+    fn one_that_begins_while_somebody_looks_whether_it_runs_is_not_refused() {
+        let (_folder, place) = place();
+        drop(place.lock().expect("locked"));
+        let looking = File::open(place.folder.join("lock")).expect("the file of the lock");
+        looking.try_lock_shared().expect("a share of it");
+        std::thread::scope(|scope| {
+            let begins = scope.spawn(|| place.lock());
+            std::thread::sleep(LOOKS);
+            drop(looking);
+            begins.join().expect("no panic").expect("locked once nobody looks");
+        });
     }
 
     #[tokio::test]

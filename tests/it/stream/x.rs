@@ -32,6 +32,19 @@ async fn run(sandbox: &Sandbox, source: &str, posts: u32, more: &[&str]) -> (Val
     (status, rows.iter().map(|row| row[0].to_owned()).collect())
 }
 
+/// Asks how the stream is until it is as it should be.
+async fn until(sandbox: &Sandbox, holds: impl Fn(&Value) -> bool) {
+    let mut last = Value::Null;
+    let asked = async {
+        while !holds(&last) {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            last = sandbox.hydrant(&["stream", "status", "--json"]).await.json();
+        }
+    };
+    let in_time = tokio::time::timeout(std::time::Duration::from_mins(1), asked).await;
+    in_time.unwrap_or_else(|_| panic!("the stream is never so: {last}"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn posts_come_through_every_fault_of_xs_side_and_each_once() {
     for fault in [
@@ -97,16 +110,10 @@ async fn a_stall_is_noticed_and_keep_alives_are_not_taken_for_one() {
         "--set",
         "x_stall_seconds=1",
     ]);
-    let stalled = async {
-        loop {
-            let status = sandbox.hydrant(&["stream", "status", "--json"]).await.json();
-            if status["last_error"].as_str().is_some_and(|why| why.contains("not a byte for 1 s")) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_mins(1), stalled).await.expect("the stall is said");
+    until(&sandbox, |status| {
+        status["last_error"].as_str().is_some_and(|why| why.contains("not a byte for 1 s"))
+    })
+    .await;
     sandbox.faults(&[]).await;
     let status = run.end().await.expect(0).json();
     assert!(status["delivered"].as_u64() > Some(0), "{status}");
@@ -120,16 +127,7 @@ async fn what_only_a_person_can_mend_parks_or_stops_and_says_what_to_do() {
     for (fault, says) in [("x-credits", "buy some"), ("x-cap", "spending limit is reached")] {
         sandbox.faults(&[fault]).await;
         let run = sandbox.start(&["stream", "run", "--json", "--source", "x", "--to", "none"]);
-        let parked = async {
-            loop {
-                let status = sandbox.hydrant(&["stream", "status", "--json"]).await.json();
-                if status["held"].as_str().is_some_and(|why| why.contains(says)) {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_mins(1), parked).await.expect("it is said");
+        until(&sandbox, |status| status["held"].as_str().is_some_and(|why| why.contains(says))).await;
         run.interrupt();
         run.end().await.expect(130);
     }
