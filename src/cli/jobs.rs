@@ -3,6 +3,7 @@
 use super::style::{answer, safe, strong, talk};
 use super::topics::{cloud_for, show_model};
 use super::{CliError, Context, Exit, logs, style};
+use crate::cloud::Cloud;
 use crate::lake::Place;
 use crate::logs::{Ending, Follow, LogsError, PATIENCE, Request, Told, tail};
 use crate::progress::{Progress, Report};
@@ -88,18 +89,24 @@ pub(super) async fn fit_by(context: &Context, engine: &dyn Engine, job: Job) -> 
     if let Some(entry) = book.unsent(&job)? {
         return send(context, &entry).await;
     }
+    // Before anything is paid for: who cannot sign in could not send the model either.
+    let cloud = cloud_for(context, &job.model).await?;
     let mut entry = book.begin(engine.name(), job)?;
     if entry.handle.is_none() {
         spark::topics::make_way(&entry.job)?;
     }
     let results = go_along(context, &book, engine, &mut entry).await?;
-    fitted(context, &entry, results).await
+    fitted(context, &entry, results, cloud.as_ref()).await
 }
 
 /// The end of a fit: its model is where it belongs, and shown.
-async fn fitted(context: &Context, entry: &Entry, results: Results) -> Result<Exit, CliError> {
-    let cloud = cloud_for(context, &entry.job.model).await?;
-    let described = spark::topics::wind_up(entry, results, cloud.as_ref()).await?;
+async fn fitted(
+    context: &Context,
+    entry: &Entry,
+    results: Results,
+    cloud: Option<&Cloud>,
+) -> Result<Exit, CliError> {
+    let described = spark::topics::wind_up(entry, results, cloud).await?;
     show_model(context, &described);
     Ok(Exit::Done)
 }
@@ -223,13 +230,14 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
     match &entry.end {
         None => {
             let engine = engine(context, entry.engine).await?;
+            let cloud = cloud_for(context, &entry.job.model).await?;
             let came = go_along(context, &book, engine.as_ref(), &mut entry).await;
             if entry.job.work == Work::Combine {
                 let results = combined_by(context, &entry.job).await?;
                 let outcome = spark::combine::wind_up(&entry, came, &results).await?;
                 return Ok(super::combine::end(context, &outcome, 0));
             }
-            fitted(context, &entry, came?).await
+            fitted(context, &entry, came?, cloud.as_ref()).await
         }
         Some(End { how: How::Done, .. }) if entry.is_unsent() => send(context, &entry).await,
         Some(End { how: How::Done, .. }) => {

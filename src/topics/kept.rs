@@ -330,7 +330,7 @@ mod tests {
         posts.push(Post { id: "rare".to_owned(), text, ..Post::default() });
         let steps = TextSteps { vocabulary: VocabularyRule { least: 2, ..steps().vocabulary }, ..steps() };
         let documents = Documents::of_posts(posts, steps.clone()).expect("documents");
-        let (all, unknown) = (documents.corpus.len(), documents.counts().map(|counts| counts.unknown));
+        let (all, unknown) = (documents.corpus.len(), documents.counts().and_then(|counts| counts.unknown));
         assert_eq!(unknown, Some(1));
         let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
         let described = fit_into(home.path(), &order, documents, 0.0).expect("a model");

@@ -489,7 +489,8 @@ fn titled(map: &HeatMap, titles: &[String]) -> HeatMap {
 /// What the steps dropped, in the order in which posts go through them.
 fn dropped(page: &mut Page, counts: &TextCounts) {
     page.raw("<section id=\"dropped\"><h2>What was dropped, and why</h2><table><tbody>");
-    for (number, what) in [
+    let unknown = counts.unknown.map(|unknown| (unknown, "posts have none of them, and no topic"));
+    let counted = [
         (counts.posts, "posts came in"),
         (counts.retweets, "retweets were dropped"),
         (counts.short, "posts were dropped for having too few words"),
@@ -500,8 +501,8 @@ fn dropped(page: &mut Page, counts: &TextCounts) {
         (counts.stop_words, "tokens were stop words"),
         (counts.words_dropped, "words are in too few documents, or in too many"),
         (counts.vocabulary, "words are left"),
-        (counts.unknown, "posts have none of them, and no topic"),
-    ] {
+    ];
+    for (number, what) in counted.into_iter().chain(unknown) {
         page.raw(format!("<tr><td class=\"n\">{}</td><td>{what}</td></tr>", count(number)));
     }
     page.raw("</tbody></table><p class=\"faint\">Posts that were folded have their topics all the same.</p></section>");

@@ -87,15 +87,16 @@ pub struct TextCounts {
     pub words_dropped: usize,
     /// Words that count.
     pub vocabulary: usize,
-    /// Posts that are left without a word that counts: they have no topic.
+    /// Posts that are left without a word that counts: they have no topic. `None` where nobody counted them, as on Spark.
     #[serde(default)]
-    pub unknown: usize,
+    pub unknown: Option<usize>,
 }
 
 impl TextCounts {
-    /// Each of them with what it counts, for a person.
-    pub fn rows(&self) -> [(&'static str, usize); 10] {
-        [
+    /// Each of them that was counted, with what it counts, for a person.
+    pub fn rows(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let unknown = self.unknown.map(|unknown| ("of such words alone, without a topic", unknown));
+        let counted = [
             ("posts", self.posts),
             ("retweets dropped", self.retweets),
             ("too short, dropped", self.short),
@@ -104,9 +105,8 @@ impl TextCounts {
             ("nearly equal to another, folded", self.near),
             ("documents", self.documents),
             ("words too rare or too common, dropped", self.words_dropped),
-            ("of such words alone, without a topic", self.unknown),
-            ("words", self.vocabulary),
-        ]
+        ];
+        counted.into_iter().chain(unknown).chain([("words", self.vocabulary)])
     }
 }
 
@@ -239,7 +239,7 @@ impl TextSteps {
         counts.vocabulary = corpus.terms().len();
         counts.words_dropped = all_words - counts.vocabulary;
         let with_words = with_words(&documents, &corpus).iter().flatten().count();
-        counts.unknown = documents.iter().flatten().count() - with_words;
+        counts.unknown = Some(documents.iter().flatten().count() - with_words);
         Ok(Prepared { corpus, documents, posts, counts })
     }
 
@@ -403,6 +403,13 @@ mod tests {
             assert!(refused.contains(value), "{refused}");
         }
         assert!(steps(0.0).check().is_ok() && steps(2.0).check().is_ok());
+    }
+
+    #[test]
+    fn what_nobody_counted_is_not_said_to_be_none() {
+        let said = |counts: &TextCounts| counts.rows().any(|(what, _)| what.contains("without a topic"));
+        let counted = TextCounts { unknown: Some(0), ..TextCounts::default() };
+        assert_eq!((said(&counted), said(&TextCounts::default())), (true, false));
     }
 
     #[test]

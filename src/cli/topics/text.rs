@@ -77,5 +77,5 @@ fn set<T>(setting: &mut T, given: Option<T>) {
 
 /// What each step dropped, for a person.
 pub(super) fn dropped(counts: &TextCounts) -> Vec<String> {
-    counts.rows().iter().map(|(what, count)| format!("{count:>10}  {what}")).collect()
+    counts.rows().map(|(what, count)| format!("{count:>10}  {what}")).collect()
 }

@@ -132,19 +132,22 @@ fn whole(folder: &Path) -> std::path::PathBuf {
 async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
     let engine = engine(entry.engine, rooms).await?;
     let (book, progress) = (Book::of(&rooms.folders), line.progress());
+    // Asked for before the job: who cannot sign in could not bring its results to their bucket.
+    let cloud = match entry.job.work {
+        Work::Combine => cloud_for(&[combine::address_of(&entry.job).to_owned()], rooms).await?,
+        // A model that belongs into a bucket was begun by the command; it is sent there whoever sees its end.
+        Work::Topics { .. } => cloud_for(entry.job.model.as_slice(), rooms).await?,
+    };
     // Nobody but the operator stops the task of a job, and means the job: a console that is closed drops it.
     let stop = (line.stop(), OnStop::Cancel);
     let came = see_through(&book, engine.as_ref(), &mut entry, &progress, stop).await;
     if entry.job.work == Work::Combine {
-        let cloud = cloud_for(&[combine::address_of(&entry.job).to_owned()], rooms).await?;
         let results = combine::results_of(&entry.job, cloud.as_ref()).map_err(|error| trouble(&error))?;
         let outcome = wind_up(&entry, came, &results).await.map_err(|error| trouble(&error))?;
         let ran = lake::ran(outcome, 0, &results).await.map_err(|error| Trouble::of_lake(&error))?;
         return Ok(Outcome::JobCombined(ran));
     }
-    // A model that belongs into a bucket was begun by the command; it is sent there whoever sees its end.
     let results = came.map_err(|error| trouble(&error))?;
-    let cloud = cloud_for(entry.job.model.as_slice(), rooms).await?;
     match wind_up_fit(&entry, results, cloud.as_ref()).await {
         Ok(about) => Ok(Outcome::JobDone { folder: entry.job.place().into(), about }),
         Err(error) => Err(trouble(&error)),

@@ -259,7 +259,7 @@ fn counts() -> TextCounts {
         documents: 12_345,
         words_dropped: 31_007,
         vocabulary: 5_432,
-        unknown: 0,
+        unknown: Some(0),
     }
 }
 

@@ -108,7 +108,7 @@ fn in_words(seconds: i64) -> String {
 fn counts(work: &Work, y: u16, canvas: &mut Canvas<'_>) -> u16 {
     let Some(counts) = &work.counts else { return y };
     let mut row = y;
-    for (what, count) in counts.rows().into_iter().filter(|(_, count)| *count > 0) {
+    for (what, count) in counts.rows().filter(|(_, count)| *count > 0) {
         canvas.put_right(10, row, &words::count(count), Role::Strong);
         canvas.put(12, row, what, Role::Faint);
         row += 1;
