@@ -99,7 +99,7 @@ pub(crate) enum CliError {
     Topics(#[from] TopicsError),
     #[error(transparent)]
     Spark(#[from] SparkError),
-    #[error("this run is read-only, and there is something to do: nothing was done")]
+    #[error("this run is read-only (--readonly), and that would change or make something: nothing was done")]
     Readonly,
     #[error("{0}")]
     Usage(String),
@@ -190,7 +190,7 @@ pub(crate) struct Global {
     /// Do not ask before what cannot be undone
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Change nothing in AWS, at X or on the host (files may be written here)
+    /// Only look: change nothing in AWS, at X or on the host, and make no results here (downloads are)
     #[arg(long, global = true)]
     readonly: bool,
     /// More talk: causes of errors and calls made; twice, every call

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The text with everything that could move the cursor, change colours, reorder or hide text made visible:
-/// control characters become their pictures (`␛`), bidirectional and zero-width marks become `<U+202E>`.
+/// control characters become their pictures (`␛`), bidirectional marks and what takes no room become `<U+202E>`.
 /// Line breaks and tabs become single spaces, so that the result is one line.
 pub fn sanitise(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
+    let mut has_roomless = false;
     for character in text.chars() {
         match character {
             '\n' | '\r' | '\t' => {
@@ -23,21 +24,45 @@ pub fn sanitise(text: &str) -> String {
             '\u{7f}' => safe.push('\u{2421}'),
             '\u{80}'..='\u{9f}'
             | '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
             | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}' => {
-                write!(safe, "<U+{:04X}>", u32::from(character)).expect("a String takes every text");
-            }
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}' => spell(character, &mut safe),
             // Terminals disagree about how wide what is before a variation selector becomes: without it, they agree.
             '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {}
-            plain => safe.push(plain),
+            plain => {
+                has_roomless |= plain.width() == Some(0);
+                safe.push(plain);
+            }
         }
     }
-    safe
+    if has_roomless { without_roomless(&safe) } else { safe }
+}
+
+fn spell(character: char, out: &mut String) {
+    write!(out, "<U+{:04X}>", u32::from(character)).expect("a String takes every text");
+}
+
+/// A mark belongs to the letter before it. One that has none takes no room, and would not be drawn.
+fn without_roomless(text: &str) -> String {
+    let mut seen = String::with_capacity(text.len());
+    for grapheme in text.graphemes(true) {
+        if grapheme.width() > 0 {
+            seen.push_str(grapheme);
+        } else {
+            grapheme.chars().for_each(|character| spell(character, &mut seen));
+        }
+    }
+    seen
 }
 
 /// The text for a terminal that draws nothing but ASCII: what hydrant itself writes has its like there, every other
@@ -222,6 +247,10 @@ mod tests {
             ("safe\u{202e}txt.exe", "safe<U+202E>txt.exe"),
             ("zero\u{200b}width", "zero<U+200B>width"),
             ("love \u{2764}\u{fe0f}!", "love \u{2764}!"),
+            ("f\u{34f}i\u{1160}r\u{ffa0}e\u{3164}", "f<U+034F>i<U+1160>r<U+FFA0>e<U+3164>"),
+            ("\u{301}alone, and with its le\u{301}tter", "<U+0301>alone, and with its le\u{301}tter"),
+            ("f\u{1161}", "f<U+1161>"),
+            ("\u{1112}\u{1161}\u{11ab}", "\u{1112}\u{1161}\u{11ab}"),
         ] {
             assert_eq!(sanitise(foreign), safe);
         }
@@ -231,6 +260,7 @@ mod tests {
         #[test]
         fn no_control_character_ever_passes(text: String) {
             proptest::prop_assert!(!sanitise(&text).chars().any(char::is_control));
+            proptest::prop_assert!(sanitise(&text).graphemes(true).all(|grapheme| grapheme.width() > 0));
         }
     }
 }

@@ -65,6 +65,12 @@ pub(super) async fn open(context: Context, target: Target) -> Result<Exit, CliEr
     }
 }
 
+/// Whether the console's own settings, keys and theme, are such that it starts.
+pub(super) fn starts(context: &Context) -> Result<(), CliError> {
+    look(context)?;
+    keymap(context).map(drop)
+}
+
 fn keymap(context: &Context) -> Result<Keymap, CliError> {
     let own = context.layers.keys();
     let bound = own.iter().map(|(action, keys)| (action.name.as_str(), keys_of(keys)));

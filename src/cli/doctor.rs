@@ -108,6 +108,13 @@ async fn policy(context: &Context, number: usize) -> Result<Exit, CliError> {
 }
 
 fn settings(context: &Context) -> Row {
+    if let Err(error) = super::console::starts(context) {
+        return Row::new(
+            "settings",
+            Verdict::Failed,
+            format!("the console does not start with them: {error}"),
+        );
+    }
     let read = [&context.layers.file, &context.layers.dotenv];
     let read: Vec<String> = read.into_iter().flatten().map(|path| path.display().to_string()).collect();
     let from = if read.is_empty() {

@@ -26,6 +26,10 @@ pub(super) async fn provider(settings: &Settings, place: &Place) -> SharedCreden
     if let Some(name) = settings.profile.as_ref() {
         profile = profile.profile_name(name);
     }
+    // What a stronger layer chose is not given up for keys that happen to be in the environment.
+    if settings.profile_beats_keys() || settings.profile.is_some() && *place == Place::Aws {
+        return SharedCredentialsProvider::new(profile.build());
+    }
     if *place != Place::Aws {
         let environment = EnvironmentVariableCredentialsProvider::new();
         let mut chain = CredentialsProviderChain::first_try("Environment", environment)
@@ -34,9 +38,6 @@ pub(super) async fn provider(settings: &Settings, place: &Place) -> SharedCreden
             chain = chain.or_else("Ec2InstanceMetadata", ImdsCredentialsProvider::builder().build());
         }
         return SharedCredentialsProvider::new(chain);
-    }
-    if settings.profile.is_some() {
-        return SharedCredentialsProvider::new(profile.build());
     }
     SharedCredentialsProvider::new(DefaultCredentialsChain::builder().build().await)
 }

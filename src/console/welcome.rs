@@ -36,7 +36,7 @@ pub(super) fn draw(missing: &Missing, desk: &Desk, canvas: &mut Canvas<'_>) {
     let mut with = inside.part(2, y + 4, width, inside.height().saturating_sub(y + 4));
     let mut y = with.paragraph(
         0,
-        "give a region, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in a .env, or a profile",
+        "give a region, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in a .env, or a profile; then start hydrant again",
         Role::Text,
     );
     for (key, does) in [

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::support::World;
 use crate::support::proxy::Verdict;
 use crate::support::run::{SECRET, command, run};
+use crate::support::sandbox::Sandbox;
 
 async fn hydrant(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> crate::support::run::Ran {
     let mut command = command(home);
@@ -328,4 +329,25 @@ async fn help_fits_one_screen_and_every_command_shows_an_example() {
     }
     assert!(!page.contains("hydrant\\-topics(1)"));
     assert!(!page.contains("hydrant lake lines"), "what is not for people");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_was_given_is_not_given_up_for_keys_of_the_environment() {
+    let sandbox = Sandbox::new(&[]).await;
+    sandbox.hydrant(&["status"]).await.expect(0);
+    let refused = sandbox.hydrant(&["--profile", "nope", "status"]).await.expect(1);
+    assert!(refused.err.contains("nope") || refused.err.contains("credentials"), "{}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_with_which_the_console_would_not_start_are_not_called_good() {
+    let sandbox = Sandbox::new(&[]).await;
+    let settings = |rows: serde_json::Value| {
+        rows.as_array().into_iter().flatten().find(|row| row["check"] == "settings").cloned().expect("a row")
+    };
+    let good = settings(sandbox.hydrant(&["doctor", "--json"]).await.json());
+    assert_eq!(good["verdict"], "ok", "{good}");
+    let bad = settings(sandbox.hydrant(&["doctor", "--json", "--set", "theme=pink"]).await.expect(1).json());
+    assert_eq!(bad["verdict"], "failed", "{bad}");
+    assert!(bad["found"].as_str().is_some_and(|why| why.contains("there is no theme pink")), "{bad}");
 }

@@ -146,8 +146,9 @@ fn tell(
     }
     if terms > kept {
         answer!(
-            "{} of {terms} covered by shorter ones and left out",
-            counted(terms - kept, "term is", "terms are")
+            "of {}, {} covered by shorter ones and left out",
+            counted(terms, "term", "terms"),
+            counted(terms - kept, "is", "are")
         );
     }
     let would = if dry_run { "would be " } else { "" };

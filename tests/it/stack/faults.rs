@@ -171,7 +171,7 @@ async fn throttling_on_every_other_call_only_makes_it_slower() {
 async fn read_only_refuses_every_change_and_lets_every_look_pass() {
     let world = World::new().await;
     let up = world.hydrant(&["up", "--readonly"]).await.expect(1);
-    assert!(up.err.contains("this run is read-only, and there is something to do"), "{}", up.err);
+    assert!(up.err.contains("this run is read-only"), "{}", up.err);
     assert!(world.proxy.take_calls().iter().all(|call| !call.changes()));
     assert!(!world.home.path().join(".local/share/hydrant/stacks").exists(), "nor is anything written here");
     world.hydrant(&["up"]).await.expect(0);
