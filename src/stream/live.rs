@@ -283,27 +283,27 @@ impl Live {
         self.inner().status.counters.retried += records;
     }
 
-    /// Watches posts from now on.
-    pub fn watch(&self) -> broadcast::Receiver<Arc<Arrived>> {
-        self.arrived.subscribe()
+    /// Watches posts from now on; with the number of the first of them.
+    pub fn watch(&self) -> (broadcast::Receiver<Arc<Arrived>>, u64) {
+        let inner = self.inner();
+        (self.arrived.subscribe(), inner.shown)
     }
 
     /// Hands a batch to watchers, if there are any, and takes it back empty otherwise.
     pub fn show(&self, mut batch: Batch) -> Batch {
         let posts = batch.posts();
-        let first = {
-            let mut inner = self.inner();
-            let first = inner.shown;
-            inner.shown += posts;
-            first
-        };
-        if posts == 0 || self.arrived.receiver_count() == 0 {
-            batch.clear();
-            return batch;
+        let mut inner = self.inner();
+        let first = inner.shown;
+        inner.shown += posts;
+        // Handed over before the next number is told: whoever watches from a number on gets all from there.
+        if posts > 0 && self.arrived.receiver_count() > 0 {
+            // Nobody there any more is as good as somebody who saw it.
+            drop(self.arrived.send(Arc::new(Arrived { first, batch })));
+            return Batch::default();
         }
-        // Nobody there any more is as good as somebody who saw it.
-        drop(self.arrived.send(Arc::new(Arrived { first, batch })));
-        Batch::default()
+        drop(inner);
+        batch.clear();
+        batch
     }
 }
 
@@ -343,7 +343,8 @@ mod tests {
     async fn a_slow_watcher_misses_posts_and_the_numbers_say_how_many() {
         let live = Live::new("x".into(), vec![]);
         live.show(batch(5));
-        let mut watcher = live.watch();
+        let (mut watcher, first) = live.watch();
+        assert_eq!(first, 5);
         for _ in 0..RING + 10 {
             live.show(batch(3));
         }

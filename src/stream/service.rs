@@ -23,10 +23,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::live::{Live, State, Status};
+use super::live::{Arrived, Live, State, Status};
 use super::record::Format;
 use crate::settings::{Folders, Settings};
 
@@ -52,8 +52,11 @@ const LONGEST_ASK: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// One runs already.
-    #[error("the stream of this stack runs already (process {0}): `hydrant stream stop` ends it")]
-    Running(u32),
+    #[error(
+        "the stream of this stack runs already{}: `hydrant stream stop` ends it",
+        .0.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+    )]
+    Running(Option<u32>),
     /// None runs.
     #[error("the stream of this stack does not run: `hydrant stream start` starts it")]
     NotRunning,
@@ -179,11 +182,7 @@ impl Place {
                     file.unlock().map_err(|source| self.disk("lock", source))?;
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(TryLockError::WouldBlock) => {
-                    let mut text = String::new();
-                    drop(file.read_to_string(&mut text));
-                    return Err(ServiceError::Running(text.trim().parse().unwrap_or_default()));
-                }
+                Err(TryLockError::WouldBlock) => return Err(self.runs()),
             }
         }
         file.set_len(0)
@@ -193,9 +192,16 @@ impl Place {
         Ok(Lock { _file: file })
     }
 
-    /// Whether a run holds the lock.
+    /// Whether a run holds the lock. Where a file system has no locks, none does.
     pub fn is_running(&self) -> bool {
-        File::open(self.folder.join("lock")).is_ok_and(|file| file.try_lock_shared().is_err())
+        let tried = File::open(self.folder.join("lock")).map(|file| file.try_lock_shared());
+        matches!(tried, Ok(Err(TryLockError::WouldBlock)))
+    }
+
+    /// That one runs, by its number. It takes the lock before it writes that: for a moment there is none.
+    fn runs(&self) -> ServiceError {
+        let text = std::fs::read_to_string(self.folder.join("lock")).unwrap_or_default();
+        ServiceError::Running(text.trim().parse().ok())
     }
 
     /// Writes down how a run is.
@@ -285,8 +291,7 @@ impl Place {
     pub async fn start(&self, settings: &Settings) -> Result<Status, ServiceError> {
         self.make()?;
         if self.is_running() {
-            let pid = std::fs::read_to_string(self.folder.join("lock")).unwrap_or_default();
-            return Err(ServiceError::Running(pid.trim().parse().unwrap_or_default()));
+            return Err(self.runs());
         }
         let log = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(self.log());
         let log = log.map_err(|source| self.disk("write the log in", source))?;
@@ -384,7 +389,7 @@ impl Server {
         Ok(Self { place, live, ended, answering })
     }
 
-    /// The run has ended, in this state: everybody who listens is told, and it is written down.
+    /// The run has ended, in this state: it is written down, and everybody who listens is told.
     pub async fn end(self, state: State, error: Option<String>) {
         self.live.change(|status| {
             status.state = state;
@@ -393,7 +398,7 @@ impl Server {
                 status.last_error = error;
             }
         });
-        self.place.remember(&self.live.status());
+        // Written down by whoever answers, behind everything that is written there before: never by two at once.
         self.ended.cancel();
         drop(tokio::time::timeout(WRITE_LIMIT, self.answering).await);
         drop(std::fs::remove_file(self.place.socket()));
@@ -427,6 +432,7 @@ async fn answer_all(
         }
         while clients.try_join_next().is_some() {}
     }
+    place.remember(&live.status());
     while clients.join_next().await.is_some() {}
 }
 
@@ -470,39 +476,45 @@ async fn send(write: &mut Out, bytes: &[u8]) -> io::Result<()> {
 }
 
 async fn tail(write: &mut Out, live: &Live, ended: &CancellationToken) -> io::Result<()> {
-    let mut arrived = live.watch();
+    let (mut arrived, mut next) = live.watch();
     let mut tells = tokio::time::interval(TELLS);
-    let mut next: Option<u64> = None;
-    let mut out = Vec::new();
     loop {
-        out.clear();
         tokio::select! {
             batch = arrived.recv() => match batch {
-                Ok(batch) => {
-                    let skipped = next.map_or(0, |next| batch.first.saturating_sub(next));
-                    if skipped > 0 {
-                        writeln!(out, "{{\"skipped\":{skipped}}}")?;
-                    }
-                    next = Some(batch.end());
-                    for fields in batch.records() {
-                        out.extend_from_slice(b"{\"post\":");
-                        fields.write(Format::Json, &mut out);
-                        out.pop();
-                        out.extend_from_slice(b"}\n");
-                    }
-                }
+                Ok(batch) => hand_over(write, &batch, &mut next).await?,
                 // The next batch's number says how many posts that were.
-                Err(RecvError::Lagged(_)) => continue,
+                Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Ok(()),
             },
-            _ = tells.tick() => {
-                tell(write, live).await?;
-                continue;
-            }
-            () = ended.cancelled() => return tell(write, live).await,
+            _ = tells.tick() => tell(write, live).await?,
+            () = ended.cancelled() => break,
         }
-        send(write, &out).await?;
     }
+    // What came before the end still waits in the ring, and is told before it.
+    loop {
+        match arrived.try_recv() {
+            Ok(batch) => hand_over(write, &batch, &mut next).await?,
+            Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return tell(write, live).await,
+        }
+    }
+}
+
+/// Sends a batch, and before it how many posts were missed since the one of this number was due.
+async fn hand_over(write: &mut Out, batch: &Arrived, next: &mut u64) -> io::Result<()> {
+    let mut out = Vec::new();
+    let skipped = batch.first.saturating_sub(*next);
+    if skipped > 0 {
+        writeln!(out, "{{\"skipped\":{skipped}}}")?;
+    }
+    *next = batch.end();
+    for fields in batch.records() {
+        out.extend_from_slice(b"{\"post\":");
+        fields.write(Format::Json, &mut out);
+        out.pop();
+        out.extend_from_slice(b"}\n");
+    }
+    send(write, &out).await
 }
 
 /// The other end of the socket.
@@ -587,7 +599,7 @@ mod tests {
         let (_folder, place) = place();
         let lock = place.lock().expect("locked");
         assert!(place.is_running());
-        assert!(matches!(place.lock(), Err(ServiceError::Running(pid)) if pid == std::process::id()));
+        assert!(matches!(place.lock(), Err(ServiceError::Running(pid)) if pid == Some(std::process::id())));
         drop(lock);
         assert!(!place.is_running());
         place.lock().expect("free again");
@@ -605,6 +617,62 @@ mod tests {
             drop(looking);
             begins.join().expect("no panic").expect("locked once nobody looks");
         });
+    }
+
+    #[test]
+    fn one_that_has_not_said_its_number_yet_is_refused_without_one() {
+        let (_folder, place) = place();
+        drop(place.lock().expect("locked"));
+        let begins = File::create(place.folder.join("lock")).expect("the file of the lock");
+        begins.lock().expect("locked");
+        assert_eq!(
+            place.lock().expect_err("one runs").to_string(),
+            "the stream of this stack runs already: `hydrant stream stop` ends it"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_left_of_a_run_is_its_last_state_however_short_it_was() {
+        let (_folder, place) = place();
+        let _lock = place.lock().expect("locked");
+        for _ in 0..300 {
+            let live = Live::new("x".into(), vec![]);
+            live.change(|status| status.notice = Some("longer than what comes last".repeat(100)));
+            let stop = CancellationToken::new();
+            let server = Server::begin(place.clone(), live.clone(), stop).expect("it answers");
+            live.change(|status| status.notice = None);
+            server.end(State::Stopped, None).await;
+            assert_eq!(place.remembered().expect("whole").state, State::Stopped);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tail_has_every_post_or_is_told_of_it_before_the_last_status() {
+        let (_folder, place) = place();
+        let _lock = place.lock().expect("locked");
+        let live = Live::new("x".into(), vec![]);
+        let server =
+            Server::begin(place.clone(), live.clone(), CancellationToken::new()).expect("it answers");
+        let mut watcher = Client::connect(&place).await.expect("connected");
+        watcher.ask(Ask::Tail).await.expect("asked");
+        assert!(matches!(watcher.next().await, Ok(Some(Answer::Status(_)))));
+        // More at once than wait for a watcher, and then the end: nobody else runs on this thread meanwhile.
+        for _ in 0..74 {
+            live.show(batch(3));
+        }
+        let watching = async {
+            let (mut seen, mut skipped, mut last) = (0, 0, None);
+            while let Some(answer) = watcher.next().await.expect("an answer") {
+                match answer {
+                    Answer::Post(_) => seen += 1,
+                    Answer::Skipped(count) => skipped += count,
+                    Answer::Status(status) => last = Some((seen, skipped, status.state)),
+                }
+            }
+            last
+        };
+        let ((), last) = tokio::join!(server.end(State::Stopped, None), watching);
+        assert_eq!(last, Some((64 * 3, 10 * 3, State::Stopped)));
     }
 
     #[tokio::test]
