@@ -212,6 +212,8 @@ impl Run {
         let place = place(&context);
         let _lock = place.lock().map_err(StreamError::from)?;
         let live = assemble::live(&context)?;
+        // Before it answers: whoever starts it is told of it, and not that it runs.
+        assemble::has_its_delivery_stream(&context).await?;
         // A client's stop ends it as well as a signal's, but it is no interruption.
         let stop = context.stop.child_token();
         let server = Server::begin(place, live.clone(), stop.clone()).map_err(StreamError::from)?;

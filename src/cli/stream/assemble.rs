@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::{CliError, Context};
-use crate::cloud::Identity;
+use crate::cloud::{Identity, Operation};
 use crate::settings::{Dollars, Folders, Origin, RecordFormat, Region};
 use crate::stack::Names;
 use crate::stack::graph::Kind;
@@ -34,6 +34,9 @@ use crate::stream::source::x::api::Api;
 use crate::stream::source::{Source, SourceKind};
 use crate::stream::spool::Spool;
 use crate::stream::words::{Unwanted, word_list};
+
+/// Whether the delivery stream is there is waited for so long; a service does not answer meanwhile.
+const DESCRIBES: Duration = Duration::from_secs(4);
 
 /// Where this stack's stream keeps what must not be lost.
 pub(super) fn folder(context: &Context) -> PathBuf {
@@ -342,6 +345,31 @@ pub(super) async fn run(context: &Context) -> Result<Plan, CliError> {
         deletes: Some(Deletes::new(folder(context).join("deletes.jsonl"))),
         drain: drain(context),
     })
+}
+
+/// Refuses a run whose delivery stream is not there: what it reads may have to be paid for, and could go nowhere. Where
+/// nobody may ask or no answer comes, as on a host whose role only puts records, it goes on: what is received is kept.
+pub(super) async fn has_its_delivery_stream(context: &Context) -> Result<(), CliError> {
+    if !sinks(context)?.contains(&SinkKind::Firehose) {
+        return Ok(());
+    }
+    // Without clients there will be no run, and that says why.
+    let Ok(cloud) = context.cloud().await else { return Ok(()) };
+    let names = names(context, cloud.region());
+    let stream = names.of(Kind::DeliveryStream);
+    let request = cloud.firehose.describe_delivery_stream().delivery_stream_name(stream).send();
+    let asked = cloud.call(Operation::DescribeDeliveryStream, stream, request);
+    let answer = tokio::select! {
+        answer = tokio::time::timeout(DESCRIBES, asked) => answer,
+        () = context.stop.cancelled() => return Ok(()),
+    };
+    match answer {
+        Ok(Err(error)) if error.is_missing() => Err(CliError::from(StreamError::Refused(format!(
+            "there is no delivery stream {stream} in {}: `hydrant up` makes it",
+            cloud.region()
+        )))),
+        _ => Ok(()),
+    }
 }
 
 fn spool_name(sinks: &[SinkKind]) -> String {

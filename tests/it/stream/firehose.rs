@@ -161,6 +161,21 @@ async fn a_refused_permission_or_a_missing_stream_holds_everything_and_says_so()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_ask_for_the_delivery_stream_delivers_all_the_same() {
+    let (world, source) = world().await;
+    world.proxy.rule(|call| match call.is("DescribeDeliveryStream") {
+        true => {
+            refused("AccessDeniedException", "not authorized to perform: firehose:DescribeDeliveryStream")
+        }
+        false => Verdict::Forward,
+    });
+    run(&world, &source, &[]).await;
+    let calls = world.proxy.take_calls();
+    assert_eq!(calls.iter().filter(|call| call.is("DescribeDeliveryStream")).count(), 1);
+    assert_eq!(exactly(&in_s3(&world.aws(), &world.bucket()).await, 0..POSTS), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_refused_alone_goes_to_the_quarantine() {
     let (world, source) = world().await;
     world.proxy.rule(|call| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::balances;
+use crate::support::run::EndsStream;
 use crate::support::sandbox::Sandbox;
 
 async fn sandbox(faults: &[&str]) -> Sandbox {
@@ -154,6 +155,20 @@ async fn rules_are_made_compared_and_cleared_and_others_stay() {
     sandbox.hydrant(&["stream", "rules", "clear"]).await.expect(0);
     let left = sandbox.hydrant(&["stream", "rules", "list", "--json"]).await.expect(0).json();
     assert_eq!((left.as_array().map(Vec::len), left[0]["tag"].as_str()), (Some(1), Some("hydrant:other")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_a_delivery_stream_that_is_not_there_nothing_is_read() {
+    let sandbox = sandbox(&[]).await;
+    let _ends = EndsStream(sandbox.home.path().to_owned());
+    let start = ["stream", "start", "--source", "x", "--to", "firehose"];
+    let refused = sandbox.hydrant(&start).await.expect(1);
+    let says = "there is no delivery stream twitter_delivery_stream in ";
+    assert!(refused.err.contains(says) && refused.err.contains("`hydrant up` makes it"), "{}", refused.err);
+    let rules = sandbox.hydrant(&["stream", "rules", "list", "--json"]).await.expect(0).json();
+    assert_eq!(rules, serde_json::json!([]), "X was not asked for anything");
+    let status = sandbox.hydrant(&["stream", "status", "--json"]).await.expect(0).json();
+    assert_eq!((&status["state"], &status["received"]), (&"stopped".into(), &0.into()), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
