@@ -40,6 +40,8 @@ use memory::Share;
 
 /// Hours whose files are looked at beside one another.
 const LOOKED_AT_ONCE: usize = 8;
+/// Runs that may begin with the same hour in the same second.
+const AT_THE_SAME_HOUR: usize = 100;
 /// Reports of one hour come at most this often.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
@@ -206,8 +208,17 @@ pub async fn plan(
     stop: &CancellationToken,
 ) -> Result<Plan, LakeError> {
     let looking = async {
-        let (hours, combined) = tokio::join!(listing::totals(lake, span, stop), outputs::find(results));
-        judge(lake, results, hours?, combined?, wish, &leave_out, stop).await
+        let (hours, found) =
+            tokio::join!(listing::totals(lake, span, stop), outputs::find_with_begun(results));
+        let (combined, begun) = found?;
+        let is_over = |stamp: &&Stamp| {
+            let result = combined.get(&stamp.hour).and_then(Combined::newest_of_ours);
+            result.is_some_and(|(newest, _)| *stamp <= newest)
+        };
+        let over: Vec<String> = begun.iter().filter(is_over).map(Stamp::begun_key).collect();
+        let mut plan = judge(lake, results, hours?, combined, wish, &leave_out, stop).await?;
+        plan.replaced.extend(over);
+        Ok(plan)
     };
     tokio::select! {
         plan = looking => plan,
@@ -455,9 +466,77 @@ async fn tidy(results: &Place, outcome: &mut Outcome) {
     }
 }
 
+/// Keeps a stamp's names for this run alone, or those of the next second that nobody has: of two runs that begin in the
+/// same one, one would write the rows and the other the manifest.
+async fn keep(results: &Place, mut stamp: Stamp) -> Result<Stamp, LakeError> {
+    for _ in 0..AT_THE_SAME_HOUR {
+        let begun = stamp.begun_key();
+        if results.put_new(&begun).await? {
+            // Whoever had it before may have come to its end since the results were listed.
+            if results.list_all(&stamp.manifests()).await?.is_empty() {
+                return Ok(stamp);
+            }
+            results.delete(&[begun]).await?;
+        }
+        stamp.saved += 1;
+    }
+    let why = "too many runs are at this hour: wait until they are done".to_owned();
+    Err(LakeError::NotWritten { file: results.url(&stamp.begun_key()), why })
+}
+
 /// The stamp of a run over an hour: later than those of all runs before it, even if clocks disagree.
 fn stamp(due: &Due, files: u64, now: Timestamp) -> Stamp {
     let last = due.combined.runs.keys().map(|stamp| stamp.saved).max();
     let saved = last.map_or(now.as_second(), |last| now.as_second().max(last.saturating_add(1)));
     Stamp { hour: due.totals.hour, saved, files }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::outputs::Sums;
+
+    #[tokio::test]
+    async fn of_runs_that_begin_with_an_hour_in_the_same_second_each_has_its_own_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let results = Place::Folder(folder.path().to_owned());
+        let at = |saved| Stamp { hour: "2021-12-30T17".parse().expect("an hour"), saved, files: 2 };
+        assert_eq!(keep(&results, at(100)).await.expect("a stamp"), at(100));
+        assert_eq!(keep(&results, at(100)).await.expect("a stamp"), at(101), "the first is under way");
+        // The first is done: its names are taken still, whatever it wanted.
+        let sums = Sums { rows: 308, fingerprint: Fingerprint::of("two files"), wish: None };
+        results.put(&at(100).manifest_key(&sums), b"{}").await.expect("written");
+        results.delete(&[at(100).begun_key()]).await.expect("deleted");
+        assert_eq!(keep(&results, at(100)).await.expect("a stamp"), at(102));
+        // What was killed says nothing of the hour, and goes once there is a newer result.
+        let (hours, begun) = outputs::find_with_begun(&results).await.expect("found");
+        assert_eq!((hours.len(), begun), (1, vec![at(101), at(102)]));
+    }
+
+    #[tokio::test]
+    async fn what_killed_runs_left_goes_once_there_is_a_newer_result() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = crate::lake::Layout::new("").expect("a layout");
+        let lake = Lake::new(Place::Folder(folder.path().to_owned()), layout);
+        let (results, stop) = (lake.results(), CancellationToken::new());
+        lake.place.put("2021/12/30/17/a", b"no record\n").await.expect("written");
+        let hour = "2021-12-30T17".parse().expect("an hour");
+        let (killed, later) =
+            (Stamp { hour, saved: 100, files: 1 }, Stamp { hour, saved: 1 << 33, files: 1 });
+        for stamp in [killed, later] {
+            assert_eq!(keep(&results, stamp).await.expect("a stamp"), stamp);
+        }
+        let wish = Wish { formats: [Format::Csv].into(), ..Wish::default() };
+        let looked =
+            async || plan(&lake, &results, Span::default(), &wish, |_| false, &stop).await.expect("a plan");
+        let first = looked().await;
+        assert_eq!((first.due.len(), first.replaced.len()), (1, 0));
+        let outcome = run(&lake, &results, first, &wish, &Progress::silent(), &stop).await;
+        assert_eq!((outcome.hours.len(), outcome.failures.len()), (1, 0));
+        let second = looked().await;
+        assert_eq!((second.due.len(), second.replaced.clone()), (0, vec![killed.begun_key()]));
+        run(&lake, &results, second, &wish, &Progress::silent(), &stop).await;
+        let (_, begun) = outputs::find_with_begun(&results).await.expect("found");
+        assert_eq!(begun, [later], "it may be under way");
+    }
 }

@@ -6,6 +6,9 @@
 //! `manifests/` a JSON for each combined hour that names its source files. A manifest's name also holds how many rows
 //! there are, the [`Fingerprint`] of the sources and that of what was wanted: so one listing tells, without opening
 //! anything, which hours are combined, which have changed since, and which were combined otherwise.
+//!
+//! While a run is at an hour, an empty `manifests/….begun` keeps its names for it alone. A run that was killed leaves it
+//! there; it says nothing of the hour, and goes once there is a newer result.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +19,8 @@ use super::{Hour, LakeError, Place};
 
 /// What names of combined hours begin with.
 const START: &str = "tweets_";
+/// What the name ends with by which a run has its other names for itself.
+const BEGUN: &str = ".begun";
 
 /// The kinds of file that combining makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,6 +160,25 @@ impl Stamp {
     pub fn manifest_pattern(&self, wish: Fingerprint) -> String {
         let (folder, start, end) = Kind::Manifest.shape();
         format!("{folder}{start}{}_r{{rows}}_f{{print}}_w{wish}{end}", self.written())
+    }
+
+    /// The key of the file by which a run has all names of this stamp for itself.
+    pub(super) fn begun_key(&self) -> String {
+        let (folder, start, _) = Kind::Manifest.shape();
+        format!("{folder}{start}{}{BEGUN}", self.written())
+    }
+
+    /// What the key of every manifest of this stamp begins with, whatever was wanted.
+    pub(super) fn manifests(&self) -> String {
+        let (folder, start, _) = Kind::Manifest.shape();
+        format!("{folder}{start}{}_", self.written())
+    }
+
+    /// The stamp whose names a key keeps for a run.
+    fn read_begun(key: &str) -> Option<Self> {
+        let (_, _, end) = Kind::Manifest.shape();
+        let (_, stamp, _) = Self::read(&format!("{}{end}", key.strip_suffix(BEGUN)?))?;
+        (stamp.begun_key() == key).then_some(stamp)
     }
 
     /// What a key says, if it is one of a combined hour.
@@ -297,7 +321,16 @@ impl Combined {
 
 /// Finds every combined hour in a place of results.
 pub async fn find(results: &Place) -> Result<BTreeMap<Hour, Combined>, LakeError> {
+    Ok(find_with_begun(results).await?.0)
+}
+
+/// The same, and the stamps of runs that began and have not come to their end, whether they are under way or were
+/// killed.
+pub(super) async fn find_with_begun(
+    results: &Place,
+) -> Result<(BTreeMap<Hour, Combined>, Vec<Stamp>), LakeError> {
     let mut hours: BTreeMap<Hour, Combined> = BTreeMap::new();
+    let mut begun = Vec::new();
     for folder in FOLDERS {
         let mut pages = results.list(folder, super::place::Depth::Folder);
         while let Some(page) = pages.next().await? {
@@ -306,11 +339,13 @@ pub async fn find(results: &Place) -> Result<BTreeMap<Hour, Combined>, LakeError
                     let run = hours.entry(stamp.hour).or_default().runs.entry(stamp).or_default();
                     run.sums = run.sums.or(sums);
                     run.files.insert(kind, file.key);
+                } else {
+                    begun.extend(Stamp::read_begun(&file.key));
                 }
             }
         }
     }
-    Ok(hours)
+    Ok((hours, begun))
 }
 
 /// The same for one hour. Names do not begin with the hour, so that this is the same listing.
@@ -357,6 +392,11 @@ mod tests {
         let pattern = stamp().manifest_pattern(Fingerprint(8));
         let filled = pattern.replace("{rows}", "3702").replace("{print}", &Fingerprint(7).to_string());
         assert_eq!(filled, stamp().manifest_key(&sums));
+        let begun = stamp().begun_key();
+        assert_eq!((Stamp::read(&begun), Stamp::read_begun(&begun)), (None, Some(stamp())));
+        assert!(stamp().manifest_key(&sums).starts_with(&stamp().manifests()));
+        assert!(!begun.starts_with(&stamp().manifests()));
+        assert_eq!(Stamp::read_begun(&stamp().manifest_key(&sums).replace(".json", BEGUN)), None);
         for key in [
             "csvs/tweets_x_hc2021123017_s20211231180018.csv",
             "csvs/notes.csv",

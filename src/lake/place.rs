@@ -284,6 +284,14 @@ impl Place {
         }
     }
 
+    /// Makes an empty file if there is none of this name, and says whether it did: of several at once, one does.
+    pub async fn put_new(&self, key: &str) -> Result<bool, LakeError> {
+        match self {
+            Self::Folder(path) => folder::put_new(path, key).await,
+            Self::Bucket(bucket) => bucket.put_new(key).await,
+        }
+    }
+
     /// Deletes files; those that are not there are gone already.
     pub async fn delete(&self, keys: &[String]) -> Result<(), LakeError> {
         match self {
@@ -401,6 +409,17 @@ mod tests {
         assert!(place.list_all("").await.expect("a listing").is_empty());
         upload.abort().await;
         assert_eq!(std::fs::read_dir(folder.path().join("x")).expect("a folder").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_name_is_given_to_one_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::Folder(folder.path().to_owned());
+        assert!(place.put_new("x/y").await.expect("made"));
+        assert!(!place.put_new("x/y").await.expect("a look"));
+        place.delete(&["x/y".to_owned()]).await.expect("deleted");
+        assert!(place.put_new("x/y").await.expect("made again"));
+        assert!(place.put_new("x/y/z").await.is_err(), "there is a file in the folder's place");
     }
 
     #[tokio::test]

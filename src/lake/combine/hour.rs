@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::elsewhere::appended_words;
 use super::output::Outputs;
-use super::{Before, Due, HourDone, REPORT_EVERY, Shared, Wish, stamp};
+use super::{Before, Due, HourDone, REPORT_EVERY, Shared, Wish, keep, stamp};
 use crate::lake::encoding::Decoder;
 use crate::lake::ids::Ids;
 use crate::lake::lines::{Line, Lines};
@@ -46,44 +46,51 @@ pub(super) async fn combine(shared: &Arc<Shared>, due: Due) -> Result<HourDone, 
     shared.progress.tell("hour", &hour.to_string(), Phase::Acting, due.why.words());
     // Listed again: between the plan and now, files may have come.
     let files: Arc<[Entry]> = listing::files(&shared.lake, hour, &shared.stop).await?.into();
-    let stamp = stamp(&due, files.len() as u64, Timestamp::now());
     let before = Before::of(&shared.results, &due.combined).await?;
     let (gone, _) = before.beside(files.iter().map(Entry::name));
     if gone > 0 && !shared.wish.again {
         return Err(LakeError::Fuller { hour, gone });
     }
+    let stamp = keep(&shared.results, stamp(&due, files.len() as u64, Timestamp::now())).await?;
+    let mut old = due.combined.clone();
+    let made = make(shared, due, before, files, stamp).await;
+    // Its names are given back only when everything that has them is seen, or gone.
+    let mut over = vec![stamp.begun_key()];
+    if let Ok(made) = &made {
+        let run = Run { files: made.outputs.iter().cloned().collect(), sums: Some(made.sums(&shared.wish)) };
+        old.runs.insert(stamp, run);
+        over.extend(old.replaced());
+    }
+    if let Err(error) = shared.results.delete(&over).await {
+        tracing::warn!(%error, "earlier results are still there");
+    }
+    let made = made?;
+    let keys = |rows: bool| made.keys(&shared.results, rows);
+    let (outputs, beside) = (keys(true), keys(false));
+    Ok(HourDone { counts: made.counts, outputs, beside, vanished: made.vanished, damaged: made.damaged() })
+}
+
+/// Makes the results and their manifest; if it cannot, none of them is left.
+async fn make(
+    shared: &Arc<Shared>,
+    due: Due,
+    before: Before,
+    files: Arc<[Entry]>,
+    stamp: Stamp,
+) -> Result<Made, LakeError> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let reading = tokio::spawn(read(Arc::clone(shared), Arc::clone(&files), sender));
-    let mut old = due.combined.clone();
     let work =
         Work { shared: Arc::clone(shared), due, before, files, stamp, receiver, runtime: Handle::current() };
     let worked = tokio::task::spawn_blocking(move || work.run()).await;
     reading.abort();
     let made = worked.map_err(|_| LakeError::Interrupted)??;
-    match commit(shared, &made).await {
-        Ok(()) => {
-            let run =
-                Run { files: made.outputs.iter().cloned().collect(), sums: Some(made.sums(&shared.wish)) };
-            old.runs.insert(made.stamp, run);
-            if let Err(error) = shared.results.delete(&old.replaced()).await {
-                tracing::warn!(%error, "earlier results are still there");
-            }
-            let keys = |rows: bool| made.keys(&shared.results, rows);
-            let (outputs, beside) = (keys(true), keys(false));
-            Ok(HourDone {
-                counts: made.counts,
-                outputs,
-                beside,
-                vanished: made.vanished,
-                damaged: made.damaged(),
-            })
-        }
-        Err(error) => {
-            let keys: Vec<String> = made.outputs.into_iter().map(|(_, key)| key).collect();
-            drop(shared.results.delete(&keys).await);
-            Err(error)
-        }
+    if let Err(error) = commit(shared, &made).await {
+        let keys: Vec<String> = made.outputs.into_iter().map(|(_, key)| key).collect();
+        drop(shared.results.delete(&keys).await);
+        return Err(error);
     }
+    Ok(made)
 }
 
 /// What was made of an hour, before its manifest.

@@ -71,6 +71,20 @@ impl Bucket {
         Ok(whole.map_err(|_| broken())?.map_err(|_| broken())?.into_bytes())
     }
 
+    pub(super) async fn put_new(&self, key: &str) -> Result<bool, LakeError> {
+        let request = self.cloud.s3.put_object().bucket(&self.name).key(self.full(key)).if_none_match("*");
+        match self.cloud.call(Operation::PutObject, &self.target(key), request.send()).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.code() {
+                // A conflict: another is about to make it, or to take it away.
+                Some("PreconditionFailed" | "ConditionalRequestConflict") => Ok(false),
+                // Where the store knows no conditions, it is as it was without.
+                Some("NotImplemented") => Ok(true),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
     fn getting(&self, key: &str) -> GetObjectFluentBuilder {
         self.cloud.s3.get_object().bucket(&self.name).key(self.full(key))
     }

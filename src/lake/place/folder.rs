@@ -66,6 +66,20 @@ pub(super) async fn get_range(folder: &Path, key: &str, range: Range<u64>) -> Re
     .await
 }
 
+pub(super) async fn put_new(folder: &Path, key: &str) -> Result<bool, LakeError> {
+    let path = path_of(folder, key)?;
+    blocking(move || {
+        let parent = path.parent().unwrap_or(&path);
+        std::fs::create_dir_all(parent).map_err(|source| LakeError::io("make", parent, source))?;
+        match File::create_new(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(source) => Err(LakeError::io("write", &path, source)),
+        }
+    })
+    .await
+}
+
 pub(super) async fn delete(folder: &Path, keys: &[String]) -> Result<(), LakeError> {
     let paths = keys.iter().map(|key| path_of(folder, key)).collect::<Result<Vec<_>, _>>()?;
     blocking(move || {

@@ -136,7 +136,7 @@ async fn a_kill_in_the_middle_leaves_nothing_half() {
     let combine = ["combine", "--format", "csv,parquet", "--json"];
     world.hydrant(&combine).await.expect(0);
     given::put(&world, &key(HOUR, 1), record(2, "two")).await;
-    for write in 0..6 {
+    for write in 0..7 {
         let mut writes = 0;
         world.proxy.rule(move |call| {
             if !call.changes() {
