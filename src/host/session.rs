@@ -41,8 +41,9 @@ const MOST_OUTPUT: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Host {
     way: Way,
-    folder: Private,
+    /// It goes before the folder: what nobody closed is ended through the control socket in there.
     connection: Mutex<Option<Arc<Session>>>,
+    folder: Private,
     slots: Semaphore,
     forwards: AtomicU64,
     progress: Progress,
@@ -63,8 +64,8 @@ impl Host {
         write_private(&config, &way.config()).map_err(HostError::file("write", &config))?;
         let host = Self {
             way,
-            folder,
             connection: Mutex::new(None),
+            folder,
             slots: Semaphore::new(AT_ONCE),
             forwards: AtomicU64::new(0),
             progress,

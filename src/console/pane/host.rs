@@ -11,8 +11,8 @@ use super::{Ask, Employs, Pane, PaneState};
 use crate::console::action::Action;
 use crate::console::app::{App, Desk};
 use crate::console::canvas::Canvas;
-use crate::console::effect::Trouble;
 use crate::console::effect::host::{Item, Job, Look, Outcome, Slot};
+use crate::console::effect::{Remedy, Trouble};
 use crate::console::overlay::Overlay;
 use crate::console::theme::Role;
 use crate::console::widget::dialog::{Answer, Confirm, Dialog};
@@ -236,7 +236,7 @@ impl Employs for HostPane {
                     Ask::Fail(Trouble {
                         sentence: format!("{} on the host: {}", done.task, done.text),
                         causes: Vec::new(),
-                        remedy: crate::console::effect::Remedy::Retry,
+                        remedy: Remedy::Retry,
                     })
                 }));
                 asks.extend(self.look(desk));
@@ -247,7 +247,8 @@ impl Employs for HostPane {
     }
 
     fn failed(&mut self, slot: Slot, trouble: &Trouble, _desk: &Desk) -> Vec<Ask> {
-        if slot == Slot::Look {
+        // That somebody wanted no answer says nothing of the host.
+        if slot == Slot::Look && trouble.remedy != Remedy::Cancelled {
             self.trouble = Some(trouble.clone());
         }
         Vec::new()

@@ -163,6 +163,19 @@ fn pictures() {
 }
 
 #[test]
+fn a_look_that_was_cancelled_says_nothing_of_the_host() {
+    let mut given = host(Some(running()))(120, 36);
+    given.press("r");
+    given.failed(Slot::Look, trouble(Remedy::Cancelled));
+    assert!(given.shows("reachable") && !given.shows("does not answer"));
+    given.press("r");
+    given.failed(Slot::Look, trouble(Remedy::Retry));
+    given.press("r");
+    given.failed(Slot::Look, trouble(Remedy::Cancelled));
+    assert!(given.shows("does not answer"), "it is as it was");
+}
+
+#[test]
 fn provisioning_shows_what_it_would_do_and_asks_first() {
     let mut given = host(None)(120, 36);
     assert!(starts(&given.press("p"), |job| matches!(job, Job::Provision { check: true })));

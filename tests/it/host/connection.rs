@@ -93,6 +93,21 @@ async fn a_lost_connection_is_noticed_and_taken_up_again_while_work_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_nobody_closed_ends_all_the_same() {
+    let sshd = Sshd::start(None, &[]).await;
+    let (host, _) = connect(way(&sshd, sshd.port)).await.expect("connected");
+    drop(host);
+    let ended = async {
+        let log = || std::fs::read_to_string(sshd.path("log")).unwrap_or_default();
+        while !log().contains("Disconnected from user") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // Left to itself, ssh keeps it for a minute.
+    tokio::time::timeout(LIMIT / 2, ended).await.expect("it is at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_commands_at_once_are_queued_and_a_slow_one_is_ended() {
     let sshd = Sshd::start(None, &[]).await;
     let (host, _) = connect(way(&sshd, sshd.port)).await.expect("connected");
