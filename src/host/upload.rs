@@ -1,5 +1,5 @@
 //! A file put on the host whole or not at all: sent to a temporary name beside it, compared by its checksum, renamed.
-//! What an upload that was cut left behind, the next one removes.
+//! What an upload that was cut left behind, a later one removes.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -84,15 +84,25 @@ pub(super) async fn put(
     packed: bool,
     checksum: &str,
 ) -> Result<(), HostError> {
-    let Upload { what, path, mode, proof, limit } = upload;
+    let Upload { what, limit, .. } = upload;
+    let order = Order::new(*what, script(upload, packed, checksum)).reading(content).within(*limit);
+    host.run(&order).await?.good(what).map(drop)
+}
+
+/// What takes the content there.
+fn script(upload: &Upload<'_>, packed: bool, checksum: &str) -> String {
+    let Upload { path, mode, proof, limit, .. } = upload;
     let path = word(path);
     let unpack = if packed { "gzip -dc" } else { "cat" };
     let proof = proof.map(|proof| format!("set -- \"$new\"; {proof}\n")).unwrap_or_default();
-    // Only an upload knows its own temporary name; what is left of others that were cut is older than any that runs.
-    let script = format!(
+    // Another may be under way at the same time: what was not written to for longer than one may take is of none. A
+    // `find` that knows no minutes leaves it there.
+    let minutes = limit.as_secs() / 60 + 1;
+    format!(
         "set -e; umask 077\n\
-         mkdir -p \"$(dirname {path})\"\n\
-         rm -f {path}.new.*\n\
+         folder=$(dirname {path})\n\
+         mkdir -p \"$folder\"\n\
+         find \"$folder\" -maxdepth 1 -name \"$(basename {path}).new.*\" -mmin +{minutes} -exec rm -f {{}} \\; 2>/dev/null || true\n\
          new={path}.new.$$\n\
          trap 'rm -f \"$new\"' EXIT\n\
          {unpack} > \"$new\"\n\
@@ -101,7 +111,38 @@ pub(super) async fn put(
          {proof}\
          mv -f \"$new\" {path}\n\
          trap - EXIT\n"
-    );
-    let order = Order::new(*what, script).reading(content).within(*limit);
-    host.run(&order).await?.good(what).map(drop)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_was_cut_is_removed_and_what_another_is_sending_is_not() {
+        let home = tempfile::tempdir().expect("a folder");
+        let left = |name: &str, minutes: u64| {
+            let file = std::fs::File::create(home.path().join(name)).expect("made");
+            let then = SystemTime::now() - Duration::from_secs(60 * minutes);
+            file.set_modified(then).expect("set");
+        };
+        left("it's.new.1", 15);
+        left("it's.new.2", 9);
+        left("another.new.3", 15);
+        let limit = Duration::from_mins(10);
+        let upload = Upload { what: "a file", path: "it's", mode: "644", proof: None, limit };
+        let mut sh = Command::new("sh");
+        sh.arg("-c").arg(script(&upload, false, &checksum(b"content"))).current_dir(home.path());
+        let mut sh = sh.stdin(Stdio::piped()).spawn().expect("sh");
+        sh.stdin.take().expect("a pipe").write_all(b"content").expect("sent");
+        assert!(sh.wait().expect("it ends").success());
+        let files = std::fs::read_dir(home.path()).expect("a folder");
+        let mut names: Vec<_> = files.map(|file| file.expect("one").file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["another.new.3", "it's", "it's.new.2"]);
+        assert_eq!(std::fs::read(home.path().join("it's")).expect("there"), b"content");
+    }
 }
