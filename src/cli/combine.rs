@@ -144,9 +144,8 @@ impl Combine {
                 "Spark has its own memory and ends: leave --watch and --memory out with --engine spark";
             return Err(CliError::Usage(said.to_owned()));
         }
-        if self.engine == Engine::Local && (self.plan || self.on.is_some()) {
-            let said =
-                "--plan and --on are of a job on Spark: add --engine spark, or see what is due by --dry-run";
+        if self.engine == Engine::Local && (self.plan || self.on.is_some() || self.threads.is_some()) {
+            let said = "--plan, --on and --threads are of a job on Spark: add --engine spark, or see what is due by --dry-run";
             return Err(CliError::Usage(said.to_owned()));
         }
         let span = Span::parse(self.since.as_deref(), self.until.as_deref())?;

@@ -68,6 +68,10 @@ async fn what_only_a_job_on_spark_has_is_refused_where_none_is_asked_for() {
         assert!(refused.err.contains("add --engine spark"), "{}", refused.err);
     }
     assert!(!home.path().join("model").exists());
+    for of_spark in [&["--plan"][..], &["--on", "local"], &["--threads", "2"]] {
+        let refused = hydrant(home.path(), &[&["combine"], of_spark].concat(), &[]).await.expect(2);
+        assert!(refused.err.contains("add --engine spark"), "{}", refused.err);
+    }
 }
 
 #[tokio::test]
