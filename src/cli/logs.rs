@@ -32,7 +32,7 @@ enum LogsCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A filter pattern is CloudWatch's own: words, \"quoted words\", -without, ?either, { $.json = value }.\n\nExamples:\n  hydrant logs tail -f\n  hydrant logs tail /aws/sagemaker/NotebookInstances --since 2h --filter ERROR\n  hydrant logs tail local:hydrant --match 'topics::.*' --json | jq .message"
+    after_help = "A filter pattern is CloudWatch's own: words, \"quoted words\", -without, ?either, { $.json = value }.\n\nExamples:\n  hydrant logs tail -f\n  hydrant logs tail /aws/sagemaker/NotebookInstances --since 2h --filter ERROR\n  hydrant logs tail local:hydrant --since 1d --match 'hydrant::cli: ' --json | jq .message"
 )]
 struct Tail {
     /// The groups; without any, the stack's own. `local:hydrant` is hydrant's own log on this machine
@@ -209,5 +209,27 @@ impl Groups {
             talk!("hydrant: there is no log group here; `hydrant up` makes the stack's");
         }
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_examples_pattern_fits_what_every_command_writes() {
+        let logs = Logs::augment_args(Command::new("logs"));
+        let help = logs.find_subcommand("tail").and_then(Command::get_after_help).expect("help").to_string();
+        let pattern =
+            help.split("--match '").nth(1).and_then(|rest| rest.split('\'').next()).expect("a pattern");
+        let pattern = regex::Regex::new(pattern).expect("a regular expression");
+        // As the subscriber writes it: where a command is said to start is one up from here.
+        let module = module_path!().trim_end_matches("::logs::tests");
+        assert!(
+            pattern.is_match(&format!("INFO {module}: started version=\"1\" command=\"up\"")),
+            "{pattern}"
+        );
     }
 }

@@ -12,12 +12,13 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// The time that it is, seen from now.
+    /// The time that it is, seen from now; never one before 1970, which CloudWatch does not know.
     pub fn before(self, now: Timestamp) -> Timestamp {
-        match self {
+        let at = match self {
             Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::UNIX_EPOCH),
             Self::At(at) => at,
-        }
+        };
+        at.max(Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -84,6 +85,10 @@ mod tests {
             Moment::Ago(SignedDuration::from_mins(10)).before(now).to_string(),
             "2026-11-22T17:50:00Z"
         );
+        for long_ago in ["99999d", "1960-01-01T00:00:00Z"] {
+            let moment: Moment = long_ago.parse().expect("a moment");
+            assert_eq!(moment.before(now), Timestamp::UNIX_EPOCH, "{long_ago}");
+        }
         assert_eq!(Moment::Ago(SignedDuration::MAX).before(now), Timestamp::UNIX_EPOCH);
     }
 }
