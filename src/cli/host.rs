@@ -14,6 +14,7 @@ use crate::host::service::{self, Waits};
 use crate::host::task::{Done, Mode, State};
 use crate::host::{self, Host as Remote};
 use crate::progress::{Phase, Progress, Report};
+use crate::text::count;
 
 /// The remote host over ssh: make it ready, look at it, run things on it
 #[derive(Debug, Args)]
@@ -154,12 +155,27 @@ fn exit(done: &[Done], check: bool, interrupted: bool) -> Exit {
     }
 }
 
+/// What is said of the service where there is none.
+const NOT_THERE: &str = "hydrant is not there yet: `hydrant host provision` puts it there";
+
+/// How the service stands, by its own status.
+fn how_it_runs(status: &serde_json::Value) -> String {
+    let number = |name: &str| count(status[name].as_u64().unwrap_or(0));
+    format!(
+        "{}: {} received, {} delivered, {} waiting",
+        status["state"].as_str().unwrap_or("unknown"),
+        number("received"),
+        number("delivered"),
+        number("pending"),
+    )
+}
+
 async fn status(context: Context) -> Result<Exit, CliError> {
     let host = connect(&context, host::UP).await?;
-    let facts = Facts::read(&host).await;
+    let read = tokio::try_join!(Facts::read(&host), service::status(&host));
     let way = host.way().clone();
     host.close().await;
-    let facts = facts?;
+    let (facts, service) = read?;
     if context.global.json {
         let status = serde_json::json!({
             "address": way.address(),
@@ -167,6 +183,7 @@ async fn status(context: Context) -> Result<Exit, CliError> {
             "instance": way.instance,
             "reachable": true,
             "facts": facts,
+            "service": service,
         });
         answer!("{status}");
         return Ok(Exit::Done);
@@ -182,8 +199,10 @@ async fn status(context: Context) -> Result<Exit, CliError> {
         ("memory", format!("{} free of {}", giga(facts.memory_free), giga(facts.memory))),
         ("disk", format!("{} free of {}", giga(facts.disk_free), giga(facts.disk))),
         ("clock", format!("{} s ahead of this machine's", facts.clock_ahead_s)),
+        ("service", service.as_ref().map_or_else(|| NOT_THERE.to_owned(), how_it_runs)),
     ];
-    for (name, value) in rows {
+    let error = service.as_ref().and_then(|service| service["last_error"].as_str());
+    for (name, value) in rows.into_iter().chain(error.map(|error| ("", error.to_owned()))) {
         answer!("  {} {}", style::faint(format!("{name:<10}")), style::safe(value));
     }
     Ok(Exit::Done)
@@ -247,14 +266,7 @@ async fn stream_on(host: &Remote, context: &Context, what: OnHost) -> Result<Exi
     if json {
         answer!("{status}");
     } else {
-        let number = |name: &str| status[name].as_u64().unwrap_or(0);
-        answer!(
-            "the stream on the host is {}: {} received, {} delivered, {} waiting",
-            style::safe(status["state"].as_str().unwrap_or("unknown")),
-            number("received"),
-            number("delivered"),
-            number("pending"),
-        );
+        answer!("the stream on the host is {}", style::safe(how_it_runs(&status)));
         if let Some(error) = status["last_error"].as_str() {
             talk!("{} {}", style::warn("hydrant:"), style::safe(error));
         }
@@ -297,4 +309,15 @@ async fn shell(context: Context) -> Result<Exit, CliError> {
         Some(0) => Exit::Done,
         code => Exit::Other(code.and_then(|code| code.try_into().ok()).unwrap_or(1)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_service_stands_is_a_sentence() {
+        let status = serde_json::json!({ "state": "running", "received": 37_020, "delivered": 36_900, "pending": 120 });
+        assert_eq!(how_it_runs(&status), "running: 37,020 received, 36,900 delivered, 120 waiting");
+    }
 }

@@ -34,6 +34,9 @@ async fn the_status_says_what_the_host_is() {
     let status = hydrant(home.path(), &sshd, sshd.port, &["host", "status", "--json"]).await.expect(0).json();
     assert_eq!(status["reachable"], true);
     assert_eq!(status["facts"]["architecture"], std::env::consts::ARCH);
+    assert_eq!(status["service"], serde_json::Value::Null, "hydrant is not there");
+    let shown = hydrant(home.path(), &sshd, sshd.port, &["host", "status"]).await.expect(0).out;
+    assert!(shown.contains("hydrant is not there yet: `hydrant host provision` puts it there"), "{shown}");
     let down =
         hydrant(home.path(), &sshd, crate::support::sshd::free_port().await, &["host", "status"]).await;
     let down = down.expect(1);
