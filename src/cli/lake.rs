@@ -1,5 +1,6 @@
 //! `hydrant lake`: hours, listings, contents, downloads.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -91,7 +92,7 @@ struct Cat {
 struct Get {
     /// A key in the lake's bucket, or an s3:// address
     key: String,
-    /// The file to write, or the folder; the key's last part in this folder if not given
+    /// The file to write, or the folder, which must be there; the key's last part in this folder if not given
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Another place: a folder, or `s3://bucket/prefix`
@@ -269,19 +270,33 @@ impl Ls {
 
 impl Cat {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if context.global.json {
+            let said = "lake cat prints a file as it is, which --json cannot change: leave it out";
+            return Err(CliError::Usage(said.to_owned()));
+        }
         let (place, key) = file(context, &self.key, self.from.as_deref()).await?;
         let opened = context.unless_stopped(place.read(&key, 0)).await?;
-        let mut body = opened.map_err(|error| missing(error, &place, &key))?;
+        let mut body = opened.map_err(|error| download::missing(error, &place, &key))?;
         let mut decoder = Decoder::default();
-        let mut write = style::answer_piece;
+        let mut lines = std::io::stdout().is_terminal().then(Lines::default);
+        let is_shown = lines.is_some();
+        let mut write = |piece: &[u8]| match &mut lines {
+            Some(lines) => style::answer_piece(lines.shown(piece).as_bytes()),
+            None => style::answer_piece(piece),
+        };
         let url = place.url(&key);
         let broken = |decoder: &Decoder, fault: std::io::Error| LakeError::Unreadable {
             file: url.clone(),
             kind: decoder.encoding().name(),
             why: fault.to_string(),
         };
+        let mut is_first = true;
         loop {
             let Some(piece) = context.unless_stopped(body.next()).await?? else { break };
+            if std::mem::replace(&mut is_first, false) && is_shown && piece.starts_with(b"PAR1") {
+                let why = "it is Parquet: download it by `hydrant lake get`".to_owned();
+                return Err(LakeError::Unreadable { file: url.clone(), kind: "text", why }.into());
+            }
             match decoder.feed(&piece, &mut write) {
                 Ok(Ok(())) => {}
                 Ok(Err(fault)) => return Err(broken(&decoder, fault).into()),
@@ -292,29 +307,63 @@ impl Cat {
         if let Ok(Err(fault)) = decoder.finish(&mut write) {
             return Err(broken(&decoder, fault).into());
         }
+        if let Some(mut lines) = lines {
+            drop(style::answer_piece(lines.end().as_bytes()));
+        }
         Ok(Exit::Done)
     }
 }
 
-/// A file that is not there is named with its whole address.
-fn missing(error: LakeError, place: &Place, key: &str) -> LakeError {
-    if error.is_missing() { LakeError::Missing(place.url(key)) } else { error }
+/// So much of a line is shown at once.
+const LINE: usize = 1 << 20;
+
+/// A file's content as a terminal may have it, line by line.
+#[derive(Debug, Default)]
+struct Lines {
+    /// A line whose end has not come.
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// The lines that are whole now, made safe.
+    fn shown(&mut self, piece: &[u8]) -> String {
+        self.rest.extend_from_slice(piece);
+        let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let rest = self.rest.split_off(end);
+        let whole = std::mem::replace(&mut self.rest, rest);
+        let mut shown = String::new();
+        for line in whole.strip_suffix(b"\n").into_iter().flat_map(|lines| lines.split(|byte| *byte == b'\n'))
+        {
+            shown += &style::safe(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
+            shown.push('\n');
+        }
+        if self.rest.len() > LINE {
+            shown += &self.end();
+        }
+        shown
+    }
+
+    /// What is left of a line that does not end.
+    fn end(&mut self) -> String {
+        style::safe(String::from_utf8_lossy(&std::mem::take(&mut self.rest)))
+    }
 }
 
 impl Get {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let (place, key) = file(context, &self.key, self.from.as_deref()).await?;
         let to = download::target(self.to.as_deref(), &key);
+        let shows = style::is_terminal() && !context.global.json;
         let total = |done: u64, all: u64| {
-            if !context.global.json && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-                eprint!("\r  {} of {}   ", bytes(done), bytes(all));
+            if shows {
+                style::same_line(&format!("  {} of {}", bytes(done), bytes(all)));
             }
         };
         let done = download::download(&place, &key, &to, total, &context.stop).await;
-        if !context.global.json && std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-            eprint!("\r\u{1b}[K");
+        if shows {
+            style::clear_line();
         }
-        let done = done.map_err(|error| missing(error, &place, &key))?;
+        let done = done?;
         if context.global.json {
             let row = serde_json::json!({ "key": place.full_key(&key), "file": to, "bytes": done.bytes, "resumed_from": done.resumed_from });
             answer!("{row}");
@@ -322,5 +371,25 @@ impl Get {
             talk!("{} {} ({})", style::good("●"), style::safe(to.display()), bytes(done.bytes));
         }
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_is_shown_cannot_move_it() {
+        let mut lines = Lines::default();
+        let mut shown = String::new();
+        let content = "one\r\n\n\u{1b}]0;title\u{7}two é\nthe rest \u{1b}[2J";
+        // However it comes, within a letter too.
+        for piece in content.as_bytes().chunks(1) {
+            shown += &lines.shown(piece);
+        }
+        shown += &lines.end();
+        assert_eq!(shown, "one\n\n␛]0;title␇two é\nthe rest ␛[2J");
+        let long = lines.shown(&vec![b'x'; LINE + 1]);
+        assert_eq!((long.len(), lines.end()), (LINE + 1, String::new()), "no line is held for ever");
     }
 }

@@ -1,6 +1,7 @@
 //! How text leaves: the answer on standard output, talk on standard error, with colour and weight on a terminal.
 //! Nothing is told by colour alone. A reader that went away has had enough; the work goes on.
 
+use std::ffi::OsStr;
 use std::fmt::{Arguments, Display};
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -9,13 +10,23 @@ static COLOUR: OnceLock<bool> = OnceLock::new();
 /// Why some of the answer could not be written.
 static UNWRITTEN: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Decides once: always, never, or when standard error is a terminal and `NO_COLOR` is not set.
+/// Decides once: always, never, or when both streams are terminals that take sequences and `NO_COLOR` is not set.
 pub(super) fn choose(always: bool, never: bool) {
     let wanted = || {
         let said_no = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        std::io::stderr().is_terminal() && std::io::stdout().is_terminal() && !said_no
+        takes_sequences(&std::io::stderr()) && takes_sequences(&std::io::stdout()) && !said_no
     };
     COLOUR.get_or_init(|| always || (!never && wanted()));
+}
+
+/// Whether what is written there may be coloured, and written over.
+fn takes_sequences(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && !is_dumb(std::env::var_os("TERM").as_deref())
+}
+
+/// A terminal that says of itself that it shows whatever it is sent, such as a shell within an editor.
+fn is_dumb(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| term == "dumb")
 }
 
 fn paint(code: &str, text: impl Display) -> String {
@@ -93,8 +104,11 @@ pub(super) fn is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// A line on standard error in the place of the one before.
+/// A line on standard error in the place of the one before; none where a line cannot be written over.
 pub(super) fn same_line(text: &str) {
+    if !takes_sequences(&std::io::stderr()) {
+        return;
+    }
     let columns = crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns));
     let text = crate::text::fit(text, columns.saturating_sub(1), "…");
     drop(write!(std::io::stderr(), "\r\u{1b}[2K{text}"));
@@ -102,10 +116,23 @@ pub(super) fn same_line(text: &str) {
 
 /// Takes that line away.
 pub(super) fn clear_line() {
-    drop(write!(std::io::stderr(), "\r\u{1b}[2K"));
+    if takes_sequences(&std::io::stderr()) {
+        drop(write!(std::io::stderr(), "\r\u{1b}[2K"));
+    }
 }
 
 /// Something that came from outside, made safe to show.
 pub(super) fn safe(text: impl Display) -> String {
     crate::text::sanitise(&text.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dumb_terminal_is_sent_no_sequences() {
+        let is_dumb = |term: &str| is_dumb(Some(OsStr::new(term)));
+        assert!(is_dumb("dumb") && !is_dumb("xterm-256color") && !super::is_dumb(None));
+    }
 }

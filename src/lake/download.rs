@@ -25,8 +25,9 @@ pub fn target(to: Option<&Path>, key: &str) -> PathBuf {
     let name = key.rsplit('/').next().unwrap_or_default();
     // A key may be named as no file can be.
     let name = if matches!(name, "" | "." | "..") { "download" } else { name };
+    let is_folder = |path: &Path| path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
     match to {
-        Some(folder) if folder.is_dir() => folder.join(name),
+        Some(folder) if is_folder(folder) => folder.join(name),
         Some(file) => file.to_owned(),
         None => PathBuf::from(name),
     }
@@ -40,7 +41,14 @@ pub async fn download(
     mut tell: impl FnMut(u64, u64),
     stop: &CancellationToken,
 ) -> Result<Downloaded, LakeError> {
-    let Some(about) = place.stat(key).await? else { return Err(LakeError::Missing(place.url(key))) };
+    let missing = |error| missing(error, place, key);
+    let Some(about) = place.stat(key).await.map_err(missing)? else {
+        return Err(LakeError::Missing(place.url(key)));
+    };
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        return Err(LakeError::NoFolder(parent.display().to_string()));
+    }
     let passing = passing(to, &about.etag);
     let io = |what| move |path: &Path, source| LakeError::io(what, path, source);
     let file = std::fs::OpenOptions::new().create(true).append(true).open(&passing);
@@ -58,7 +66,7 @@ pub async fn download(
     let mut done = resumed_from;
     tell(done, about.bytes);
     if done < about.bytes {
-        let mut body = place.read(key, done).await?;
+        let mut body = place.read(key, done).await.map_err(missing)?;
         loop {
             let piece = tokio::select! {
                 piece = body.next() => piece,
@@ -70,7 +78,7 @@ pub async fn download(
                 Err(error) => {
                     // What is there stays there.
                     drop(file.flush().await);
-                    return Err(error);
+                    return Err(missing(error));
                 }
             };
             file.write_all(&piece).await.map_err(|source| io("write")(&passing, source))?;
@@ -88,6 +96,11 @@ pub async fn download(
     }
     tokio::fs::rename(&passing, to).await.map_err(|source| io("write")(to, source))?;
     Ok(Downloaded { bytes: done, resumed_from })
+}
+
+/// A file that is not there is named with its whole address.
+pub fn missing(error: LakeError, place: &Place, key: &str) -> LakeError {
+    if error.is_missing() { LakeError::Missing(place.url(key)) } else { error }
 }
 
 fn passing(to: &Path, etag: &str) -> PathBuf {
@@ -138,6 +151,30 @@ mod tests {
         let refused = second.expect("it was tried").expect_err("it is refused").to_string();
         assert!(refused.contains("is being brought already"), "{refused}");
         assert_eq!((done.bytes, std::fs::metadata(&to).expect("it is there").len()), (9 << 20, 9 << 20));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_named_and_nothing_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Place::Folder(folder.path().join("lake"));
+        place.put("x/a", b"content").await.expect("written");
+        let stop = CancellationToken::new();
+        let come = async |key: &str, to: &str| {
+            let mut path = folder.path().as_os_str().to_owned();
+            path.push(to);
+            let to = target(Some(Path::new(&path)), key);
+            download(&place, key, &to, |_, _| panic!("not a byte"), &stop).await.expect_err(key).to_string()
+        };
+        let none = format!("there is no folder {}/new", folder.path().display());
+        for to in ["/new/file", "/new/"] {
+            assert_eq!(come("x/a", to).await.trim_end_matches('/'), none, "{to}");
+        }
+        assert_eq!(come("x/b", "/new/file").await, format!("there is no file {}", place.url("x/b")));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "the lake alone");
+        std::fs::create_dir(folder.path().join("new")).expect("made");
+        let to = target(Some(&folder.path().join("new/")), "x/a");
+        download(&place, "x/a", &to, |_, _| {}, &stop).await.expect("done");
+        assert_eq!(std::fs::read(folder.path().join("new/a")).expect("read"), b"content");
     }
 
     #[tokio::test]

@@ -82,6 +82,8 @@ async fn a_folder_is_a_lake_without_any_aws() {
     );
     let cat = local(folder.path(), &["lake", "cat", "./lake/2021/12/30/17/s-1-x"]).await.expect(0);
     assert_eq!(cat.out, record(1, "text"));
+    let json = local(folder.path(), &["lake", "cat", "--json", "./lake/2021/12/30/17/s-1-x"]).await.expect(2);
+    assert!(json.err.contains("leave it out") && json.out.is_empty(), "{}", json.err);
     let none = local(folder.path(), &["lake", "hours", "--from", "nowhere"]).await.expect(1);
     assert!(none.err.contains("there is no folder nowhere"), "{}", none.err);
     let wrong = local(folder.path(), &["lake", "hours", "--from", "gs://x"]).await.expect(2);
