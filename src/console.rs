@@ -73,16 +73,8 @@ pub async fn run(beginning: Beginning, rooms: Rooms, stop: CancellationToken) ->
         frames: Frames::default(),
         quit: false,
     };
-    console.keep(stop).await?;
-    drop(console.screen.take());
-    let ending = console.leave().await;
-    Ok(match terminal::fault() {
-        Some(said) => {
-            terminal::say(&said);
-            Ending::Fault
-        }
-        None => ending,
-    })
+    let kept = console.keep(stop).await;
+    console.end(kept).await
 }
 
 struct Console {
@@ -182,8 +174,20 @@ impl Console {
         Ok(())
     }
 
+    /// Gives the terminal back and says how it ended. A terminal that is gone, as when ssh is cut, must not tear a run
+    /// away in the middle of a call: whatever ended the console, the run comes to its safe point first.
+    async fn end(&mut self, kept: std::io::Result<()>) -> std::io::Result<Ending> {
+        drop(self.screen.take());
+        let ending = self.leave().await;
+        if let Some(said) = terminal::fault() {
+            terminal::say(&said);
+            return Ok(Ending::Fault);
+        }
+        kept.map(|()| ending)
+    }
+
     /// Waits for a run to come to its safe point. The screen is the shell's again by now.
-    async fn leave(mut self) -> Ending {
+    async fn leave(&mut self) -> Ending {
         for on in self.app.panes.stream.running() {
             let (place, option) = match on {
                 On::Local => ("on this machine", ""),

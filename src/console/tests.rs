@@ -1,5 +1,6 @@
 //! The console without a terminal: sequences of events, pictures of every state, and whatever anybody may type.
 
+mod ending;
 mod given;
 mod host;
 mod jobs;
