@@ -411,7 +411,11 @@ impl App {
         if !self.overlays.is_empty() {
             return match mouse {
                 Mouse::Wheel { by, .. } => {
-                    self.press(if by < 0 { Key::named("up") } else { Key::named("down") })
+                    if let Some(mut overlay) = self.overlays.pop() {
+                        overlay.wheel(self, by);
+                        self.overlays.push(overlay);
+                    }
+                    Vec::new()
                 }
                 Mouse::Click { x, y } => self.click_overlay(x, y),
             };

@@ -155,15 +155,33 @@ impl Overlay {
 
     /// Takes a key; `action` is what the key would do if nothing lay on top.
     pub fn press(&mut self, app: &App, key: Key, action: Option<Action>) -> Turn {
-        let seen = usize::from(app.desk.size.height.saturating_sub(8)).max(1);
+        let seen = tasks_seen(app.desk.size);
         match &mut self.0 {
             What::Palette { input, rows } => press_palette(app, input, rows, key, action),
             What::Keys(reading) => reading.press(&keys_text(app), app.desk.size, key, action),
             What::Text { text, reading, .. } => reading.press(text, app.desk.size, key, action),
             What::Tasks(rows) => press_tasks(app, rows, seen, action),
             What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => {
-                let answer = dialog.press(key, action);
+                let answer = dialog.press(key, action, room(app.desk.size));
                 self.turn(answer)
+            }
+        }
+    }
+
+    /// Turns the wheel so many steps, down being positive: what is seen moves, and what has the keys stays where it is.
+    pub fn wheel(&mut self, app: &App, by: i8) {
+        let (desk, tasks) = (&app.desk, &app.desk.tasks);
+        match &mut self.0 {
+            What::Palette { input, rows } => rows.scroll(by, found(app, &input.text()).len(), PALETTE),
+            What::Keys(reading) => reading.wheel(&keys_text(app), desk.size, by),
+            What::Text { text, reading, .. } => reading.wheel(text, desk.size, by),
+            What::Tasks(list) => {
+                list.rows = list.now(tasks);
+                list.rows.scroll(by, tasks.all().len(), tasks_seen(desk.size));
+                list.point(tasks, list.rows.chosen);
+            }
+            What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => {
+                dialog.scroll(by.into(), room(desk.size));
             }
         }
     }
@@ -223,10 +241,23 @@ struct Reading {
 const AROUND: u16 = 4;
 
 impl Reading {
-    fn press(&mut self, text: &str, size: Size, key: Key, action: Option<Action>) -> Turn {
+    /// The lines of a text on a screen of this size, and how many of them are seen.
+    fn lines(&self, text: &str, size: Size) -> (Vec<String>, usize) {
         let width = usize::from(size.width.min(WIDEST).saturating_sub(6));
         let seen = usize::from(size.height.saturating_sub(AROUND + 4)).max(1);
-        let lines = text_view::lines(text, &self.view, width);
+        (text_view::lines(text, &self.view, width), seen)
+    }
+
+    fn wheel(&mut self, text: &str, size: Size, by: i8) {
+        let (lines, seen) = self.lines(text, size);
+        let action = if by < 0 { Action::Up } else { Action::Down };
+        for _ in 0..by.unsigned_abs() {
+            self.view.act(action, lines.len(), seen);
+        }
+    }
+
+    fn press(&mut self, text: &str, size: Size, key: Key, action: Option<Action>) -> Turn {
+        let (lines, seen) = self.lines(text, size);
         if self.filter.is_typing() {
             self.filter.key(key);
             self.view.search = self.filter.text();
@@ -285,6 +316,11 @@ impl Reading {
         }
         inside.line(0, last, &hints);
     }
+}
+
+/// The room that overlays are drawn in on a screen of this size.
+fn room(size: Size) -> (u16, u16) {
+    (size.width, super::draw::overlays(size.height).1)
 }
 
 /// An empty window in the middle; what is drawn into it is inside its frame.
@@ -361,6 +397,9 @@ fn found(app: &App, typed: &str) -> Vec<Action> {
     scored.into_iter().map(|(_, action)| action).collect()
 }
 
+/// Rows that a page moves in the palette.
+const PALETTE: usize = 12;
+
 fn press_palette(
     app: &App,
     input: &mut Input,
@@ -379,10 +418,16 @@ fn press_palette(
             _ => Turn::Acts(*action),
         });
     }
+    // Letters are typed here: the arrows move, whatever else they are bound to.
+    let action = match key {
+        key if key == Key::named("up") => Some(Action::Up),
+        key if key == Key::named("down") => Some(Action::Down),
+        _ => action,
+    };
     if input.press(key) {
         rows.chosen = 0;
     } else if let Some(action) = action {
-        rows.act(action, actions.len(), 12);
+        rows.act(action, actions.len(), PALETTE);
     }
     Turn::Stays
 }
@@ -438,6 +483,11 @@ impl TaskRows {
         self.rows.chosen = row;
         self.chosen = tasks.all().get(row).map(|task| (task.slot, task.began));
     }
+}
+
+/// Tasks that a page moves in a list on a screen of this size.
+fn tasks_seen(size: Size) -> usize {
+    usize::from(size.height.saturating_sub(8)).max(1)
 }
 
 fn press_tasks(app: &App, list: &mut TaskRows, seen: usize, action: Option<Action>) -> Turn {

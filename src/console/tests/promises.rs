@@ -1,5 +1,5 @@
 use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
-use crate::console::action::Action;
+use crate::console::action::{Action, Keymap};
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, Trouble, stream, topics};
@@ -674,4 +674,42 @@ fn a_link_into_the_notebook_is_copied_and_never_shown() {
     assert!(matches!(effects.as_slice(), [Effect::CopySecret(_)]), "{effects:?}");
     assert!(!format!("{effects:?}").contains("hunter2") && !given.shows("hunter2"));
     assert!(given.shows("copied the link into the notebook"));
+}
+
+#[test]
+fn the_wheel_over_a_question_moves_its_text_and_nothing_else() {
+    let mut given = Given::with_stack(80, 24, StackState::Ready);
+    given.press("2 D");
+    given.happen(Event::Came(Box::new(Outcome::HostWaits(Waits::Posts(3702)).into())));
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
+    let wheel = |given: &mut Given, by| given.happen(Event::Mouse(Mouse::Wheel { x: 40, y: 12, by }));
+    assert!(given.shows("page-down") && given.shows("What is deleted"));
+    wheel(&mut given, 30);
+    assert!(!given.shows("page-down") && !given.shows("What is deleted"), "the end is seen");
+    // The name still goes where it went, and enter goes on by it.
+    given.type_text("space-tweets");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Down { delete_data: false, .. })));
+}
+
+#[test]
+fn the_wheel_and_the_arrows_move_what_lies_on_top_whatever_down_is_bound_to() {
+    let mut given = Given::with_stack(80, 24, StackState::Ready);
+    given.app.desk.keymap = Keymap::new([("down", vec!["j"]), ("up", vec!["k"])]).expect("good keys");
+    let wheel = |given: &mut Given| given.happen(Event::Mouse(Mouse::Wheel { x: 40, y: 12, by: 3 }));
+    given.press("?");
+    let before = given.screen();
+    wheel(&mut given);
+    assert_ne!(given.screen(), before, "the keys page");
+    given.press("esc :");
+    let before = given.screen();
+    wheel(&mut given);
+    let after = given.screen();
+    assert_ne!(after, before, "the palette");
+    given.press("up up up");
+    assert_eq!(given.screen(), before);
+    given.press("down down down");
+    assert_eq!(given.screen(), after);
 }

@@ -179,8 +179,8 @@ impl Dialog {
         }
     }
 
-    /// Takes a key.
-    pub fn press(&mut self, key: Key, action: Option<Action>) -> Answer {
+    /// Takes a key, in the room that it is drawn in.
+    pub fn press(&mut self, key: Key, action: Option<Action>, room: (u16, u16)) -> Answer {
         match key {
             key if key == Key::named("esc") => return Answer::Cancelled,
             key if key == Key::named("tab") || (key == Key::named("down") && self.is_form()) => {
@@ -217,15 +217,25 @@ impl Dialog {
             return Answer::Open;
         }
         match action {
-            Some(Action::Up) => self.top = self.top.saturating_sub(1),
-            Some(Action::Down) => self.top += 1,
-            Some(Action::PageUp) => self.top = self.top.saturating_sub(8),
-            Some(Action::PageDown) => self.top += 8,
+            Some(Action::Up) => self.scroll(-1, room),
+            Some(Action::Down) => self.scroll(1, room),
+            Some(Action::PageUp) => self.scroll(-8, room),
+            Some(Action::PageDown) => self.scroll(8, room),
             Some(Action::Back | Action::Quit) if !self.is_typing() => return Answer::Cancelled,
             _ => {}
         }
-        self.top = self.top.min(self.body.len().saturating_sub(1));
         Answer::Open
+    }
+
+    /// Moves its text so many lines, down being positive, and never further than to its end: what has the keys stays.
+    pub fn scroll(&mut self, by: isize, (width, height): (u16, u16)) {
+        let hidden = self.hidden(self.place(width, height).body);
+        self.top = self.top.min(hidden).saturating_add_signed(by).min(hidden);
+    }
+
+    /// Lines of the text that are not seen where it has so many rows.
+    fn hidden(&self, room: u16) -> usize {
+        self.body.len().saturating_sub(usize::from(room))
     }
 
     /// Takes pasted text in.
@@ -361,7 +371,7 @@ impl Dialog {
     }
 
     fn draw_body(&self, canvas: &mut Canvas<'_>, room: u16) {
-        let hidden = self.body.len().saturating_sub(usize::from(room));
+        let hidden = self.hidden(room);
         let top = self.top.min(hidden);
         for (y, (line, role)) in (0..room).zip(self.body.iter().skip(top)) {
             canvas.put(0, y, line, *role);
@@ -487,6 +497,8 @@ mod tests {
     use super::*;
     use crate::console::theme::{Depth, Look, Signs, Theme};
 
+    const ROOM: (u16, u16) = (80, 22);
+
     fn teardown() -> Dialog {
         let confirm =
             Confirm::Typed { expected: "demo".to_owned(), input: Input::default(), does: "tear down" };
@@ -507,18 +519,18 @@ mod tests {
             },
         ]);
         assert_eq!(form.problem().as_deref(), Some("topics: not a number"));
-        assert_eq!(form.press(Key::named("enter"), None), Answer::Open);
-        form.press(Key::named("tab"), None);
+        assert_eq!(form.press(Key::named("enter"), None, ROOM), Answer::Open);
+        form.press(Key::named("tab"), None, ROOM);
         assert!(form.is_typing());
         for digit in ['3', '0'] {
-            form.press(Key::char(digit), None);
+            form.press(Key::char(digit), None, ROOM);
         }
-        form.press(Key::named("down"), None);
-        assert_eq!(form.press(Key::named("space"), None), Answer::Toggled(1));
+        form.press(Key::named("down"), None, ROOM);
+        assert_eq!(form.press(Key::named("space"), None, ROOM), Answer::Toggled(1));
         assert_eq!((form.text(0).as_str(), form.text(1).as_str()), ("30", "b"));
-        assert_eq!(form.press(Key::named("left"), None), Answer::Toggled(1));
+        assert_eq!(form.press(Key::named("left"), None, ROOM), Answer::Toggled(1));
         assert_eq!(form.text(1), "a");
-        assert_eq!(form.press(Key::named("enter"), None), Answer::Confirmed);
+        assert_eq!(form.press(Key::named("enter"), None, ROOM), Answer::Confirmed);
     }
 
     fn plain() -> Look {
@@ -563,7 +575,7 @@ mod tests {
                     Field::Toggle { label: "all".to_owned(), on: false },
                 ],
             );
-        let room = (80, 22);
+        let room = ROOM;
         let (look, mut buffer) = (plain(), Buffer::empty(Rect::new(0, 0, room.0, room.1)));
         form.draw(&mut Canvas::new(&mut buffer, &look));
         let rows: Vec<String> =
@@ -593,19 +605,34 @@ mod tests {
     #[test]
     fn what_destroys_goes_on_only_when_its_name_is_typed() {
         let mut dialog = teardown();
-        assert_eq!(dialog.press(Key::named("enter"), None), Answer::Open);
+        assert_eq!(dialog.press(Key::named("enter"), None, ROOM), Answer::Open);
         for character in "demo".chars() {
-            assert_eq!(dialog.press(Key::char(character), Some(Action::Quit)), Answer::Open);
+            assert_eq!(dialog.press(Key::char(character), Some(Action::Quit), ROOM), Answer::Open);
         }
-        assert_eq!(dialog.press(Key::named("enter"), None), Answer::Confirmed);
+        assert_eq!(dialog.press(Key::named("enter"), None, ROOM), Answer::Confirmed);
     }
 
     #[test]
     fn a_toggle_is_switched_by_space_and_the_rest_by_esc() {
         let mut dialog = teardown();
-        dialog.press(Key::named("tab"), None);
-        assert_eq!(dialog.press(Key::named("space"), None), Answer::Toggled(0));
+        dialog.press(Key::named("tab"), None, ROOM);
+        assert_eq!(dialog.press(Key::named("space"), None, ROOM), Answer::Toggled(0));
         assert!(dialog.is_on(0));
-        assert_eq!(dialog.press(Key::named("esc"), None), Answer::Cancelled);
+        assert_eq!(dialog.press(Key::named("esc"), None, ROOM), Answer::Cancelled);
+    }
+
+    #[test]
+    fn a_text_is_scrolled_to_its_end_and_no_further() {
+        let body = (0..30).map(|line| (format!("line {line}"), Role::Text)).collect();
+        let mut told = Dialog::new("Told", body, Confirm::Nothing);
+        for _ in 0..9 {
+            told.press(Key::named("page-down"), Some(Action::PageDown), ROOM);
+        }
+        // Of 22 rows, 4 are its frame and 2 the way out and what parts it from the text.
+        assert_eq!(told.top, 30 - 16);
+        told.press(Key::named("up"), Some(Action::Up), ROOM);
+        assert_eq!(told.top, 30 - 17, "the way back begins at once");
+        told.scroll(-1, (80, 30));
+        assert_eq!(told.top, 5, "also where more is seen by now");
     }
 }

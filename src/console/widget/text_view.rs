@@ -37,6 +37,8 @@ impl TextState {
     pub fn act(&mut self, action: Action, lines: usize, seen: usize) -> bool {
         let last = lines.saturating_sub(seen);
         let page = seen.max(2) - 1;
+        // It may have been left further down, where fewer lines were seen.
+        self.top = self.top.min(last);
         match action {
             Action::Up => self.top = self.top.saturating_sub(1),
             Action::Down => self.top += 1,
@@ -86,7 +88,9 @@ impl TextState {
 pub fn draw(canvas: &mut Canvas<'_>, text: &str, state: &TextState) {
     let lines = lines(text, state, usize::from(canvas.width()));
     let wanted = state.search.to_lowercase();
-    for (y, line) in (0..canvas.height()).zip(lines.iter().skip(state.top)) {
+    // Where there is room for more than is left from there on, the end stands at the bottom.
+    let top = state.top.min(lines.len().saturating_sub(usize::from(canvas.height())));
+    for (y, line) in (0..canvas.height()).zip(lines.iter().skip(top)) {
         let shown: String = if state.wrap { line.clone() } else { skip(line, state.left) };
         let found = !wanted.is_empty() && line.to_lowercase().contains(&wanted);
         let heading = state.headings && !line.starts_with(' ');
@@ -113,7 +117,11 @@ fn skip(line: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
     use super::*;
+    use crate::console::theme::{Depth, Look, Signs, Theme};
 
     #[test]
     fn a_search_goes_round() {
@@ -138,5 +146,19 @@ mod tests {
         assert_eq!(state.top, 20);
         state.act(Action::Last, 3, 10);
         assert_eq!(state.top, 0);
+    }
+
+    #[test]
+    fn where_more_is_seen_than_before_the_end_stays_at_the_bottom() {
+        let text = (0..30).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
+        let mut state = TextState { top: 25, ..TextState::default() };
+        let theme = Theme::shipped("dark", Depth::None).expect("it is shipped");
+        let look = Look { theme, signs: Signs::UNICODE };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 20));
+        draw(&mut Canvas::new(&mut buffer, &look), &text, &state);
+        let row = |y: u16| (0..10_u16).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        assert_eq!((row(0).trim(), row(19).trim()), ("line 10", "line 29"));
+        state.act(Action::Up, 30, 20);
+        assert_eq!(state.top, 9, "the way back begins at what is seen");
     }
 }
