@@ -163,12 +163,15 @@ pub struct App {
     touches: u64,
     /// How many there had been when what runs was begun.
     begun_at: BTreeMap<Slot, u64>,
-    /// Whether the topmost question came up while something else was being done: the next enter was meant for that.
-    unheeded: bool,
+    /// Since when no key was pressed, if what is on top came up while something else was being done: until there is a
+    /// pause, an enter was meant for that.
+    unheeded: Option<Timestamp>,
 }
 
 /// How long a notice is shown.
 const NOTICE: SignedDuration = SignedDuration::from_secs(6);
+/// Without a key for so long, what came up has been seen.
+const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// Errors that are kept to be read.
 const PROBLEMS: usize = 20;
 
@@ -199,7 +202,7 @@ impl App {
             waiting: BTreeMap::new(),
             touches: 0,
             begun_at: BTreeMap::new(),
-            unheeded: false,
+            unheeded: None,
         }
     }
 
@@ -369,13 +372,16 @@ impl App {
     }
 
     fn turned(&mut self, overlay: Overlay, turn: Turn) -> Vec<Effect> {
-        let unheeded = std::mem::take(&mut self.unheeded);
+        let now = self.desk.now;
+        self.unheeded = self.unheeded.filter(|last| now.duration_since(*last) < PAUSE);
+        if let Some(does) = overlay.ends_unread(turn).filter(|_| self.unheeded.take().is_some()) {
+            self.overlays.push(overlay);
+            self.say(format!("it came up while you did something else: {does} it once more"));
+            return Vec::new();
+        }
+        // A key that does nothing to it was meant for something else too.
+        self.unheeded = self.unheeded.map(|_| now);
         match turn {
-            Turn::Answers { answer: Answer::Confirmed, .. } if unheeded => {
-                self.overlays.push(overlay);
-                self.say("it came up while you did something else: read it, and confirm it once more");
-                Vec::new()
-            }
             Turn::Stays => {
                 self.overlays.push(overlay);
                 Vec::new()
@@ -529,7 +535,7 @@ impl App {
     }
 
     fn open(&mut self, overlay: Overlay) {
-        self.unheeded = false;
+        self.unheeded = None;
         self.overlays.retain(|open| !open.is_same_question(&overlay));
         self.overlays.push(overlay);
     }
@@ -594,7 +600,9 @@ impl App {
                 self.asked.remove(&slot);
                 let open = self.overlays.len();
                 let effects = self.came_to(outcome);
-                self.unheeded |= busy && self.overlays.len() > open;
+                if busy && self.overlays.len() > open {
+                    self.unheeded = Some(self.desk.now);
+                }
                 effects
             }
             Err(trouble) => self.failed(slot, trouble),

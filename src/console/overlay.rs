@@ -138,6 +138,18 @@ impl Overlay {
         Self(What::Quit(Dialog::new("Quit?", body, Confirm::Enter { does: "quit" })))
     }
 
+    /// What a turn does that must not happen to what nobody has read: a question is confirmed by enter alone, or what is
+    /// told is closed. Where something is to be typed, no stray key goes on.
+    pub fn ends_unread(&self, turn: Turn) -> Option<&'static str> {
+        match (&self.0, turn) {
+            (What::Question { dialog, .. }, Turn::Answers { answer: Answer::Confirmed, .. }) => {
+                (!matches!(dialog.confirm, Confirm::Typed { .. })).then_some("confirm")
+            }
+            (What::Told(_), Turn::Closes) => Some("close"),
+            _ => None,
+        }
+    }
+
     /// Whether it asks about quitting.
     pub fn is_quit(&self) -> bool {
         matches!(self.0, What::Quit(_))

@@ -55,6 +55,55 @@ fn a_question_that_comes_up_while_something_else_is_done_takes_no_enter_that_was
 }
 
 #[test]
+fn no_other_key_makes_an_enter_meant_for_something_else_count_but_a_pause_does() {
+    let asked = || {
+        let mut given = Given::with_stack(100, 30, StackState::Absent);
+        given.press("2 c j j");
+        given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+        given
+    };
+    let mut given = asked();
+    given.happen(Event::Mouse(Mouse::Wheel { x: 40, y: 12, by: 3 }));
+    given.happen(Event::Mouse(Mouse::Click { x: 40, y: 12 }));
+    assert!(given.press("j enter").is_empty() && given.shows("confirm it once more"));
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { .. })));
+    let mut given = asked();
+    given.press("j");
+    given.seconds_later(1);
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Up { .. })), "it was seen by then");
+    // A name that is typed is no stray key.
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D j");
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
+    given.type_text("space-tweets");
+    assert!(starts(&given.press("enter"), |job| matches!(job, Job::Down { .. })));
+}
+
+#[test]
+fn a_proof_is_not_closed_by_a_key_that_was_meant_for_something_else() {
+    for key in ["enter", "esc", "q"] {
+        let mut given = Given::with_stack(100, 30, StackState::Ready);
+        given.press("2 D");
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+        );
+        given.type_text("space-tweets");
+        given.press("enter j");
+        let after = Some(surveyed(StackState::Absent));
+        let ran = Ran { after, failures: Vec::new(), interrupted: false, proof: Some(Proof::Gone) };
+        given.came(Slot::Run, Outcome::Ran(ran));
+        assert!(given.press(key).is_empty() && given.shows("Nothing is left"), "{key}");
+        assert!(given.shows("close it once more"));
+        given.press(key);
+        assert!(given.app.overlays.is_empty(), "{key}");
+    }
+}
+
+#[test]
 fn where_there_is_no_room_to_draw_no_key_does_anything_but_leave() {
     let mut given = Given::with_stack(100, 30, StackState::Absent);
     given.happen(Event::Resized(Size { width: 79, height: 23 }));
