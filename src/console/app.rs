@@ -589,7 +589,11 @@ impl App {
 
     fn ended(&mut self, slot: Slot, result: Result<Outcome, Trouble>) -> Vec<Effect> {
         let state = match &result {
-            Ok(_) => State::Done,
+            Ok(outcome) => match outcome.shortfall() {
+                ([], false) => State::Done,
+                ([], true) => State::Cancelled,
+                (failures, _) => State::Failed(failures.join("; ")),
+            },
             Err(trouble) if trouble.remedy == Remedy::Cancelled => State::Cancelled,
             Err(trouble) => State::Failed(trouble.sentence.clone()),
         };
@@ -598,6 +602,11 @@ impl App {
         match result {
             Ok(outcome) => {
                 self.asked.remove(&slot);
+                // What a dialog says of them is gone with it; they stay until they are read.
+                for sentence in outcome.shortfall().0 {
+                    let (sentence, causes) = (sentence.clone(), Vec::new());
+                    self.problem(Trouble { sentence, causes, remedy: Remedy::Retry });
+                }
                 let open = self.overlays.len();
                 let effects = self.came_to(outcome);
                 if busy && self.overlays.len() > open {

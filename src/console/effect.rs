@@ -181,6 +181,19 @@ rooms! {
     Host host,
 }
 
+impl Outcome {
+    /// Of a run that came to its end: what failed in it, each in a sentence, and whether it was stopped.
+    pub fn shortfall(&self) -> (&[String], bool) {
+        match self {
+            Self::Stack(stack::Outcome::Ran(ran)) => (&ran.failures, ran.interrupted),
+            Self::Lake(lake::Outcome::Ran(ran)) | Self::Topics(topics::Outcome::JobCombined(ran)) => {
+                (&ran.failures, ran.interrupted)
+            }
+            _ => (&[], false),
+        }
+    }
+}
+
 /// Whose stack it is and where, once that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {

@@ -209,6 +209,24 @@ fn plans_and_runs() {
 }
 
 #[test]
+fn a_run_that_failed() {
+    take("not_all_was_done", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Absent);
+        let failure = "instance: ec2:RunInstances: not allowed (UnauthorizedOperation); `hydrant doctor --policy` \
+                       shows the permissions that are needed";
+        let ran = Ran {
+            after: Some(surveyed(StackState::Partial)),
+            failures: vec![failure.to_owned()],
+            interrupted: false,
+            proof: None,
+        };
+        given.press("2");
+        given.came(Slot::Run, Outcome::Ran(ran));
+        given
+    });
+}
+
+#[test]
 fn overlays() {
     take("keys", |width, height| {
         let mut given = Given::with_stack(width, height, StackState::Ready);

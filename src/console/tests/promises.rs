@@ -5,6 +5,7 @@ use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Effect, Job as AnyJob, Remedy, Slot as AnySlot, Trouble, stream, topics};
 use crate::console::event::{Event, Mouse, Size};
 use crate::console::pane::Pane;
+use crate::console::tasks::State;
 use crate::console::theme::{Depth, Role, Signs};
 use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
@@ -761,4 +762,37 @@ fn the_wheel_and_the_arrows_move_what_lies_on_top_whatever_down_is_bound_to() {
     assert_eq!(given.screen(), before);
     given.press("down down down");
     assert_eq!(given.screen(), after);
+}
+
+#[test]
+fn a_run_in_which_something_failed_or_that_was_stopped_is_not_done_and_its_error_stays_until_it_is_read() {
+    let ran = |failures: &[&str], interrupted| {
+        let mut given = Given::with_stack(100, 30, StackState::Absent);
+        given.press("2 c");
+        given.came(Slot::Plan, Outcome::PlannedUp { plan: plan(&Next::Create), shown: Shown::First });
+        given.press("enter");
+        let failures = failures.iter().map(|failure| (*failure).to_owned()).collect();
+        given.came(Slot::Run, Outcome::Ran(Ran { after: None, failures, interrupted, proof: None }));
+        given.press("esc t");
+        given
+    };
+    let state = |given: &Given| {
+        let run = given.app.desk.tasks.all().iter().find(|task| task.slot == Slot::Run.into());
+        run.expect("it is listed").state.clone()
+    };
+    let mut given = ran(&["instance: not allowed", "key-pair: there is one already"], false);
+    assert!(given.shows("failed <1 s") && given.shows("▲ 2"));
+    assert_eq!(
+        state(&given),
+        State::Failed("instance: not allowed; key-pair: there is one already".to_owned())
+    );
+    given.press("esc e");
+    assert!(given.shows("key-pair: there is one already"));
+    given.press("esc e");
+    assert!(given.shows("instance: not allowed"));
+    given.press("esc");
+    assert!(!given.shows("▲"));
+    let given = ran(&[], true);
+    assert!(state(&given) == State::Cancelled && !given.shows("▲"));
+    assert_eq!(state(&ran(&[], false)), State::Done);
 }
