@@ -342,8 +342,11 @@ impl App {
     }
 
     fn press(&mut self, key: Key) -> Vec<Effect> {
-        if self.desk.keymap.on_top(key) == Some(Action::QuitNow) {
-            return self.quit();
+        match self.desk.keymap.on_top(key) {
+            Some(Action::QuitNow) => return self.quit(),
+            // A letter that it is bound to is still typed where something is.
+            Some(Action::Suspend) if key.typed().is_none() => return vec![Effect::Suspend],
+            _ => {}
         }
         if let Some(overlay) = self.overlays.pop() {
             let action = self.desk.keymap.on_top(key);

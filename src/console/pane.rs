@@ -171,7 +171,8 @@ pub trait PaneState {
         None
     }
 
-    /// Whether text is being typed, such as a filter: then every key but `ctrl-c` goes to `key`, and none is an action.
+    /// Whether text is being typed, such as a filter: then every key but `ctrl-c` and `ctrl-z` goes to `key`, and none
+    /// is an action.
     fn is_typing(&self) -> bool {
         false
     }

@@ -796,3 +796,21 @@ fn a_run_in_which_something_failed_or_that_was_stopped_is_not_done_and_its_error
     assert!(state(&given) == State::Cancelled && !given.shows("▲"));
     assert_eq!(state(&ran(&[], false)), State::Done);
 }
+
+#[test]
+fn the_console_goes_to_the_shell_from_anywhere() {
+    for keys in ["2", "2 /", ":", "?", "t"] {
+        let mut given = Given::with_stack(100, 30, StackState::Ready);
+        given.press(keys);
+        let before = given.screen();
+        assert!(matches!(given.press("ctrl-z")[..], [Effect::Suspend]), "{keys}");
+        assert_eq!(given.screen(), before, "it comes back to what it was: {keys}");
+    }
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D");
+    given.came(
+        Slot::Plan,
+        Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
+    );
+    assert!(matches!(given.press("ctrl-z")[..], [Effect::Suspend]));
+}
