@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::key::Key;
-use super::pane::Pane;
+use super::pane::{Pane, Panes};
 
 /// Where an action is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// Wherever no text is being typed.
     Everywhere,
-    /// In panes that have such a thing. A pane may use its key for something of its own instead.
+    /// In panes that have such a thing. A pane that has it not may use its key for something of its own.
     Habit,
     /// In one pane.
     Pane(Pane),
@@ -138,7 +138,6 @@ actions! {
     Sort "sort" ["s"] "sort" "Sort by the next column" Habit, None;
     SortBackwards "sort.backwards" ["o"] "reverse" "Reverse the order" Habit, None;
     Wrap "wrap" ["w"] "wrap" "Wrap long lines, or scroll them sideways" Habit, None;
-    Mark "mark" ["space"] "mark" "Mark what is chosen, or take the mark away" Habit, None;
     Copy "copy" ["y"] "copy" "Copy the address of what is chosen" Habit, None;
 
     Back "back" ["esc"] "back" "One step back: close what is on top, or cancel what loads" Everywhere, None;
@@ -239,13 +238,22 @@ impl Keymap {
             let action = Action::named(name).ok_or_else(|| KeymapError::UnknownAction(name.to_owned()))?;
             wanted.insert(action, parse(action, &keys)?);
         }
+        let panes = Panes::default();
+        let has = |pane: Pane, habit: Action| panes.get(pane).habits().contains(&habit);
         let mut bound: BTreeMap<(Scope, Key), Action> = BTreeMap::new();
         for (action, keys) in &wanted {
             for key in keys {
                 let scope = action.spec().scope;
-                // A pane's key may not hide one that is valid everywhere: it would be unreachable there.
-                let rivals = bound.iter().filter(|((place, other), _)| {
-                    other == key && (*place == scope || *place == Everywhere || scope == Everywhere)
+                // A pane's key may hide neither one that is valid everywhere nor a habit of that pane: it would be
+                // unreachable there.
+                let rivals = bound.iter().filter(|((place, other), rival)| {
+                    let meet = match (*place, scope) {
+                        (Everywhere, _) | (_, Everywhere) => true,
+                        (Scope::Pane(pane), Habit) => has(pane, *action),
+                        (Habit, Scope::Pane(pane)) => has(pane, **rival),
+                        (place, scope) => place == scope,
+                    };
+                    other == key && meet
                 });
                 for (_, rival) in rivals {
                     if rival != action {
@@ -313,11 +321,25 @@ mod tests {
     }
 
     #[test]
-    fn a_pane_may_use_the_key_of_a_habit_and_no_other_that_is_taken() {
-        let map = Keymap::new([("stack.create", vec!["s"])]).expect("s sorts where there are columns");
-        assert_eq!(map.action(Pane::Stack, Key::char('s')), Some(Action::Create));
-        assert_eq!(map.action(Pane::Flow, Key::char('s')), Some(Action::Sort));
+    fn a_pane_may_use_the_key_of_a_habit_that_it_has_not_and_no_other_that_is_taken() {
+        let map = Keymap::new([("stack.create", vec!["n"])]).expect("n goes on where something is searched");
+        assert_eq!(map.action(Pane::Stack, Key::char('n')), Some(Action::Create));
+        assert_eq!(map.action(Pane::Logs, Key::char('n')), Some(Action::Next));
         assert!(Keymap::new([("sort", vec!["q"])]).is_err());
+    }
+
+    #[test]
+    fn a_key_that_would_hide_a_habit_of_its_pane_is_refused_and_both_are_named() {
+        let refused =
+            |action, key| Keymap::new([(action, vec![key])]).expect_err("it hides a habit").to_string();
+        for (action, key, both) in [
+            ("filter", "c", ["filter", "stack.create"]),
+            ("stack.create", "s", ["sort", "stack.create"]),
+            ("open", "space", ["open", "stream.pause"]),
+        ] {
+            let named = refused(action, key);
+            assert!(both.iter().all(|name| named.contains(name)), "{named}");
+        }
     }
 
     #[test]

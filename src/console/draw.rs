@@ -127,10 +127,9 @@ fn tabs(app: &App, canvas: &mut Canvas<'_>) {
 
 /// What the footer shows of a pane beside its own actions, and what gives way first where there is no room.
 const COMMON: [Action; 4] = [Action::Refresh, Action::Keys, Action::Palette, Action::Quit];
-const GIVES_WAY: [Action; 8] = [
+const GIVES_WAY: [Action; 7] = [
     Action::SortBackwards,
     Action::Wrap,
-    Action::Mark,
     Action::Copy,
     Action::Sort,
     Action::Refresh,
@@ -151,18 +150,12 @@ fn hints(app: &App) -> Vec<Action> {
     let pane = app.panes.get(app.desk.pane);
     let is_own = |action: &Action| match action.spec().scope {
         Scope::Pane(pane) => pane == app.desk.pane,
-        Scope::Habit => pane.habits().contains(action) && is_reachable(app, *action),
+        Scope::Habit => pane.habits().contains(action),
         Scope::Everywhere => false,
     };
     let quiet = [Action::Next, Action::Previous, Action::TopicsParticular, Action::TopicsFrequent];
     let own = Action::ALL.iter().copied().filter(is_own).filter(|action| !quiet.contains(action));
     own.chain(COMMON).collect()
-}
-
-/// Whether the key that is shown for a habit does it here: a pane may use it for something of its own.
-fn is_reachable(app: &App, action: Action) -> bool {
-    let key = app.desk.keymap.shown(action);
-    key.is_some_and(|key| app.desk.keymap.action(app.desk.pane, key) == Some(action))
 }
 
 fn footer(app: &App, canvas: &mut Canvas<'_>) {

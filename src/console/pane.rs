@@ -12,7 +12,7 @@
 //!    is counted), and ends on an outcome. Loads and watches are dropped where they are when they are cancelled; a run
 //!    looks at `line.stop()` and comes to a safe point.
 //! 4. `action.rs`: its lines in the table of actions, under its name. Its keys may take the place of a habit's
-//!    (`s` sort, `n` next) in that pane, never of a key that is valid everywhere.
+//!    (`s` sort, `n` next) that the pane has not, never of one that it has or of a key that is valid everywhere.
 //! 5. `tests/`: what it promises, and its pictures.
 //!
 //! A pane changes itself and asks ([`Ask`]) for the rest: to start a job, to open a dialog, to say something. A

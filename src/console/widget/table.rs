@@ -57,12 +57,6 @@ impl TableState {
             Action::PageDown => self.chosen.saturating_add(page),
             Action::First => 0,
             Action::Last => last,
-            Action::Mark if rows > 0 => {
-                if !self.marked.remove(&self.chosen) {
-                    self.marked.insert(self.chosen);
-                }
-                self.chosen.saturating_add(1)
-            }
             _ => return false,
         }
         .min(last);
@@ -216,8 +210,6 @@ pub fn draw(
         if index == state.chosen {
             canvas.mark_row(y, Role::Strong);
             canvas.put(0, y, pointer, Role::Pointer);
-        } else if state.marked.contains(&index) {
-            canvas.put(0, y, "+", Role::Pointer);
         }
     }
 }
@@ -261,15 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_set_taken_away_and_go_with_their_rows() {
-        let mut state = TableState::default();
-        for action in [Action::Mark, Action::Mark, Action::Mark, Action::Up, Action::Mark] {
-            assert!(state.act(action, 10, 5));
-        }
-        assert_eq!(state.marked.iter().copied().collect::<Vec<_>>(), [0, 1]);
+    fn marks_go_with_their_rows() {
+        let mut state = TableState { marked: [0, 1].into(), ..TableState::default() };
         state.settle(1);
         assert_eq!(state.marked.iter().copied().collect::<Vec<_>>(), [0]);
-        assert!(!TableState::default().act(Action::Mark, 0, 5));
     }
 
     #[test]
