@@ -370,7 +370,7 @@ impl App {
         let (top, height) = super::draw::overlays(self.desk.size.height);
         let Some(y) = y.checked_sub(top) else { return Vec::new() };
         let Some(mut overlay) = self.overlays.pop() else { return Vec::new() };
-        let turn = overlay.click(x, y, (self.desk.size.width, height));
+        let turn = overlay.click(self, x, y, (self.desk.size.width, height));
         self.turned(overlay, turn)
     }
 

@@ -198,14 +198,38 @@ impl Overlay {
         }
     }
 
-    /// Takes a click into the room that overlays are drawn in.
-    pub fn click(&mut self, x: u16, y: u16, room: (u16, u16)) -> Turn {
+    /// Takes a click into the room that overlays are drawn in: a row that is clicked is chosen, an action that is chosen
+    /// is done. No task is cancelled by a click: a hand that slips must not decide.
+    pub fn click(&mut self, app: &App, x: u16, y: u16, room: (u16, u16)) -> Turn {
         match &mut self.0 {
+            What::Palette { input, rows } => {
+                let actions = found(app, &input.text());
+                let window = Window::palette(actions.len(), room);
+                let row = window.row(x, y, 2).map(|row| row + rows.top(window.seen(2)));
+                let Some(row) = row.filter(|row| *row < actions.len()) else { return Turn::Stays };
+                if row == rows.chosen {
+                    return done_by(app, actions.get(row));
+                }
+                rows.chosen = row;
+                Turn::Stays
+            }
+            What::Tasks(list) => {
+                let tasks = &app.desk.tasks;
+                let window = Window::tasks(tasks.all().len(), room);
+                let row = window.row(x, y, 1).map(|row| row / 2);
+                let rows = list.now(tasks);
+                let row =
+                    row.filter(|row| *row < window.seen(3) / 2).map(|row| row + rows.top(window.seen(3) / 2));
+                if let Some(row) = row.filter(|row| *row < tasks.all().len()) {
+                    list.point(tasks, row);
+                }
+                Turn::Stays
+            }
             What::Told(dialog) | What::Question { dialog, .. } | What::Quit(dialog) => {
                 let answer = dialog.click(x, y, room);
                 self.turn(answer)
             }
-            What::Keys(_) | What::Palette { .. } | What::Tasks(_) | What::Text { .. } => Turn::Stays,
+            What::Keys(_) | What::Text { .. } => Turn::Stays,
         }
     }
 
@@ -335,16 +359,58 @@ fn room(size: Size) -> (u16, u16) {
     (size.width, super::draw::overlays(size.height).1)
 }
 
-/// An empty window in the middle; what is drawn into it is inside its frame.
-fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) -> Canvas<'a> {
-    let (width, height) = (width.min(WIDEST).min(canvas.width()), height.min(canvas.height()));
-    let (x, y) = ((canvas.width() - width) / 2, (canvas.height() - height) / 2);
-    {
-        let mut frame = canvas.part(x, y, width, height);
-        frame.clear();
-        frame.frame(title, Role::Pointer);
+/// A window in the middle of a room.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    corner: (u16, u16),
+    size: (u16, u16),
+}
+
+impl Window {
+    fn of(width: u16, height: u16, room: (u16, u16)) -> Self {
+        let size = (width.min(WIDEST).min(room.0), height.min(room.1));
+        Self { corner: ((room.0 - size.0) / 2, (room.1 - size.1) / 2), size }
     }
-    canvas.part(x + 3, y + 1, width.saturating_sub(6), height.saturating_sub(2))
+
+    /// That of the palette, with so many actions.
+    fn palette(actions: usize, room: (u16, u16)) -> Self {
+        let height = u16::try_from(actions).unwrap_or(u16::MAX).clamp(1, 14) + 4;
+        Self::of(84, height, room)
+    }
+
+    /// That of the list of so many tasks.
+    fn tasks(tasks: usize, room: (u16, u16)) -> Self {
+        let height = u16::try_from(tasks * 2).unwrap_or(u16::MAX).saturating_add(5).max(7);
+        Self::of(84, height, room)
+    }
+
+    /// An empty one; what is drawn into it is inside its frame.
+    fn draw<'a>(self, canvas: &'a mut Canvas<'_>, title: &str) -> Canvas<'a> {
+        let ((x, y), (width, height)) = (self.corner, self.size);
+        {
+            let mut frame = canvas.part(x, y, width, height);
+            frame.clear();
+            frame.frame(title, Role::Pointer);
+        }
+        canvas.part(x + 3, y + 1, width.saturating_sub(6), height.saturating_sub(2))
+    }
+
+    /// Rows inside its frame, but for so many that are not the list's.
+    fn seen(self, others: u16) -> usize {
+        usize::from(self.size.1.saturating_sub(2 + others))
+    }
+
+    /// The row inside its frame that is at a cell, counted from the first of the list, which has so many above it.
+    fn row(self, x: u16, y: u16, above: u16) -> Option<usize> {
+        let (column, row) = (x.checked_sub(self.corner.0)?, y.checked_sub(self.corner.1 + 1 + above)?);
+        let inside = column < self.size.0 && usize::from(row) < self.seen(above);
+        inside.then_some(usize::from(row))
+    }
+}
+
+/// An empty window of this size in the middle; what is drawn into it is inside its frame.
+fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) -> Canvas<'a> {
+    Window::of(width, height, (canvas.width(), canvas.height())).draw(canvas, title)
 }
 
 /// Cells of the help beside the keys.
@@ -400,7 +466,8 @@ fn found(app: &App, typed: &str) -> Vec<Action> {
         .copied()
         .filter_map(|action| {
             let spec = action.spec();
-            let text = format!("{} {}", spec.name, spec.help);
+            let keys: Vec<String> = app.desk.keymap.keys(action).iter().map(ToString::to_string).collect();
+            let text = format!("{} {} {}", spec.name, spec.help, keys.join(" "));
             Some((pattern.score(Utf32Str::new(&text, &mut room), &mut matcher)?, action))
         })
         .collect();
@@ -424,11 +491,7 @@ fn press_palette(
         return Turn::Closes;
     }
     if key == Key::named("enter") {
-        return actions.get(rows.chosen).map_or(Turn::Stays, |action| match action.spec().scope {
-            // An action of another pane goes there, where it is seen and done.
-            Scope::Pane(pane) if pane != app.desk.pane => Turn::Acts(pane.action()),
-            _ => Turn::Acts(*action),
-        });
+        return done_by(app, actions.get(rows.chosen));
     }
     // Letters are typed here: the arrows move, whatever else they are bound to.
     let action = match key {
@@ -444,13 +507,22 @@ fn press_palette(
     Turn::Stays
 }
 
+/// What choosing an action in the palette does.
+fn done_by(app: &App, action: Option<&Action>) -> Turn {
+    action.map_or(Turn::Stays, |action| match action.spec().scope {
+        // An action of another pane goes there, where it is seen and done.
+        Scope::Pane(pane) if pane != app.desk.pane => Turn::Acts(pane.action()),
+        _ => Turn::Acts(*action),
+    })
+}
+
 fn draw_palette(app: &App, canvas: &mut Canvas<'_>, input: &Input, rows: &TableState) {
     let actions = found(app, &input.text());
-    let height = u16::try_from(actions.len()).unwrap_or(u16::MAX).clamp(1, 14) + 4;
-    let mut inside = window(canvas, "Command", 84, height);
+    let window = Window::palette(actions.len(), (canvas.width(), canvas.height()));
+    let mut inside = window.draw(canvas, "Command");
     let x = inside.put(0, 0, ": ", Role::Key);
     input.draw(&mut inside, x, 0);
-    let seen = usize::from(inside.height().saturating_sub(2));
+    let seen = window.seen(2);
     if actions.is_empty() {
         inside.put(2, 2, "no action is called so", Role::Faint);
     }
@@ -527,12 +599,12 @@ fn press_tasks(app: &App, list: &mut TaskRows, seen: usize, action: Option<Actio
 fn draw_tasks(app: &App, canvas: &mut Canvas<'_>, list: &TaskRows) {
     let rows = list.now(&app.desk.tasks);
     let tasks = app.desk.tasks.all();
-    let height = u16::try_from(tasks.len() * 2).unwrap_or(u16::MAX).saturating_add(5).max(7);
-    let mut inside = window(canvas, "Tasks", 84, height);
+    let window = Window::tasks(tasks.len(), (canvas.width(), canvas.height()));
+    let mut inside = window.draw(canvas, "Tasks");
     if tasks.is_empty() {
         inside.put(2, 1, "Nothing was started yet.", Role::Faint);
     }
-    let seen = usize::from(inside.height().saturating_sub(3)) / 2;
+    let seen = window.seen(3) / 2;
     for (y, task) in (1..inside.height()).step_by(2).zip(tasks.iter().skip(rows.top(seen))).take(seen) {
         let signs = inside.signs();
         let (sign, words, role) = match &task.state {

@@ -814,3 +814,46 @@ fn the_console_goes_to_the_shell_from_anywhere() {
     );
     assert!(matches!(given.press("ctrl-z")[..], [Effect::Suspend]));
 }
+
+#[test]
+fn the_palette_finds_an_action_by_its_key() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press(":");
+    given.type_text("ctrl-z");
+    assert!(matches!(given.press("enter")[..], [Effect::Suspend]));
+}
+
+/// Clicks on the row of the screen that shows a text.
+fn click_on(given: &mut Given, text: &str) -> Vec<Effect> {
+    let rows = lines(&given.screen());
+    let y = rows.iter().position(|row| row.contains(text)).expect("it is shown");
+    given.happen(Event::Mouse(Mouse::Click { x: 30, y: u16::try_from(y).expect("small") }))
+}
+
+#[test]
+fn a_click_in_the_palette_chooses_and_one_on_what_is_chosen_does_it() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press(":");
+    given.type_text("pane.");
+    click_on(&mut given, "pane.lake");
+    assert_eq!((given.app.desk.pane, given.app.overlays.len()), (Pane::Flow, 1));
+    click_on(&mut given, "pane.lake");
+    assert_eq!((given.app.desk.pane, given.app.overlays.len()), (Pane::Lake, 0));
+    // Beside its rows a click does nothing.
+    given.press(":");
+    given.happen(Event::Mouse(Mouse::Click { x: 0, y: 0 }));
+    click_on(&mut given, "Command");
+    assert_eq!(given.app.overlays.len(), 1);
+}
+
+#[test]
+fn a_click_in_the_list_of_tasks_points_at_one_and_cancels_none() {
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 r c t");
+    assert!(given.shows("planning what to create"));
+    for _ in 0..2 {
+        assert!(click_on(&mut given, "reading the stack").is_empty());
+    }
+    let survey = AnySlot::from(Slot::Survey);
+    assert!(matches!(given.press("enter")[..], [Effect::Cancel(slot)] if slot == survey));
+}
