@@ -413,8 +413,8 @@ fn window<'a>(canvas: &'a mut Canvas<'_>, title: &str, width: u16, height: u16) 
     Window::of(width, height, (canvas.width(), canvas.height())).draw(canvas, title)
 }
 
-/// Cells of the help beside the keys.
-const HELP: usize = 56;
+/// Cells of the help beside the keys: what the smallest screen has room for.
+const HELP: usize = 53;
 
 fn keys_text(app: &App) -> String {
     let mut text = String::new();

@@ -220,12 +220,11 @@ pub(super) fn session_trouble(desk: &Desk) -> Option<&Trouble> {
 pub(super) fn instead(canvas: &mut Canvas<'_>, desk: &Desk, trouble: &Trouble) {
     let rows = canvas.paragraph(0, &trouble.sentence, Role::Bad);
     let (again, whole) = (desk.key(Action::Refresh), desk.key(Action::Problem));
-    let pieces = [
-        (again.as_str(), Role::Key),
-        (" tries again   ", Role::Text),
-        (whole.as_str(), Role::Key),
-        (" shows the causes", Role::Text),
-    ];
+    let mut pieces = vec![(again.as_str(), Role::Key), (" tries again   ", Role::Text)];
+    // Once it was read there is nothing behind that key.
+    if desk.problems.iter().any(|problem| problem.sentence == trouble.sentence) {
+        pieces.extend([(whole.as_str(), Role::Key), (" shows the causes", Role::Text)]);
+    }
     canvas.line(0, rows + 1, &pieces);
 }
 

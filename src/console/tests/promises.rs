@@ -857,3 +857,27 @@ fn a_click_in_the_list_of_tasks_points_at_one_and_cancels_none() {
     let survey = AnySlot::from(Slot::Survey);
     assert!(matches!(given.press("enter")[..], [Effect::Cancel(slot)] if slot == survey));
 }
+
+#[test]
+fn the_help_of_every_key_is_seen_whole_in_the_smallest_terminal() {
+    let mut given = Given::with_stack(80, 24, StackState::Ready);
+    for pane in ["1", "2", "3", "4", "5", "6", "7"] {
+        given.press(pane);
+        given.press("?");
+        for _ in 0..10 {
+            assert!(!lines(&given.screen()).iter().any(|line| line.contains("…  │")), "pane {pane}");
+            given.press("page-down");
+        }
+        given.press("esc");
+    }
+}
+
+#[test]
+fn a_failed_pane_names_the_key_of_its_causes_until_they_were_read() {
+    let mut given = Given::started(100, 30);
+    given.failed(AnySlot::Connect, trouble(Remedy::SignIn));
+    given.press("2");
+    assert!(given.shows("e shows the causes"));
+    given.press("e esc");
+    assert!(given.shows("r tries again") && !given.shows("shows the causes"));
+}
