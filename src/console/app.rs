@@ -13,7 +13,6 @@ use super::overlay::{Overlay, Turn};
 use super::pane::{Ask, Pane, PaneState, Panes};
 use super::tasks::{State, Tasks};
 use super::theme::Look;
-use super::widget::dialog::Answer;
 
 /// Where the calls go, as the header says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
