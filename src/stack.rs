@@ -1,17 +1,18 @@
 //! What hydrant owns in AWS: the stack, made, watched and torn down.
 //!
 //! ```text
-//! graph     the kinds, what each needs, the walk along those needs
-//! names     what each resource is called
-//! plan      wanted against there -> the next thing to do, decided without I/O
-//! resource/ one file per kind: wanted, read, create, change, delete
-//! apply     runs a plan along the graph, in parallel, up and down
-//! outcome   what a run did
-//! converge  brings one resource to where it should be: act, look, decide; patience waits
-//! journal   what was begun and done, on disk
-//! audit     finds by tag and by name whatever is left
-//! reach     how ssh gets to the instance
-//! status    present state and drift, as a table and as JSON
+//! graph       the kinds, what each needs, the walk along those needs
+//! names       what each resource is called
+//! plan        wanted against there -> the next thing to do, decided without I/O
+//! resource/   one file per kind: wanted, read, create, change, delete
+//! apply       runs a plan along the graph, in parallel, up and down
+//! outcome     what a run did
+//! converge    brings one resource to where it should be: act, look, decide; patience waits
+//! journal     what was begun and done, on disk
+//! audit       finds by tag and by name whatever is left
+//! reach       how ssh gets to the instance
+//! status      present state and drift, as a table and as JSON
+//! stream_here this machine's stream, which a teardown leaves with nowhere to deliver
 //! ```
 //!
 //! There are two stacks of each name, the [parts](graph::Part): the pipeline, and the notebook that reads its lake. A
@@ -36,6 +37,7 @@ pub mod plan;
 mod reach;
 mod resource;
 pub mod status;
+mod stream_here;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -60,6 +62,7 @@ pub use names::{Names, SPARK_LOGS, STACK_TAG};
 pub use notebook::LINK_LIFE;
 use plan::{Claim, Found, Next, OWNER, Plan, Stays, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
+pub use stream_here::StreamHere;
 
 /// What can go wrong with a stack.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +186,12 @@ pub enum StackError {
     /// The delivery stream cannot write what it took.
     #[error("the delivery stream cannot write what it took, so nothing was torn down: {0}")]
     NotWritten(String),
+    /// This machine's stream runs into what goes, and does not end.
+    #[error("this machine's stream could not be stopped, so nothing was torn down: {0}")]
+    StreamNotStopped(String),
+    /// This machine's stream ended, and some posts are not delivered.
+    #[error("{} on this machine, so nothing was torn down: `hydrant stream status` says why", crate::text::counted(*.0, "post still waits", "posts still wait"))]
+    StreamNotDelivered(u64),
     /// AWS's answer lacks what it always has.
     #[error("AWS's answer about {0} lacks what it needs: {1}")]
     OddAnswer(String, &'static str),

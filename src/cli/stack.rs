@@ -17,7 +17,7 @@ use crate::stack::graph::{Kind, Part};
 use crate::stack::outcome::{Ending, Outcome, Teardown};
 use crate::stack::plan::{Act, Next, Plan, Step};
 use crate::stack::status::{ResourceState, StackState};
-use crate::stack::{Stack, StackError, Survey};
+use crate::stack::{Stack, StackError, StreamHere, Survey};
 
 /// Create what is missing of the stack and mend what differs
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ pub(super) struct Down {
     /// Delete the bucket with everything in it: all versions, all unfinished uploads
     #[arg(long)]
     pub(super) delete_data: bool,
-    /// Have delivered first what waits on the host and in the delivery stream; if that fails, nothing is torn down
+    /// Have delivered first what waits on the host, in this machine's stream, which ends with that, and in the delivery stream; if that fails, nothing is torn down
     #[arg(long)]
     pub(super) drain: bool,
 }
@@ -139,6 +139,14 @@ impl Down {
         let _lock = if self.plan { None } else { Some(stack.lock(&command)?) };
         let plan = context.unless_stopped(stack.plan_down(self.delete_data)).await?;
         show_plan(&context, &stack, &plan);
+        let here = if plan.ends_delivery() {
+            context.unless_stopped(stack.stream_here(&context.folders)).await?
+        } else {
+            StreamHere::Nothing
+        };
+        if let Some(sentence) = stream_goes_on(&here, self.drain) {
+            talk!("{} {}", style::warn("hydrant:"), style::safe(sentence));
+        }
         if self.plan {
             talk_calls(&context, &stack);
             return Ok(plan_exit(&plan));
@@ -161,6 +169,12 @@ impl Down {
         show_status(&context, &stack, &teardown.survey, &teardown.audit);
         talk_calls(&context, &stack);
         let exit = end(&teardown.outcome);
+        if here.goes_on() && !self.drain {
+            talk!(
+                "{} this machine's stream still runs: `hydrant stream stop` ends it",
+                style::warn("hydrant:")
+            );
+        }
         Ok(if exit == Exit::Done { proof(&teardown) } else { exit })
     }
 }
@@ -374,11 +388,28 @@ async fn agree(
     if !drain {
         return Ok(());
     }
+    if plan.ends_delivery() {
+        stack.stop_stream_here(&context.folders).await?;
+    }
     // Whatever it said a moment ago, a host that goes is drained if that is wanted: more may have come since.
     if plan.takes_host() {
         Box::pin(super::host::deliver(context)).await?;
     }
     Ok(stack.let_it_write(plan).await?)
+}
+
+/// What is to be said of this machine's stream before the delivery stream goes.
+fn stream_goes_on(here: &StreamHere, drain: bool) -> Option<String> {
+    let words = here.words()?;
+    Some(match (here.goes_on(), drain) {
+        (false, _) => words,
+        (true, true) => format!("{words}: it delivers what waits and ends first"),
+        (true, false) => {
+            format!(
+                "{words}: `hydrant stream stop` ends it, and --drain does that first and delivers what waits"
+            )
+        }
+    })
 }
 
 /// What is to be said of the posts on a host that goes.

@@ -592,6 +592,11 @@ impl Plan {
         self.step(Kind::Instance).is_some_and(Step::takes_it)
     }
 
+    /// Whether the delivery stream goes and none takes its place: what a stream reads then has nowhere to go.
+    pub fn ends_delivery(&self) -> bool {
+        self.step(Kind::DeliveryStream).is_some_and(|step| step.next == Next::Delete)
+    }
+
     /// For how long what was put into a delivery stream that goes may not be written yet; `None` if none goes.
     pub fn unwritten(&self) -> Option<Duration> {
         self.step(Kind::DeliveryStream)?.unwritten()

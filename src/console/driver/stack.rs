@@ -26,11 +26,15 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
         }
         Job::PlanDown { delete_data, ask_host, .. } => {
             // Both are large; side by side on a worker's stack they would be too large for it.
-            let waiting = async { if ask_host { Some(what_waits(rooms, line).await) } else { None } };
-            let (plan, waiting) = tokio::join!(Box::pin(stack.plan_down(delete_data)), waiting);
-            if let Some(waits) = waiting {
-                line.came(Outcome::HostWaits(waits)).await;
-            }
+            let asked = async {
+                if ask_host {
+                    let (waits, here) =
+                        tokio::join!(what_waits(rooms, line), stack.stream_here(&rooms.folders));
+                    line.came(Outcome::HostWaits(waits)).await;
+                    line.came(Outcome::StreamHere(here)).await;
+                }
+            };
+            let (plan, ()) = tokio::join!(Box::pin(stack.plan_down(delete_data)), asked);
             Ok(Outcome::PlannedDown { plan, delete_data, shown: Shown::First })
         }
         // What was shown may be an hour old, and somebody else at work since: with the lock, it is looked at again.
@@ -51,6 +55,9 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
             if !plan.goes_no_further_than(&shown) {
                 if plan.takes_host() {
                     line.came(Outcome::HostWaits(what_waits(rooms, line).await)).await;
+                }
+                if plan.ends_delivery() {
+                    line.came(Outcome::StreamHere(stack.stream_here(&rooms.folders).await)).await;
                 }
                 return Ok(Outcome::PlannedDown { plan, delete_data, shown: Shown::Anew });
             }
@@ -75,6 +82,9 @@ async fn what_waits(rooms: &Rooms, line: &Line) -> Waits {
 
 /// Has delivered what waits in what goes, or says why it is not: then nothing may be torn down.
 async fn deliver_first(stack: &Stack, plan: &Plan, rooms: &Rooms, line: &Line) -> Result<(), Trouble> {
+    if plan.ends_delivery() {
+        stack.stop_stream_here(&rooms.folders).await.map_err(|error| Trouble::of_stack(&error))?;
+    }
     if plan.takes_host() {
         let (name, progress) = (Kind::Instance.name(), line.progress());
         progress.tell(name, name, Phase::Waiting, "delivering first what waits there");

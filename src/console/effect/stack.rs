@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Manner;
 use crate::host::service::Waits;
 use crate::settings::Secret;
+use crate::stack::StreamHere;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Plan;
 use crate::stack::status::Status;
@@ -45,7 +46,7 @@ pub enum Job {
         part: Part,
         /// With the data that it holds.
         delete_data: bool,
-        /// And ask the host what waits there.
+        /// And ask the host what waits there, and this machine's stream.
         ask_host: bool,
     },
     /// Make a link into the notebook.
@@ -127,6 +128,8 @@ pub enum Outcome {
     },
     /// What waits on the host that the plan which is shown next takes away.
     HostWaits(Waits),
+    /// How this machine's stream stands to the delivery stream that the plan which is shown next takes away.
+    StreamHere(StreamHere),
     /// What tearing down would do.
     PlannedDown {
         /// The plan.

@@ -26,6 +26,7 @@ use crate::console::widget::table::TableState;
 use crate::console::words;
 use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
+use crate::stack::StreamHere;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::Plan;
 use crate::stack::status::{ResourceState, ResourceStatus, StackState};
@@ -57,7 +58,7 @@ pub struct StackPane {
     to_do: usize,
     /// The plan that is being shown.
     planned: Option<Planned>,
-    /// What waits on the host that the shown plan takes away, if anything does or may.
+    /// What waits in what the shown plan takes away, if anything does or may.
     waiting: Option<Waiting>,
 }
 
@@ -66,9 +67,18 @@ pub struct StackPane {
 struct Waiting {
     /// On the host.
     waits: Waits,
+    /// In this machine's stream.
+    here: StreamHere,
     /// For how long what the delivery stream took may not be written yet.
     unwritten: Option<Duration>,
     drain: bool,
+}
+
+impl Default for Waiting {
+    /// What is not known to be nothing is delivered first, unless that is not wanted.
+    fn default() -> Self {
+        Self { waits: Waits::Nothing, here: StreamHere::Nothing, unwritten: None, drain: true }
+    }
 }
 
 #[derive(Debug)]
@@ -246,13 +256,14 @@ impl StackPane {
 
     /// What waits in what the plan takes away. Where the data goes too, what is not written yet is part of it.
     fn what_goes_with(&mut self, plan: &Plan, delete_data: bool) -> Option<&Waiting> {
-        let known = self.waiting.take().map(|waiting| (waiting.waits, waiting.drain));
-        let (waits, drain) = known.unwrap_or((Waits::Nothing, true));
-        let waits = if plan.takes_host() { waits } else { Waits::Nothing };
-        let unwritten = plan.unwritten().filter(|_| !delete_data);
-        if waits != Waits::Nothing || unwritten.is_some() {
-            self.waiting = Some(Waiting { waits, unwritten, drain });
-        }
+        let known = self.waiting.take().unwrap_or_default();
+        let waiting = Waiting {
+            waits: if plan.takes_host() { known.waits } else { Waits::Nothing },
+            here: if plan.ends_delivery() { known.here } else { StreamHere::Nothing },
+            unwritten: plan.unwritten().filter(|_| !delete_data),
+            drain: known.drain,
+        };
+        self.waiting = waiting.is_anything().then_some(waiting);
         self.waiting.as_ref()
     }
 
@@ -381,7 +392,7 @@ impl PaneState for StackPane {
         }
         match (answer, self.planned.take()) {
             (Answer::Confirmed, Some(planned)) => {
-                let drain = self.waiting.take().is_some_and(|waiting| waiting.drain);
+                let drain = self.waiting.take().is_some_and(|waiting| waiting.drains());
                 let (Planned::Up(plan) | Planned::Down { plan, .. }) = &planned;
                 self.to_do = plan.work().count();
                 vec![Ask::start(match planned {
@@ -467,8 +478,11 @@ impl Employs for StackPane {
                 vec![Ask::open(Overlay::question(Pane::Stack, "create", dialog))]
             }
             Outcome::HostWaits(waits) => {
-                // What is not known to be nothing is delivered first, unless that is not wanted.
-                self.waiting = Some(Waiting { waits, unwritten: None, drain: true });
+                self.waiting.get_or_insert_default().waits = waits;
+                Vec::new()
+            }
+            Outcome::StreamHere(here) => {
+                self.waiting.get_or_insert_default().here = here;
                 Vec::new()
             }
             Outcome::PlannedDown { plan, delete_data, shown } => {

@@ -9,6 +9,7 @@ use crate::console::tasks::State;
 use crate::console::theme::{Depth, Role, Signs};
 use crate::host::service::Waits;
 use crate::progress::{Phase, Report};
+use crate::stack::StreamHere;
 use crate::stack::graph::{Kind, Part};
 use crate::stack::plan::{Difference, Mend, Next};
 use crate::stack::status::StackState;
@@ -302,6 +303,35 @@ fn what_the_delivery_stream_has_not_written_is_waited_for_unless_it_is_not_wante
     confirmed(&mut given, false);
     let mut given = shown(true);
     assert!(!given.shows("s first"));
+    confirmed(&mut given, false);
+}
+
+#[test]
+fn a_stream_that_runs_into_what_goes_is_named_and_stopped_first_unless_it_is_not_wanted() {
+    let asked = |here: StreamHere, delete_data| {
+        let mut given = Given::with_stack(100, 40, StackState::Ready);
+        given.press("2 D");
+        given.happen(Event::Came(Box::new(Outcome::StreamHere(here).into())));
+        given.came(Slot::Plan, Outcome::PlannedDown { plan: plan_down(), delete_data, shown: Shown::First });
+        given
+    };
+    let confirmed = |given: &mut Given, wanted: bool| {
+        given.type_text("space-tweets");
+        let effects = given.press("enter");
+        assert!(starts(&effects, |job| matches!(job, Job::Down { drain, .. } if *drain == wanted)));
+    };
+    for delete_data in [false, true] {
+        let mut given = asked(StreamHere::Runs(3), delete_data);
+        assert!(given.shows("this machine's stream runs into what goes (3 posts wait here)"));
+        assert!(given.shows("[x] stop this machine's stream first, once it has delivered"));
+        confirmed(&mut given, true);
+    }
+    let mut given = asked(StreamHere::Runs(3), false);
+    given.press("tab tab space tab");
+    confirmed(&mut given, false);
+    // What no stream reads stays on this machine's disk: there is nothing to choose.
+    let mut given = asked(StreamHere::Waits(3), false);
+    assert!(given.shows("3 posts wait on this machine for the delivery stream") && !given.shows("first"));
     confirmed(&mut given, false);
 }
 

@@ -7,6 +7,7 @@ use crate::console::widget::dialog::{Confirm, Dialog, Field, Line};
 use crate::console::widget::input::Input;
 use crate::console::words;
 use crate::host::service::Waits;
+use crate::stack::StreamHere;
 use crate::stack::graph::Part;
 use crate::stack::plan::{Act, Next, Plan};
 
@@ -31,7 +32,9 @@ pub(super) fn create(plan: &Plan, shown: Shown, waiting: Option<&Waiting>, stack
         return Dialog::new(title, body, Confirm::Enter { does: "go on" });
     }
     let confirm = Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "go on" };
-    Dialog::new(title, body, confirm).with(waiting.map(Waiting::field).into_iter().collect()).destroying()
+    Dialog::new(title, body, confirm)
+        .with(waiting.and_then(Waiting::field).into_iter().collect())
+        .destroying()
 }
 
 /// What is said first of a plan that takes the place of one that was agreed to.
@@ -46,35 +49,51 @@ fn why_anew(shown: Shown) -> Vec<Line> {
 }
 
 impl Waiting {
-    /// What goes with the host.
-    fn lines(&self) -> Vec<Line> {
-        let says = match &self.waits {
-            Waits::Nothing => return Vec::new(),
-            Waits::Posts(posts) => {
-                let wait = words::counted(posts, "post waits", "posts wait");
-                format!("{wait} on the host and would go with it undelivered.")
-            }
-            Waits::Unknown(why) => format!(
-                "The host could not be asked what waits there: {why}. What waits goes with it if it is not delivered."
-            ),
-        };
-        wrapped(&says, Role::Bad)
+    /// Whether there is anything to be said of it.
+    pub(super) fn is_anything(&self) -> bool {
+        self.waits != Waits::Nothing || self.here != StreamHere::Nothing || self.unwritten.is_some()
     }
 
-    /// Whether it is to be delivered first.
-    fn field(&self) -> Field {
-        let label = match &self.waits {
-            Waits::Nothing => {
-                let seconds = self.unwritten.unwrap_or_default().as_secs();
+    /// Whether it is to be delivered first, where something is that can be.
+    pub(super) fn drains(&self) -> bool {
+        self.drain && self.field().is_some()
+    }
+
+    /// What goes with the host, and what this machine's stream goes on with.
+    fn lines(&self) -> Vec<Line> {
+        let host = match &self.waits {
+            Waits::Nothing => None,
+            Waits::Posts(posts) => {
+                let wait = words::counted(posts, "post waits", "posts wait");
+                Some(format!("{wait} on the host and would go with it undelivered."))
+            }
+            Waits::Unknown(why) => Some(format!(
+                "The host could not be asked what waits there: {why}. What waits goes with it if it is not delivered."
+            )),
+        };
+        let here = self.here.words().map(|words| format!("Note: {words}."));
+        let role = if self.here.goes_on() { Role::Bad } else { Role::Warn };
+        let lines = [host.map(|says| (says, Role::Bad)), here.map(|says| (says, role))];
+        lines.into_iter().flatten().flat_map(|(says, role)| wrapped(&says, role)).collect()
+    }
+
+    /// Whether it is to be delivered first. What waits on this machine's disk and is read by nobody stays there.
+    fn field(&self) -> Option<Field> {
+        let label = match (&self.waits, self.here.goes_on(), self.unwritten) {
+            (Waits::Nothing, true, _) => "stop this machine's stream first, once it has delivered".to_owned(),
+            (Waits::Nothing, false, None) => return None,
+            (Waits::Nothing, false, Some(unwritten)) => {
+                let seconds = unwritten.as_secs();
                 format!("wait {seconds} s first: the delivery stream writes what it took")
             }
-            Waits::Posts(posts) => {
+            (_, true, _) => "deliver first what waits on the host and here, and stop the stream".to_owned(),
+            (Waits::Posts(posts), false, _) => {
                 let waits = words::counted(posts, "post that waits", "posts that wait");
                 format!("deliver first the {waits} on the host")
             }
-            Waits::Unknown(_) => "deliver first what waits on the host, or do nothing".to_owned(),
+            (Waits::Unknown(_), false, _) => "deliver first what waits on the host, or do nothing".to_owned(),
         };
-        Field::Toggle { label, on: self.drain }
+        Some(Field::Toggle { label, on: self.drain })
     }
 }
 
@@ -121,7 +140,7 @@ pub(super) fn tear_down(
         Confirm::Typed { expected: stack.to_owned(), input: Input::default(), does: "tear down" }
     };
     let mut fields = vec![Field::Toggle { label, on: delete_data }];
-    fields.extend(waiting.map(Waiting::field));
+    fields.extend(waiting.and_then(Waiting::field));
     Dialog::new("Tear down", body, confirm).with(fields).destroying()
 }
 
