@@ -60,7 +60,7 @@ use keys::Keys;
 pub use lock::{Lock, LockError};
 pub use names::{Names, SPARK_LOGS, STACK_TAG};
 pub use notebook::LINK_LIFE;
-use plan::{Claim, Found, Next, OWNER, Plan, Stays, Step, Wanted, decide, decide_down};
+use plan::{Claim, Found, HOLDS, Next, OWNER, Plan, Stays, Step, Wanted, decide, decide_down};
 pub use reach::Reach;
 pub use stream_here::StreamHere;
 
@@ -377,9 +377,16 @@ impl Stack {
             let name = self.names.of(kind).to_owned();
             let (found, next) = match found {
                 Ok(found) => {
-                    let kept = match &found {
-                        Some(found) if kind.holds_data() && !delete_data => self.why_kept(kind, found).await,
-                        _ => None,
+                    let (found, kept) = match found {
+                        Some(found) if kind.holds_data() && delete_data => {
+                            let holds = self.holds(kind, &found).await;
+                            (Some(found.with(HOLDS, holds)), None)
+                        }
+                        Some(found) if kind.holds_data() => {
+                            let kept = self.why_kept(kind, &found).await;
+                            (Some(found), kept)
+                        }
+                        found => (found, None),
                     };
                     let next = decide_down(kind, &name, found.as_ref(), kept, self.claim(kind, false));
                     (found, next)
@@ -417,6 +424,18 @@ impl Stack {
         match answer.events().first().and_then(|event| event.message()) {
             Some(why) => Err(StackError::NotWritten(crate::text::sanitise(why))),
             None => Ok(()),
+        }
+    }
+
+    /// What goes with a resource that holds data, in words; `None` if it is empty.
+    async fn holds(&self, kind: Kind, found: &Found) -> Option<String> {
+        if kind == Kind::NotebookLogs {
+            return Some(found.detail.clone());
+        }
+        match self.bucket_holding().await {
+            Ok(holding) if holding.is_empty() => None,
+            Ok(holding) => Some(holding.to_string()),
+            Err(error) => Some(format!("whatever it holds, which could not be read: {error}")),
         }
     }
 

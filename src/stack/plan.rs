@@ -22,6 +22,9 @@ pub(super) const BUFFER_SECONDS: &str = "buffer seconds";
 /// The property that lists what else of the stack's is there, beyond the one that should be.
 pub(super) const OTHERS: &str = "other instances of this stack";
 
+/// The property that says what data goes with a resource that is deleted.
+pub(super) const HOLDS: &str = "holds";
+
 /// A list that has nothing on it.
 pub(super) const NONE: &str = "none";
 
@@ -503,8 +506,8 @@ impl Step {
         }
     }
 
-    /// What else goes with a resource that is taken away, in words: other instances by their ids, or what a delivery
-    /// stream has not written yet.
+    /// What else goes with a resource that is taken away, in words: other instances by their ids, the data that it holds,
+    /// or what a delivery stream has not written yet.
     pub fn goes_along(&self) -> Option<String> {
         if let Some(buffered) = self.unwritten() {
             return Some(match buffered.as_secs() {
@@ -513,7 +516,8 @@ impl Step {
             });
         }
         let found = self.found.as_ref().filter(|_| self.next == Next::Delete)?;
-        found.properties.get(OTHERS).filter(|others| *others != NONE).cloned()
+        let others = found.properties.get(OTHERS).filter(|others| *others != NONE);
+        others.or_else(|| found.properties.get(HOLDS)).cloned()
     }
 
     /// For how long what a delivery stream took may still be in it: AWS deletes that with it.
@@ -675,6 +679,23 @@ mod tests {
         for stays in [plan(Kind::DeliveryStream, Next::Rest), plan(Kind::Bucket, Next::Delete)] {
             assert_eq!((stays.unwritten(), stays.steps[0].goes_along()), (None, None));
         }
+    }
+
+    #[test]
+    fn data_that_goes_is_named_and_more_of_it_was_not_agreed_to() {
+        let plan = |holds: &str| Plan {
+            steps: vec![Step {
+                kind: Kind::Bucket,
+                name: "b".into(),
+                found: Some(there(&[OURS, (HOLDS, holds)])),
+                wanted: false,
+                next: Next::Delete,
+            }],
+        };
+        let shown = plan("24 object versions, 718 kB");
+        assert_eq!(shown.steps[0].goes_along().as_deref(), Some("24 object versions, 718 kB"));
+        assert!(shown.goes_no_further_than(&shown));
+        assert!(!plan("25 object versions, 720 kB").goes_no_further_than(&shown));
     }
 
     #[test]

@@ -250,6 +250,16 @@ pub(super) fn plan_down() -> Plan {
     plan
 }
 
+/// A plan that deletes everything, with what the bucket holds.
+pub(super) fn plan_down_with_data() -> Plan {
+    let mut plan = plan(&Next::Delete);
+    for step in plan.steps.iter_mut().filter(|step| step.kind == Kind::Bucket) {
+        step.found =
+            step.found.take().map(|found| found.with("holds", "3,702 object versions, 1.2 GB".to_owned()));
+    }
+    plan
+}
+
 /// Whether an effect starts this kind of job of the stack.
 pub(super) fn starts(effects: &[Effect], is: impl Fn(&stack::Job) -> bool) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Start(Job::Stack(job)) if is(job)))

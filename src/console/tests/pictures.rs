@@ -6,7 +6,9 @@ use std::fmt::Write;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
-use super::given::{Given, lines, look, plan, plan_down, surveyed, surveyed_part, trouble};
+use super::given::{
+    Given, lines, look, plan, plan_down, plan_down_with_data, surveyed, surveyed_part, trouble,
+};
 use crate::console::app::Missing;
 use crate::console::effect::stack::{Outcome, Proof, Ran, Shown, Slot};
 use crate::console::effect::{Remedy, Slot as AnySlot};
@@ -161,6 +163,15 @@ fn plans_and_runs() {
             Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown: Shown::First },
         );
         given.type_text("space");
+        given
+    });
+    take("plan_down_with_data", |width, height| {
+        let mut given = Given::with_stack(width, height, StackState::Ready);
+        given.press("2 D");
+        given.came(
+            Slot::Plan,
+            Outcome::PlannedDown { plan: plan_down_with_data(), delete_data: true, shown: Shown::First },
+        );
         given
     });
     take("plan_down_waiting", |width, height| {

@@ -1,4 +1,7 @@
-use super::given::{Given, lines, look, plan, plan_down, started, starts, surveyed, surveyed_part, trouble};
+use super::given::{
+    Given, lines, look, plan, plan_down, plan_down_with_data, started, starts, surveyed, surveyed_part,
+    trouble,
+};
 use crate::console::action::{Action, Keymap};
 use crate::console::app::{Missing, Session, Target};
 use crate::console::effect::stack::{Job, Outcome, Proof, Ran, Shown, Slot};
@@ -225,9 +228,13 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
     )));
     given.came(
         Slot::Plan,
-        Outcome::PlannedDown { plan: plan(&Next::Delete), delete_data: true, shown: Shown::First },
+        Outcome::PlannedDown { plan: plan_down_with_data(), delete_data: true, shown: Shown::First },
     );
     assert_eq!(given.app.overlays.len(), 1);
+    // The data that goes is named, and the warning of it is whole in the smallest terminal too.
+    given.happen(Event::Resized(Size { width: 80, height: 24 }));
+    assert!(given.shows("and with it 3,702 object versions, 1.2 GB"));
+    assert!(given.shows("neither can the data in") && given.shows(" bucket. "));
     // What was typed for the other plan does not count for this one.
     assert!(given.press("enter").is_empty());
 }

@@ -183,6 +183,10 @@ async fn a_bucket_that_holds_something_is_kept_unless_its_data_is_to_go() {
     assert!(kept.err.contains("everything is gone but the bucket"), "{}", kept.err);
     assert_eq!(world.aws().everything().await, [format!("bucket {}", world.bucket())]);
 
+    // What it looks at to say so is one page.
+    let planned = world.hydrant(&["down", "--plan", "--delete-data"]).await.expect(3);
+    assert!(planned.out.contains("and with it at least 1,000 object versions"), "{}", planned.out);
+
     world.proxy.take_calls();
     world.hydrant(&["down", "--yes", "--delete-data"]).await.expect(0);
     let deletions = world.proxy.take_calls().iter().filter(|call| call.is("DeleteObjects")).count();

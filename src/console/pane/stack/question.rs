@@ -124,7 +124,7 @@ pub(super) fn tear_down(
         (_, false) => ("What is deleted cannot be brought back.", Role::Warn),
     };
     let mut body = why_anew(shown);
-    body.push((warning.0.to_owned(), warning.1));
+    body.extend(wrapped(warning.0, warning.1));
     body.extend(waiting.into_iter().flat_map(Waiting::lines));
     body.push((String::new(), Role::Text));
     body.extend(plan_lines(plan));
