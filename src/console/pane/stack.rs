@@ -58,6 +58,8 @@ pub struct StackPane {
     to_do: usize,
     /// The plan that is being shown.
     planned: Option<Planned>,
+    /// The stack whose teardown is planned or shown, whichever of the two is looked at meanwhile.
+    torn_down: Part,
     /// What waits in what the shown plan takes away, if anything does or may.
     waiting: Option<Waiting>,
 }
@@ -268,9 +270,9 @@ impl StackPane {
     }
 
     /// Plans the teardown; what waits on the host is asked for once.
-    fn plan_down(&mut self, delete_data: bool, ask_host: bool) -> Vec<Ask> {
-        self.planned = None;
-        vec![Ask::start(Job::PlanDown { part: self.part, delete_data, ask_host })]
+    fn plan_down(&mut self, part: Part, delete_data: bool, ask_host: bool) -> Vec<Ask> {
+        (self.planned, self.torn_down) = (None, part);
+        vec![Ask::start(Job::PlanDown { part, delete_data, ask_host })]
     }
 }
 
@@ -304,7 +306,7 @@ impl PaneState for StackPane {
             Action::StackLink => return Some(vec![Ask::start(Job::Link)]),
             Action::TearDown => {
                 self.waiting = None;
-                return Some(self.plan_down(false, self.part == Part::Pipeline));
+                return Some(self.plan_down(self.part, false, self.part == Part::Pipeline));
             }
             Action::Open => {
                 let (title, text) = (self.chosen()?.name.clone(), self.whole()?);
@@ -401,7 +403,9 @@ impl PaneState for StackPane {
                 })]
             }
             // What goes depends on it: the plan is made anew and shown again.
-            (Answer::Toggled(_), _) => self.plan_down(dialog.is_on(question::DELETE_DATA), false),
+            (Answer::Toggled(_), _) => {
+                self.plan_down(self.torn_down, dialog.is_on(question::DELETE_DATA), false)
+            }
             (Answer::Cancelled, None) => vec![Ask::cancel(Slot::Plan)],
             _ => Vec::new(),
         }
@@ -489,6 +493,7 @@ impl Employs for StackPane {
                 let Some(name) = stack_name(plan.part(), desk) else { return Vec::new() };
                 let waiting = self.what_goes_with(&plan, delete_data);
                 let dialog = question::tear_down(&plan, delete_data, shown, waiting, &name);
+                self.torn_down = plan.part();
                 self.planned = Some(Planned::Down { plan, delete_data });
                 vec![Ask::open(Overlay::question(Pane::Stack, "tear down", dialog))]
             }

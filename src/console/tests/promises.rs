@@ -240,6 +240,31 @@ fn deleting_the_data_too_makes_the_plan_anew_and_asks_again() {
 }
 
 #[test]
+fn the_stack_whose_teardown_is_shown_is_the_one_that_is_planned_anew() {
+    let anew = |given: &mut Given| {
+        starts(&given.press("tab space"), |job| {
+            matches!(job, Job::PlanDown { part: Part::Pipeline, delete_data: true, .. })
+        })
+    };
+    let shown = |shown| Outcome::PlannedDown { plan: plan_down(), delete_data: false, shown };
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    // The other stack is looked at before the plan is there.
+    given.press("2 D b");
+    given.came(Slot::Plan, shown(Shown::First));
+    assert!(anew(&mut given));
+    // And switched once more, while that is under way.
+    assert!(starts(&given.press("space"), |job| matches!(job, Job::PlanDown { part: Part::Pipeline, .. })));
+    // The same of a plan that takes the place of one that was to be carried out.
+    let mut given = Given::with_stack(100, 30, StackState::Ready);
+    given.press("2 D");
+    given.came(Slot::Plan, shown(Shown::First));
+    given.type_text("space-tweets");
+    given.press("enter b");
+    given.came(Slot::Run, shown(Shown::Anew));
+    assert!(anew(&mut given));
+}
+
+#[test]
 fn what_waits_on_the_host_is_named_before_a_teardown_and_delivered_first_unless_it_is_not_wanted() {
     let confirmed = |given: &mut Given, wanted: bool| {
         given.type_text("space-tweets");
