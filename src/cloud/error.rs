@@ -365,18 +365,18 @@ impl CallError {
             ),
             Failure::Throttled => {
                 format!(
-                    "{call} on {target} was throttled over all retries ({said}): wait a minute and run the same command again"
+                    "{call} on {target} was throttled over all retries ({said}): wait a minute and try again"
                 )
             }
             Failure::TimedOut => {
-                format!("{call} on {target} got no answer from {place} in time: run the same command again")
+                format!("{call} on {target} got no answer from {place} in time: try again")
             }
             Failure::Unreachable => format!(
                 "{call} on {target} could not reach {place} ({said}): check the network{}",
                 if *place == Place::Aws { "" } else { ", and that the endpoint is running" }
             ),
             Failure::Broken => {
-                format!("{call} on {target} failed at {place} ({said}): run the same command again")
+                format!("{call} on {target} failed at {place} ({said}): try again")
             }
             Failure::Readonly => {
                 format!("{call} on {target} would change something, and this run is read-only")
@@ -481,6 +481,25 @@ mod tests {
             (AddRoleToInstanceProfile, "LimitExceeded", "", 409, Failure::Exists),
         ] {
             assert_eq!(Failure::of(operation, code, message, status), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_by_a_command_or_a_key() {
+        for failure in [Failure::Throttled, Failure::TimedOut, Failure::Broken] {
+            let call = CallError {
+                operation: Operation::GetCallerIdentity,
+                target: "the caller".to_owned(),
+                failure,
+                code: None,
+                message: "no".to_owned(),
+                request_id: None,
+                place: Place::Aws,
+                profile: None,
+                source: "no".into(),
+            };
+            let sentence = call.sentence();
+            assert!(sentence.ends_with("try again") && !sentence.contains("command"), "{sentence}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! It refuses: an operation that was not announced through [`Cloud::call`](super::Cloud::call) under its own name
 //! (so the table of operations is complete by construction); any change in read-only mode; and, with a custom
 //! endpoint, any host but the endpoint's own. It counts what it lets through, and tells whoever wants to know when AWS
-//! asks to slow down.
+//! asks to slow down or does not answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,8 @@ use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata, OrchestratorError};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Operation, Place};
 use crate::progress::{Phase, Progress};
+use crate::text::counted;
 
 tokio::task_local! {
     /// The operation that the present call announced.
@@ -118,6 +120,11 @@ fn asks_to_slow_down(response: &HttpResponse) -> bool {
         || TOO_OFTEN.iter().any(|name| code.contains(name) || body.contains(name))
 }
 
+/// Whether a try got no answer for as long as it was given.
+fn is_silence<E>(error: &OrchestratorError<E>) -> bool {
+    error.is_timeout_error() || error.as_connector_error().is_some_and(ConnectorError::is_timeout)
+}
+
 impl Intercept for Guard {
     fn name(&self) -> &'static str {
         "hydrant's guard"
@@ -167,19 +174,23 @@ impl Intercept for Guard {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let tries = cfg.load::<RequestAttempts>().map_or(1, RequestAttempts::attempts);
+        let throttled = context.response().is_some_and(asks_to_slow_down);
+        let silent = context.output_or_error().and_then(Result::err).is_some_and(is_silence);
         let slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = slowed.as_ref()
             && tries < ATTEMPTS
-            && context.response().is_some_and(asks_to_slow_down)
+            && (throttled || silent)
             && let Ok(spec) = CALL.try_with(|operation| operation.spec())
         {
             // The SDK doubles the pause with every try and waits for a random part of it.
             let pause = FIRST_PAUSE.saturating_mul(1 << (tries.clamp(1, 16) - 1)).min(LONGEST_PAUSE);
-            let text = format!(
-                "AWS asks to slow down ({}); trying again within {} s",
-                spec.name,
-                pause.as_secs_f64().ceil()
-            );
+            let text = if throttled {
+                let pause = pause.as_secs_f64().ceil();
+                format!("AWS asks to slow down ({}); trying again within {pause} s", spec.name)
+            } else {
+                // Whether there is time for another try, only the SDK knows.
+                format!("AWS does not answer ({}), tried {}", spec.name, counted(tries, "time", "times"))
+            };
             progress.tell("aws", spec.service, Phase::Waiting, text);
         }
         Ok(())
@@ -200,5 +211,20 @@ impl Intercept for Guard {
                     .into())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_from_a_refusal() {
+        type Error = OrchestratorError<std::io::Error>;
+        let late = || BoxError::from("nothing within 30 s");
+        assert!(is_silence(&Error::timeout(late())));
+        assert!(is_silence(&Error::connector(ConnectorError::timeout(late()))));
+        assert!(!is_silence(&Error::connector(ConnectorError::io("refused".into()))));
+        assert!(!is_silence(&Error::other("no credentials")));
     }
 }

@@ -756,6 +756,22 @@ fn a_call_that_is_throttled_says_so_and_when_it_is_tried_again() {
 }
 
 #[test]
+fn what_cannot_be_read_again_is_shown_with_its_age_and_not_as_good() {
+    let mut given = Given::with_stack(120, 30, StackState::Ready);
+    given.press("2");
+    given.seconds_later(120);
+    assert!(given.shows("● everything is as it should be") && given.shows("reading…"));
+    given.seconds_later(42);
+    assert!(given.shows("as of 2 min ago; reading, 42 s"));
+    assert!(given.shows("everything is as it should be") && !given.shows("● everything"));
+    given.failed(Slot::Survey, trouble(Remedy::Retry));
+    assert!(started(&given.seconds_later(30)).contains(&Slot::Survey.into()));
+    assert!(given.shows("could not be read again; as of 3 min ago") && !given.shows("● everything"));
+    given.came(Slot::Survey, Outcome::Surveyed(surveyed(StackState::Ready)));
+    assert!(given.shows("● everything is as it should be") && given.shows("read now"));
+}
+
+#[test]
 fn the_notebook_is_a_second_stack_in_the_same_pane() {
     let mut given = Given::with_stack(100, 30, StackState::Ready);
     given.press("2");

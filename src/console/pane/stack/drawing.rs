@@ -1,6 +1,6 @@
 //! How the Stack pane is drawn: the table, and beside or under it the resource that is chosen.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::StackPane;
 use crate::console::action::Action;
@@ -25,8 +25,11 @@ const NEEDED: u16 = 106;
 /// Cells of the line that fills while a run goes on.
 const PROGRESS: u16 = 14;
 
-/// Cells at the right that say when the stack was read.
+/// Cells at the right that say when the stack was read, at least.
 const READ: u16 = 16;
+
+/// A read that takes longer is said with its time: what is shown may be so no more.
+const SLOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Rows of the pane above the table: the summary, and the filter's line.
 pub(super) const TABLE: u16 = 2;
@@ -108,8 +111,11 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         StackState::Ready => ("everything is as it should be", Role::Good),
         StackState::Drifted => ("something is not as hydrant left it", Role::Warn),
     };
+    let (read, stale) = when_read(pane, desk, *at);
+    let role = if stale { Role::Warn } else { role };
     let sign = match status.state {
         _ if changing => signs.working,
+        _ if stale => signs.unknown,
         StackState::Absent => signs.absent,
         StackState::Partial => signs.working,
         StackState::Ready => signs.ready,
@@ -117,6 +123,8 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
     };
     let x = canvas.line(1, 0, &[(sign, role), (" ", role), (words, role)]);
     let width = canvas.width();
+    let taken = u16::try_from(crate::text::width(&read)).unwrap_or(u16::MAX).saturating_add(1);
+    let begin = width.saturating_sub(taken.max(READ));
     if changing {
         let (done, of) = pane.progress();
         bars::progress(canvas, x + 3, 0, PROGRESS, done as u64, of as u64);
@@ -130,21 +138,11 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
         let sum = estimate.split([':', '\n']).next().unwrap_or_default();
         let by_hour = sum.split(',').next().unwrap_or_default();
         let bare = by_hour.trim_start_matches("costs ");
-        let room = (width - READ).saturating_sub(x + 3);
+        let room = begin.saturating_sub(x + 3);
         let fits = |sum: &&str| crate::text::width(sum) <= usize::from(room);
         let shown = [sum, by_hour, bare].into_iter().find(fits).unwrap_or_default();
         canvas.put(x + 3, 0, shown, Role::Faint);
     }
-    let read = if desk.tasks.runs(Slot::Survey) {
-        "reading…".to_owned()
-    } else if pane.trouble.is_some() {
-        format!("could not be read again; as of {} ago", words::since(*at, desk.now))
-    } else {
-        match words::since(*at, desk.now).as_str() {
-            "now" => "read now".to_owned(),
-            ago => format!("read {ago} ago"),
-        }
-    };
     if pane.filter.is_empty() && !pane.filter.is_typing() {
         if desk.tasks.runs(Slot::Plan) {
             let back = desk.key(Action::Back);
@@ -155,9 +153,24 @@ fn summary(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
             canvas.put(1, 1, pane.slowed(desk.now).unwrap_or_default(), Role::Warn);
         }
     }
-    let role = if pane.trouble.is_some() { Role::Warn } else { Role::Faint };
-    let begin = if pane.trouble.is_some() { width / 2 } else { width - READ };
+    let role = if stale { Role::Warn } else { Role::Faint };
     canvas.part(begin, 0, width - begin, 1).put_right(width - begin - 1, 0, &read, role);
+}
+
+/// When the stack was read, in words, and whether nobody knows any more that it is so.
+fn when_read(pane: &StackPane, desk: &Desk, at: Timestamp) -> (String, bool) {
+    let ago = match words::since(at, desk.now).as_str() {
+        "now" => "now".to_owned(),
+        time => format!("{time} ago"),
+    };
+    if pane.trouble.is_some() {
+        return (format!("could not be read again; as of {ago}"), true);
+    }
+    match desk.tasks.running().find(|task| task.slot == Slot::Survey.into()) {
+        Some(task) if desk.now.duration_since(task.began) < SLOW => ("reading…".to_owned(), false),
+        Some(task) => (format!("as of {ago}; reading, {}", words::lasted(task.began, desk.now)), true),
+        None => (format!("read {ago}"), false),
+    }
 }
 
 fn nothing_yet(pane: &StackPane, desk: &Desk, canvas: &mut Canvas<'_>) {
