@@ -16,7 +16,7 @@
 //! ```
 //!
 //! An [`Engine`] is a place where Spark runs. It says whether a job can be handed over to it, which a plan asks and the
-//! handing over asks again, from the same piece. It takes a [`Job`] under a token, by which the same job is never taken
+//! handing over asks again, from the same piece. It takes a [`Job`] under a token, by which no engine elsewhere takes it
 //! twice, and gives a handle that finds it again from any process; a [`Run`] looks at it, ends it, says where its log
 //! is and what it has cost, and brings its results. No job is done before its script has said so by its last file.
 
@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use book::{Book, End, Entry, How};
+pub use book::{Alone, Book, End, Entry, How};
 pub use error::SparkError;
 pub use follow::{OnStop, see_through};
 pub use job::{Job, LAST, Results, Work, must_reach};
@@ -111,7 +111,7 @@ pub trait Engine: Send + Sync {
     async fn ready(&self) -> Result<String, SparkError>;
 
     /// Hands a job over, and gives the handle by which it is found again. Asked once more with the same token, it gives
-    /// the job that is there.
+    /// the job that is there. (Spark on this machine knows no tokens: for it the handle is what is there.)
     async fn submit(&self, job: &Job, token: &str) -> Result<String, SparkError>;
 
     /// The job with that handle.

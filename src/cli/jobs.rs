@@ -12,7 +12,6 @@ use crate::spark::plan::Plan;
 use crate::spark::{
     self, Book, Desk, End, Engine, Entry, How, Job, Log, LogLine, OnStop, Results, Run, SparkError, Work,
 };
-use crate::topics;
 use clap::{Args, Subcommand};
 use tokio_util::sync::CancellationToken;
 
@@ -86,37 +85,36 @@ pub(super) fn progress(context: &Context) -> Progress {
 /// Takes a fit to its end, or goes along with it if it runs already; of one whose model was only not sent yet, sends it.
 pub(super) async fn fit_by(context: &Context, engine: &dyn Engine, job: Job) -> Result<Exit, CliError> {
     let book = Book::of(&context.folders);
-    if let Some(entry) = book.unsent(&job)? {
-        return send(context, &entry).await;
-    }
     // Before anything is paid for: who cannot sign in could not send the model either.
     let cloud = cloud_for(context, &job.model).await?;
     let mut entry = book.begin(engine.name(), job)?;
-    if entry.handle.is_none() {
-        spark::topics::make_way(&entry.job)?;
+    if entry.end.is_some() {
+        return send(context, (&book, &mut entry), cloud.as_ref()).await;
     }
     let results = go_along(context, &book, engine, &mut entry).await?;
-    fitted(context, &entry, results, cloud.as_ref()).await
+    fitted(context, (&book, &mut entry), results, cloud.as_ref()).await
 }
 
 /// The end of a fit: its model is where it belongs, and shown.
 async fn fitted(
     context: &Context,
-    entry: &Entry,
+    job: (&Book, &mut Entry),
     results: Results,
     cloud: Option<&Cloud>,
 ) -> Result<Exit, CliError> {
-    let described = spark::topics::wind_up(entry, results, cloud).await?;
+    let described = spark::topics::wind_up(job, results, cloud, &progress(context), &context.stop).await?;
     show_model(context, &described);
     Ok(Exit::Done)
 }
 
 /// Sends the model of a job that is done.
-async fn send(context: &Context, entry: &Entry) -> Result<Exit, CliError> {
+async fn send(
+    context: &Context,
+    (book, entry): (&Book, &mut Entry),
+    cloud: Option<&Cloud>,
+) -> Result<Exit, CliError> {
     talk!("{} is done: its model goes to {} now", entry.id, safe(entry.job.place()));
-    let described = topics::describe(&entry.job.out)?;
-    let cloud = cloud_for(context, &entry.job.model).await?;
-    spark::topics::send(entry, cloud.as_ref()).await?;
+    let described = spark::topics::send((book, entry), cloud, &progress(context), &context.stop).await?;
     show_model(context, &described);
     Ok(Exit::Done)
 }
@@ -237,9 +235,12 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
                 let outcome = spark::combine::wind_up(&entry, came, &results).await?;
                 return Ok(super::combine::end(context, &outcome, 0));
             }
-            fitted(context, &entry, came?, cloud.as_ref()).await
+            fitted(context, (&book, &mut entry), came?, cloud.as_ref()).await
         }
-        Some(End { how: How::Done, .. }) if entry.is_unsent() => send(context, &entry).await,
+        Some(End { how: How::Done, .. }) if entry.is_unsent() => {
+            let cloud = cloud_for(context, &entry.job.model).await?;
+            send(context, (&book, &mut entry), cloud.as_ref()).await
+        }
         Some(End { how: How::Done, .. }) => {
             talk!("{} is done: its results are in {}", safe(&entry.id), safe(entry.job.place()));
             if context.global.json {
@@ -247,13 +248,7 @@ async fn follow(context: &Context, id: &str) -> Result<Exit, CliError> {
             }
             Ok(Exit::Done)
         }
-        Some(End { how: How::Cancelled, .. }) => {
-            Err(SparkError::Cancelled(format!("{} was ended before its end", entry.id)).into())
-        }
-        Some(End { how: How::Failed(why), .. }) => {
-            let log = format!("shown by `hydrant jobs logs {}`", entry.id);
-            Err(SparkError::Failed { why: why.clone(), log }.into())
-        }
+        Some(_) => Err(entry.bad_end().expect("what has ended and is not done ended badly").into()),
     }
 }
 
@@ -274,7 +269,9 @@ async fn cancel(context: &Context, id: &str) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let engine = engine(context, entry.engine).await?;
-    let cancelled = context.unless_stopped(spark::follow::cancel(&book, engine.as_ref(), &mut entry)).await?;
+    let progress = progress(context);
+    let cancelled = spark::follow::cancel(&book, engine.as_ref(), &mut entry, &progress, &context.stop);
+    let cancelled = context.unless_stopped(cancelled).await?;
     if entry.end.is_some() && entry.job.work == Work::Combine {
         spark::combine::clear(&entry.job, &combined_by(context, &entry.job).await?).await?;
     }

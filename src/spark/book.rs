@@ -2,23 +2,33 @@
 //! again whenever something is known of it.
 //!
 //! An entry without an end is a job that may be running: whoever comes next goes along with it by its handle, or, if a
-//! crash came before the handle was known, hands it over again under the same token, by which no engine takes it twice.
-//! A file is replaced whole or not at all; an end that is written stays, whatever a slower process writes after it.
-//! Entries that ended are forgotten after 90 days.
+//! crash came before the handle was known, hands it over again under the same token, by which no engine elsewhere takes
+//! it twice. A file is replaced whole or not at all; a handle or an end that is written stays, whatever a slower process
+//! writes after it. Entries that ended are forgotten after 90 days.
+//!
+//! Several processes may go along with one job. What only one may do at a time is done under a lock of the operating
+//! system's, on a file that stays: `book.lock`, for a moment, to look what is there and write; and one for each folder of
+//! results, to hand a job over, to bring and finish its results, and to send its model ([`Book::alone_with`]).
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::{Job, SparkError, Stage};
+use crate::progress::{Phase, Progress};
 use crate::settings::{EngineName, Folders};
 use crate::topics::DESCRIPTION;
 
 /// How long a job that ended is remembered.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How often it is tried to have a job to oneself.
+const TRY_EVERY: Duration = Duration::from_millis(200);
 
 /// A job of the book.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +94,29 @@ impl Entry {
         is_done && self.job.model.is_some() && self.job.out.join(DESCRIPTION).exists()
     }
 
+    /// The error that its end is, if it ended badly.
+    pub fn bad_end(&self) -> Option<SparkError> {
+        match &self.end.as_ref()?.how {
+            How::Done => None,
+            How::Cancelled => Some(SparkError::Cancelled(format!("{} was ended before its end", self.id))),
+            How::Failed(why) => {
+                let log = format!("shown by `hydrant jobs logs {}`", self.id);
+                Some(SparkError::Failed { why: why.clone(), log })
+            }
+        }
+    }
+
+    /// Takes over what another process knows beyond it: the handle, and the end. Whoever cancels a job knows better than
+    /// those who only see that it is gone.
+    fn catch_up(&mut self, there: Self) {
+        let cancelled = matches!(&self.end, Some(End { how: How::Cancelled, .. }));
+        match &there.end {
+            None => self.handle = self.handle.take().or(there.handle),
+            Some(End { how: How::Failed(_), .. }) if cancelled => {}
+            Some(_) => *self = there,
+        }
+    }
+
     /// What is to be known of it beside that: the stage, or why it failed.
     pub fn about(&self) -> String {
         match (&self.end, &self.stage) {
@@ -93,6 +126,12 @@ impl Entry {
             (None, None) => self.words.clone(),
         }
     }
+}
+
+/// Held as long as it lives: no other process is at what comes of a job.
+#[derive(Debug)]
+pub struct Alone {
+    _file: File,
 }
 
 /// The jobs of this user on this machine.
@@ -144,12 +183,20 @@ impl Book {
         }
     }
 
-    /// The entry of a job that is to run: the one that is open for the same work there, or a new one.
+    /// The entry of a job that is to run: the one that is open for the same work there; or the one that is done, wherever
+    /// that was, and whose model was not sent to where it belongs; or a new one.
     pub fn begin(&self, engine: EngineName, job: Job) -> Result<Entry, SparkError> {
+        // Of two that are begun at once, the second finds the first.
+        let _lock = self.lock()?;
         let now = Timestamp::now();
-        for entry in self.list()? {
+        let entries = self.list()?;
+        let same =
+            entries.iter().find(|entry| entry.job == job && (entry.end.is_none() || entry.is_unsent()));
+        if let Some(entry) = same.filter(|entry| entry.end.is_some() || entry.engine == engine) {
+            return Ok(entry.clone());
+        }
+        for entry in entries {
             match &entry.end {
-                None if entry.engine == engine && entry.job == job => return Ok(entry),
                 None if entry.job.place() == job.place() => {
                     return Err(SparkError::OutInUse { id: entry.id, out: job.place() });
                 }
@@ -173,22 +220,78 @@ impl Book {
             cost: None,
             end: None,
         };
-        self.write(&entry)?;
+        self.put(&entry)?;
         Ok(entry)
     }
 
-    /// The same work, if it is done, wherever that was, and its model was not sent to where it belongs.
-    pub fn unsent(&self, job: &Job) -> Result<Option<Entry>, SparkError> {
-        Ok(self.list()?.into_iter().find(|entry| entry.job == *job && entry.is_unsent()))
+    /// Writes what is known of a job now. What another process has written of its handle and its end stays, and is in the
+    /// entry then.
+    pub fn write(&self, entry: &mut Entry) -> Result<(), SparkError> {
+        let _lock = self.lock()?;
+        if let Ok(there) = read(&self.path(&entry.id)) {
+            entry.catch_up(there);
+        }
+        self.put(entry)
     }
 
-    /// Writes what is known of a job now.
-    pub fn write(&self, entry: &Entry) -> Result<(), SparkError> {
-        let path = self.path(&entry.id);
-        if entry.end.is_none() && read(&path).is_ok_and(|there| there.end.is_some()) {
-            return Ok(());
+    /// Waits until no other process is at what comes of a job: hands it over, brings its results or sends its model. What
+    /// it has come to by then is in the entry.
+    pub async fn alone_with(
+        &self,
+        entry: &mut Entry,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Alone, SparkError> {
+        // By the folder and not by the job: another for the same work has the same.
+        let name = crc32fast::hash(entry.job.out.as_os_str().as_encoded_bytes());
+        let path = self.folder.join(format!("{name:08x}.lock"));
+        let file = self.lock_file(&path)?;
+        let mut said = false;
+        // Where the file system knows no locks, it is as it was without.
+        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let process = std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<u32>().ok());
+            let who = process.map_or_else(
+                || "another hydrant".to_owned(),
+                |process| format!("another hydrant (process {process})"),
+            );
+            if !said {
+                let words = format!("{who} is at {}, as `hydrant jobs list` shows: waiting for it", entry.id);
+                progress.tell("spark", &entry.id, Phase::Waiting, words);
+                said = true;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(TRY_EVERY) => {}
+                () = stop.cancelled() => return Err(SparkError::LeftTo { id: entry.id.clone(), who }),
+            }
         }
+        let number = std::process::id().to_string();
+        file.set_len(0)
+            .and_then(|()| file.write_all_at(number.as_bytes(), 0))
+            .map_err(SparkError::file("write", &path))?;
+        self.write(entry)?;
+        Ok(Alone { _file: file })
+    }
+
+    /// The book to oneself, for as long as it takes to look and write.
+    fn lock(&self) -> Result<File, SparkError> {
+        let path = self.folder.join("book.lock");
+        let file = self.lock_file(&path)?;
+        if let Err(error) = file.lock() {
+            tracing::warn!(%error, path = %path.display(), "the file system knows no locks");
+        }
+        Ok(file)
+    }
+
+    fn lock_file(&self, path: &Path) -> Result<File, SparkError> {
         Folders::make_private(&self.folder).map_err(SparkError::file("make", &self.folder))?;
+        let options = &mut std::fs::OpenOptions::new();
+        let file = options.create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+        file.map_err(SparkError::file("lock", path))
+    }
+
+    /// Writes an entry whole, as it is.
+    fn put(&self, entry: &Entry) -> Result<(), SparkError> {
+        let path = self.path(&entry.id);
         let text = serde_json::to_vec_pretty(entry).expect("an entry is plain data with text as keys");
         let passing = path.with_extension(format!("{}.part", std::process::id()));
         let write = || -> std::io::Result<()> {
@@ -243,7 +346,7 @@ mod tests {
         let refused = book.begin(EngineName::Sagemaker, job(3, "a")).expect_err("the folder is taken");
         assert!(refused.to_string().contains(&first.id), "{refused}");
         first.end = Some(end(How::Failed("no space".to_owned())));
-        book.write(&first).expect("written");
+        book.write(&mut first).expect("written");
         let second = book.begin(EngineName::Sagemaker, job(2, "a")).expect("begun");
         assert_ne!(second.token, first.token, "what has ended is not taken up");
         assert_eq!(book.list().expect("a list").len(), 3);
@@ -262,21 +365,84 @@ mod tests {
         std::fs::create_dir_all(&first.job.out).expect("made");
         std::fs::write(first.job.out.join(DESCRIPTION), "{}").expect("written");
         first.end = Some(end(How::Done));
-        book.write(&first).expect("written");
+        book.write(&mut first).expect("written");
         let second = book.begin(EngineName::Sagemaker, to_a_bucket(20)).expect("begun");
         crate::spark::topics::make_way(&second.job).expect("nothing is there");
-        let unsent = |job: &Job| book.unsent(job).expect("a look").map(|entry| entry.id);
-        assert_eq!((unsent(&first.job), unsent(&second.job)), (Some(first.id), None));
+        // Each is found again: the one to be sent, wherever it was made, and the other to be gone along with.
+        let again = |engine, job: &Job| book.begin(engine, job.clone()).expect("found").id;
+        assert_eq!(again(EngineName::Local, &first.job), first.id);
+        assert_eq!(again(EngineName::Sagemaker, &second.job), second.id);
     }
 
     #[test]
     fn an_end_stays_whatever_a_slower_process_writes() {
         let (_folder, book) = book();
         let slow = book.begin(EngineName::Local, job(2, "a")).expect("begun");
-        let fast = Entry { end: Some(end(How::Done)), ..slow.clone() };
-        book.write(&fast).expect("written");
-        book.write(&Entry { words: "it runs".to_owned(), ..slow }).expect("written");
-        assert_eq!(book.find(&fast.id).expect("there"), fast);
+        let fast = &mut Entry { end: Some(end(How::Done)), ..slow.clone() };
+        book.write(fast).expect("written");
+        let failed = Some(end(How::Failed("its results are gone".to_owned())));
+        for end in [None, failed, Some(end(How::Cancelled))] {
+            let slow = &mut Entry { words: "it runs".to_owned(), end, ..slow.clone() };
+            book.write(slow).expect("written");
+            assert_eq!(&book.find(&fast.id).expect("there"), fast);
+            assert_eq!(slow, fast, "the slower one knows it then");
+        }
+    }
+
+    #[test]
+    fn who_cancels_a_job_knows_better_than_who_sees_that_it_is_gone() {
+        let (_folder, book) = book();
+        let seen = book.begin(EngineName::Local, job(2, "a")).expect("begun");
+        let cancelled = &mut Entry { end: Some(end(How::Cancelled)), ..seen.clone() };
+        let failed = &mut Entry { end: Some(end(How::Failed("it was killed".to_owned()))), ..seen };
+        for entry in [&mut *failed, &mut *cancelled, &mut *failed] {
+            book.write(entry).expect("written");
+        }
+        assert_eq!(
+            (book.find(&failed.id).expect("there").state(), failed.state()),
+            ("cancelled", "cancelled")
+        );
+    }
+
+    #[test]
+    fn what_is_begun_while_another_begins_finds_it() {
+        let (_folder, book) = book();
+        let lock = book.lock().expect("nobody has it");
+        let (said, heard) = std::sync::mpsc::channel();
+        let second = std::thread::spawn({
+            let book = book.clone();
+            move || said.send(book.begin(EngineName::Local, job(3, "a"))).expect("it is heard")
+        });
+        heard.recv_timeout(Duration::from_millis(50)).expect_err("it waits for the first");
+        let (_other, first) = self::book();
+        let first = first.begin(EngineName::Local, job(2, "a")).expect("begun");
+        book.put(&first).expect("written");
+        drop(lock);
+        let refused = heard.recv().expect("an answer").expect_err("the folder is taken");
+        assert!(refused.to_string().contains(&first.id), "{refused}");
+        second.join().expect("it ended");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_job_that_another_is_at_is_told_so_and_may_leave() {
+        let (_folder, book) = book();
+        let (silent, stop) = (Progress::silent(), CancellationToken::new());
+        let mut first = book.begin(EngineName::Sagemaker, job(2, "a")).expect("begun");
+        let mut second = first.clone();
+        let alone = book.alone_with(&mut first, &silent, &stop).await.expect("nobody else is");
+        first.handle = Some("it".to_owned());
+        book.write(&mut first).expect("written");
+        let (said, heard) = std::sync::mpsc::channel();
+        let progress = Progress::to(move |report| said.send(report.text).expect("it is heard"));
+        stop.cancel();
+        let left = book.alone_with(&mut second, &progress, &stop).await.expect_err("the other is at it");
+        let who = format!("another hydrant (process {})", std::process::id());
+        let words = heard.recv().expect("a word");
+        assert!(words.contains(&who) && words.contains(&second.id), "{words}");
+        assert!(left.is_interruption() && left.to_string().contains(&who), "{left}");
+        drop(alone);
+        book.alone_with(&mut second, &silent, &stop).await.expect("it is free again");
+        assert_eq!(second, first, "what the other did is known then");
     }
 
     #[test]

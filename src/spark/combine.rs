@@ -93,7 +93,7 @@ pub async fn wind_up(
     results: &Place,
 ) -> Result<Outcome, SparkError> {
     match came {
-        Ok(Results::Topics(_)) => Err(SparkError::NoJob(entry.id.clone())),
+        Ok(Results::Topics(_) | Results::There) => Err(SparkError::NoJob(entry.id.clone())),
         Ok(Results::Combined(answer)) => {
             let replaced: Vec<String> =
                 serde_json::from_value(entry.job.settings["replaced"].clone()).unwrap_or_default();

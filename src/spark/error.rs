@@ -166,6 +166,14 @@ pub enum SparkError {
         /// Which engine.
         engine: &'static str,
     },
+    /// The operator asked to stop while another process is at what comes of a job.
+    #[error("left as asked: {who} is at the Spark job {id}, and `hydrant jobs list` shows how it stands")]
+    LeftTo {
+        /// The job.
+        id: String,
+        /// Who is.
+        who: String,
+    },
     /// A job elsewhere could not be followed to its end, and may go on.
     #[error(
         "{source}; the Spark job {id} is not given up by that: it may go on {engine} and cost money there; the same command again or `hydrant jobs follow {id}` goes along with it, `hydrant jobs cancel {id}` ends it"
@@ -223,7 +231,7 @@ impl SparkError {
     /// Whether the operator asked for the end of it.
     pub fn is_interruption(&self) -> bool {
         match self {
-            Self::Interrupted | Self::Left { .. } => true,
+            Self::Interrupted | Self::Left { .. } | Self::LeftTo { .. } => true,
             Self::Lake(error) => error.is_interruption(),
             Self::Topics(error) => error.is_interruption(),
             _ => false,

@@ -1,6 +1,6 @@
 //! A job taken to its end: handed over if it was not yet, gone along with, its results brought and made into what
 //! hydrant itself would have left. Whatever is learned on the way is written into the book, so that another process can
-//! go on from there.
+//! go on from there, and several may go along with one job: one of them hands it over, and one brings its results.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Book, End, Engine, Entry, How, Results, Run, Seen, SparkError, State};
+use super::{Alone, Book, End, Engine, Entry, How, Results, Run, Seen, SparkError, State, Work, topics};
 use crate::progress::{Phase, Progress};
 use crate::settings::EngineName;
 use crate::text::sanitise;
@@ -36,22 +36,51 @@ pub async fn see_through(
     let result = all_the_way(book, engine, entry, progress, (stop, on_stop)).await;
     let how = match &result {
         Ok(_) => Some(How::Done),
-        Err(SparkError::Interrupted | SparkError::Cancelled(_)) => Some(How::Cancelled),
-        Err(SparkError::Failed { why, .. }) => Some(How::Failed(why.clone())),
-        Err(error) if is_final(error) => Some(How::Failed(error.to_string())),
-        // What was refused never began, but for what may have been handed over without our hearing of it.
-        Err(error) if entry.handle.is_none() && !error.passes() => Some(How::Failed(error.to_string())),
-        // What runs goes on, whatever stands in the way of looking at it.
-        Err(_) => None,
+        Err(error) => end_by(error, entry),
     };
     entry.end = how.map(|how| End { at: Timestamp::now(), how });
     book.write(entry)?;
-    result.map_err(|error| if entry.end.is_none() { goes_on(error, engine, entry) } else { error })
+    let error = match result {
+        Ok((results, _alone)) => return Ok(results),
+        Err(error) => error,
+    };
+    match come_to(entry) {
+        // What looked like a bad end is that another process was faster.
+        Some(Ok(results)) => Ok(results),
+        Some(Err(_)) => Err(error),
+        None => Err(goes_on(error, engine, entry)),
+    }
+}
+
+/// The end of a job that an error is, if it is one.
+fn end_by(error: &SparkError, entry: &Entry) -> Option<How> {
+    match error {
+        // It is the other's.
+        SparkError::LeftTo { .. } => None,
+        SparkError::Interrupted | SparkError::Cancelled(_) => Some(How::Cancelled),
+        SparkError::Failed { why, .. } => Some(How::Failed(why.clone())),
+        error if is_final(error) => Some(How::Failed(error.to_string())),
+        // What was refused never began, but for what may have been handed over without our hearing of it.
+        error if entry.handle.is_none() && !error.passes() => Some(How::Failed(error.to_string())),
+        // What runs goes on, whatever stands in the way of looking at it.
+        _ => None,
+    }
+}
+
+/// What a job has come to by the book, if it has ended.
+fn come_to(entry: &Entry) -> Option<Result<Results, SparkError>> {
+    entry.end.as_ref()?;
+    Some(match (entry.bad_end(), &entry.job.work) {
+        (Some(error), _) => Err(error),
+        (None, Work::Combine) => entry.job.finish(),
+        (None, Work::Topics { .. }) => Ok(Results::There),
+    })
 }
 
 /// The error with the job that it is no end of, if that is known to be elsewhere.
 fn goes_on(error: SparkError, engine: &dyn Engine, entry: &Entry) -> SparkError {
-    let says_so = matches!(error, SparkError::Left { .. } | SparkError::StillEnding(_));
+    let says_so =
+        matches!(error, SparkError::Left { .. } | SparkError::LeftTo { .. } | SparkError::StillEnding(_));
     if says_so || entry.handle.is_none() || engine.name() == EngineName::Local {
         return error;
     }
@@ -63,26 +92,48 @@ fn is_final(error: &SparkError) -> bool {
     matches!(error, SparkError::NoResults { .. } | SparkError::OddResult { .. } | SparkError::Topics(_))
 }
 
+/// Hands a job over that one is alone with, unless another process has done so, or has seen its end, before.
+async fn hand_over(
+    book: &Book,
+    engine: &dyn Engine,
+    entry: &mut Entry,
+    progress: &Progress,
+) -> Result<(), SparkError> {
+    if entry.handle.is_some() || entry.end.is_some() {
+        return Ok(());
+    }
+    progress.tell("spark", &entry.id, Phase::Acting, format!("{} is being handed over", entry.id));
+    topics::make_way(&entry.job)?;
+    // Not given up half way: the handle would be lost with it.
+    entry.handle = Some(engine.submit(&entry.job, &entry.token).await?);
+    book.write(entry)
+}
+
+/// The results, and that nobody else is at them until their end is written.
 async fn all_the_way(
     book: &Book,
     engine: &dyn Engine,
     entry: &mut Entry,
     progress: &Progress,
     (stop, on_stop): (&CancellationToken, OnStop),
-) -> Result<Results, SparkError> {
-    let handle = if let Some(handle) = &entry.handle {
+) -> Result<(Results, Option<Alone>), SparkError> {
+    if entry.handle.is_some() {
         let since = entry.begun.strftime("%F %H:%M UTC");
         let words = format!("{} was begun at {since}: going along with it", entry.id);
         progress.tell("spark", &entry.id, Phase::Acting, words);
-        handle.clone()
     } else {
-        progress.tell("spark", &entry.id, Phase::Acting, format!("{} is being handed over", entry.id));
-        // Not given up half way: the handle would be lost with it.
-        let handle = engine.submit(&entry.job, &entry.token).await?;
-        entry.handle = Some(handle.clone());
-        book.write(entry)?;
-        handle
-    };
+        let _alone = book.alone_with(entry, progress, stop).await?;
+        if let Err(error) = hand_over(book, engine, entry, progress).await {
+            // Written before another may try: its handle would be lost by this end.
+            entry.end = end_by(&error, entry).map(|how| End { at: Timestamp::now(), how });
+            book.write(entry)?;
+            return Err(error);
+        }
+    }
+    if let Some(came) = come_to(entry) {
+        return Ok((came?, None));
+    }
+    let handle = entry.handle.clone().expect("what was handed over has a handle");
     let mut run = engine.attach(&entry.job, &handle).await?;
     let pauses = pauses(run.pace());
     let (mut pace, mut failing) = (pauses.build(), None);
@@ -101,6 +152,9 @@ async fn all_the_way(
                     break;
                 }
                 book.write(entry)?;
+                if entry.end.is_some() {
+                    break;
+                }
             }
             Err(error) if error.passes() => {
                 if failing.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
@@ -120,6 +174,10 @@ async fn all_the_way(
             }
         }
     }
+    let alone = book.alone_with(entry, progress, stop).await?;
+    if let Some(came) = come_to(entry) {
+        return Ok((came?, Some(alone)));
+    }
     progress.tell("spark", &entry.id, Phase::Acting, "bringing the results");
     run.bring().await?;
     let job = entry.job.clone();
@@ -130,7 +188,7 @@ async fn all_the_way(
         source: std::io::Error::other(error),
     })??;
     progress.tell("spark", &entry.id, Phase::Done, "its results are there");
-    Ok(results)
+    Ok((results, Some(alone)))
 }
 
 /// Does what is to be done when the operator asks to stop. All is well only if the job was done by then: what was paid
@@ -205,13 +263,25 @@ pub async fn glance(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Resu
 
 /// Ends a job that was begun, and waits until it is gone. One that has come to its own end before is not cancelled, which
 /// is the error: it was done, and its results wait for whoever follows it, or it had failed.
-pub async fn cancel(book: &Book, engine: &dyn Engine, entry: &mut Entry) -> Result<(), SparkError> {
-    // One whose handle was lost is found by handing it over once more: it is the same job.
-    let handle = match &entry.handle {
-        Some(handle) => handle.clone(),
-        None => engine.submit(&entry.job, &entry.token).await?,
-    };
-    entry.handle = Some(handle.clone());
+pub async fn cancel(
+    book: &Book,
+    engine: &dyn Engine,
+    entry: &mut Entry,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<(), SparkError> {
+    if entry.handle.is_none() {
+        // One whose handle was lost is found by handing it over once more: it is the same job.
+        let _alone = book.alone_with(entry, progress, stop).await?;
+        hand_over(book, engine, entry, progress).await?;
+    }
+    match come_to(entry) {
+        None => {}
+        Some(Ok(_)) => return Err(SparkError::DoneAlready(entry.id.clone())),
+        Some(Err(SparkError::Cancelled(_))) => return Ok(()),
+        Some(Err(error)) => return Err(error),
+    }
+    let handle = entry.handle.clone().expect("what was handed over has a handle");
     let mut run = engine.attach(&entry.job, &handle).await?;
     let state = run.cancel().await?;
     match write_down(book, entry, Seen { stages: Vec::new(), state }, run.as_ref()) {
@@ -354,7 +424,7 @@ mod tests {
         let job = Job { name: "topics".to_owned(), work, settings: json!({}), out, model: None };
         let mut entry = book.begin(EngineName::Sagemaker, job).expect("begun");
         entry.handle = Some("it".to_owned());
-        book.write(&entry).expect("written");
+        book.write(&mut entry).expect("written");
         (book, entry)
     }
 
@@ -368,7 +438,8 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().expect("a folder");
             let (book, mut entry) = begun(folder.path());
-            let error = cancel(&book, &engine(EngineName::Sagemaker, then), &mut entry).await.err();
+            let (engine, stop) = (engine(EngineName::Sagemaker, then), CancellationToken::new());
+            let error = cancel(&book, &engine, &mut entry, &Progress::silent(), &stop).await.err();
             assert_eq!(
                 error.as_ref().map(|error| error.to_string().contains(said.unwrap_or("?"))),
                 said.map(|_| true)
@@ -390,6 +461,51 @@ mod tests {
             assert_eq!(book.find(&entry.id).expect("there").state(), state);
             assert_eq!(came.is_ok(), state == "done", "{came:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_two_that_see_a_job_done_one_makes_its_model_and_the_other_finds_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (book, entry) = begun(folder.path());
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let engine = engine(EngineName::Sagemaker, State::Done);
+        for (mut entry, is_first) in [(entry.clone(), true), (entry, false)] {
+            let silent = &Progress::silent();
+            let came = see_through(&book, &engine, &mut entry, silent, (&stop, OnStop::Cancel)).await;
+            let results = came.expect("it is done for both");
+            assert_eq!(matches!(results, Results::Topics(_)), is_first, "{results:?}");
+            let about = topics::wind_up((&book, &mut entry), results, None, silent, &stop).await;
+            assert_eq!(about.expect("a model").k, 2);
+            assert_eq!(book.find(&entry.id).expect("there").state(), "done");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_is_seen_after_another_has_brought_the_results_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (book, entry) = begun(folder.path());
+        let mut done = entry.clone();
+        done.end = Some(End { at: Timestamp::now(), how: How::Done });
+        book.write(&mut done).expect("written");
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let engine = engine(EngineName::Sagemaker, State::Failed("it has ended without results".to_owned()));
+        let mut slow = entry;
+        let came = see_through(&book, &engine, &mut slow, &Progress::silent(), (&stop, OnStop::Cancel)).await;
+        assert!(matches!(came, Ok(Results::There)), "{came:?}");
+        assert_eq!(slow, done);
+    }
+
+    #[tokio::test]
+    async fn what_another_process_has_handed_over_is_not_handed_over_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (book, entry) = begun(folder.path());
+        let stop = CancellationToken::new();
+        let engine = engine(EngineName::Sagemaker, State::Cancelled("stopped".to_owned()));
+        let mut slow = Entry { handle: None, ..entry.clone() };
+        cancel(&book, &engine, &mut slow, &Progress::silent(), &stop).await.expect("cancelled");
+        assert_eq!(slow.handle, entry.handle, "and not the token, which a second one would have");
     }
 
     #[tokio::test]

@@ -53,6 +53,8 @@ pub struct Job {
 pub enum Results {
     /// A model.
     Topics(Description),
+    /// A model that another process has seen to: it is described where it lies.
+    There,
     /// What was said of the hours.
     Combined(Answer),
 }

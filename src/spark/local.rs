@@ -243,6 +243,10 @@ impl Said {
 
     /// Puts what was said behind the log, where somebody looks for all of it.
     fn append_to(&self, log: &Path) -> Result<(), SparkError> {
+        let Ok(file) = File::open(&self.path) else { return Ok(()) };
+        // Of several that see the end one does it, and the others find it done. Where the file system knows no locks, it
+        // is as it was without.
+        drop(file.lock());
         let Ok(said) = std::fs::read_to_string(&self.path) else { return Ok(()) };
         let lines: Vec<&str> = said.lines().filter(|line| Stage::of_line(line).is_none()).collect();
         let file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(log);
@@ -381,6 +385,27 @@ mod tests {
         assert!(!out.join(FILES).exists() && !out.join("spark.out").exists());
         let log = std::fs::read_to_string(run.log_file()).expect("a log");
         assert_eq!(log, "a word of the script\n");
+    }
+
+    #[test]
+    fn what_another_puts_behind_the_log_is_not_put_there_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, log) = (folder.path().join("spark.out"), folder.path().join("spark.log"));
+        std::fs::write(&path, "a word of the script\n").expect("written");
+        let other = File::open(&path).expect("opened");
+        other.lock().expect("nobody else has it");
+        let said = Said { path: path.clone(), at: 0, rest: Vec::new(), last: VecDeque::new() };
+        let (ended, end) = std::sync::mpsc::channel();
+        let second = std::thread::spawn({
+            let log = log.clone();
+            move || ended.send(said.append_to(&log)).expect("it is heard")
+        });
+        end.recv_timeout(Duration::from_millis(50)).expect_err("it waits for the other");
+        std::fs::rename(&path, &log).expect("put there by the other");
+        drop(other);
+        end.recv().expect("an end").expect("it was done already");
+        second.join().expect("it ended");
+        assert_eq!(std::fs::read_to_string(&log).expect("a log"), "a word of the script\n");
     }
 
     #[test]

@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::plan::Size;
-use super::{Entry, Job, LAST, Results, SparkError, Work};
+use super::{Book, Entry, Job, LAST, Results, SparkError, Work};
 use crate::cloud::Cloud;
 use crate::lake::Place;
+use crate::progress::{Phase, Progress};
 use crate::topics::{
-    Description, Fitted, Method, Model, Quality, RowFile, Seconds, Shelf, TextCounts, TextSteps, make_room,
-    save, write_text, write_words,
+    Description, Fitted, Method, Model, Quality, RowFile, Seconds, Shelf, TextCounts, TextSteps, describe,
+    make_room, save, write_text, write_words,
 };
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
@@ -144,29 +146,46 @@ impl Order {
 
 /// What is left to do when a fit is done, whoever was there: a model that belongs into a bucket is sent there.
 pub async fn wind_up(
-    entry: &Entry,
+    (book, entry): (&Book, &mut Entry),
     results: Results,
     cloud: Option<&Cloud>,
+    progress: &Progress,
+    stop: &CancellationToken,
 ) -> Result<Description, SparkError> {
     match results {
-        Results::Topics(about) => {
-            send(entry, cloud).await?;
-            Ok(about)
-        }
         Results::Combined(_) => Err(SparkError::NoJob(entry.id.clone())),
+        Results::Topics(_) | Results::There if entry.job.model.is_some() => {
+            send((book, entry), cloud, progress, stop).await
+        }
+        Results::Topics(about) => Ok(about),
+        Results::There => Ok(describe(&entry.job.out)?),
     }
 }
 
-/// Sends a model that a job left on this machine to where it belongs, and lets go of it here.
-pub async fn send(entry: &Entry, cloud: Option<&Cloud>) -> Result<(), SparkError> {
-    let Some(model) = &entry.job.model else { return Ok(()) };
-    let sent = async { Shelf::over(model, &entry.job.out, cloud)?.send().await };
+/// Sends a model that a job left on this machine to where it belongs, lets go of it here, and describes it. One that
+/// another process has sent meanwhile is described where it is: what is here is sent by one, and once.
+pub async fn send(
+    (book, entry): (&Book, &mut Entry),
+    cloud: Option<&Cloud>,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Description, SparkError> {
+    let _alone = book.alone_with(entry, progress, stop).await?;
+    let place = entry.job.place();
+    if !entry.is_unsent() {
+        let words = format!("the model of {} was sent to {place} by another hydrant", entry.id);
+        progress.tell("spark", &entry.id, Phase::Done, words);
+        return Ok(describe(Shelf::open(&place, cloud).await?.folder())?);
+    }
+    let about = describe(&entry.job.out)?;
+    let sent = async { Shelf::over(&place, &entry.job.out, cloud)?.send().await };
     sent.await.map_err(|source| SparkError::NotSent {
         id: entry.id.clone(),
-        place: model.clone(),
+        place,
         source: Box::new(source),
     })?;
-    make_way(&entry.job)
+    make_way(&entry.job)?;
+    Ok(about)
 }
 
 /// Takes away what is left in the folder by way of which a model goes to a bucket.
@@ -287,7 +306,8 @@ mod tests {
     use super::*;
     use crate::cloud::Terms;
     use crate::lake::Address;
-    use crate::settings::{Settings, Sources};
+    use crate::settings::{EngineName, Settings, Sources};
+    use crate::spark::{End, How};
 
     fn left(folder: &Path, topics: &str) {
         let spark = json!({
@@ -326,6 +346,36 @@ mod tests {
         assert!(words.starts_with("topic,rank,term,weight\n0,1,rocket,0.9\n"), "{words}");
         assert!(!folder.path().join("predictions.parquet").exists());
         assert!(!folder.path().join("topics.csv").exists(), "what only leads to a model goes");
+    }
+
+    #[tokio::test]
+    async fn a_model_is_sent_by_one_and_described_where_it_is_by_who_comes_later() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (out, place) = (folder.path().join("passing"), folder.path().join("place"));
+        // As if it had been sent: a place that is a folder needs nothing to be.
+        for folder in [&out, &place] {
+            std::fs::create_dir(folder).expect("made");
+            left(folder, "0.9,0.1\n0.25,0.75\n");
+            finish(folder, None).expect("a model");
+        }
+        let book = Book::at(folder.path().join("jobs"));
+        let job =
+            Job { model: Some(place.to_string_lossy().into_owned()), ..order().job(&out).expect("a job") };
+        let mut first = book.begin(EngineName::Sagemaker, job).expect("begun");
+        first.end = Some(End { at: jiff::Timestamp::now(), how: How::Done });
+        book.write(&mut first).expect("written");
+        let (mut second, silent, stop) = (first.clone(), Progress::silent(), CancellationToken::new());
+        stop.cancel();
+        let alone = book.alone_with(&mut first, &silent, &stop).await.expect("nobody else is");
+        let left = send((&book, &mut second), None, &silent, &stop).await.expect_err("another is at it");
+        assert!(matches!(left, SparkError::LeftTo { .. }), "{left}");
+        assert!(out.join("model.json").exists(), "it is the other's");
+        drop(alone);
+        for entry in [&mut first, &mut second] {
+            let about = send((&book, entry), None, &silent, &stop).await.expect("it is where it belongs");
+            assert_eq!(about.k, 2);
+            assert!(!out.exists() && place.join("model.json").exists());
+        }
     }
 
     #[test]

@@ -148,7 +148,7 @@ async fn go_along(mut entry: Entry, rooms: &Rooms, line: &Line) -> Result<Outcom
         return Ok(Outcome::JobCombined(ran));
     }
     let results = came.map_err(|error| trouble(&error))?;
-    match wind_up_fit(&entry, results, cloud.as_ref()).await {
+    match wind_up_fit((&book, &mut entry), results, cloud.as_ref(), &progress, line.stop()).await {
         Ok(about) => Ok(Outcome::JobDone { folder: entry.job.place().into(), about }),
         Err(error) => Err(trouble(&error)),
     }
@@ -268,7 +268,7 @@ echo '{"k": 2, "seed": 88, "iterations": 5, "documents": 1, "tokens": 9, "shares
             let mut entry = book.begin(EngineName::Local, job).expect("begun");
             let handle = local.submit(&entry.job, &entry.token).await.expect("submitted");
             entry.handle = Some(handle);
-            book.write(&entry).expect("written");
+            book.write(&mut entry).expect("written");
         });
         first.shutdown_background();
         let second = process();

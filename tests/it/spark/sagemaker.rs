@@ -331,7 +331,8 @@ async fn a_crash_while_a_job_is_handed_over_does_not_hand_it_over_twice() {
     first.kill().await;
     // As a crash before the answer leaves it: handed over, and nobody here knows how it is called.
     let book = desk.sandbox.home.path().join(".local/state/hydrant/jobs");
-    let file = std::fs::read_dir(book).unwrap().next().unwrap().unwrap().path();
+    let mut files = std::fs::read_dir(book).unwrap().map(|file| file.unwrap().path());
+    let file = files.find(|file| file.extension().is_some_and(|extension| extension == "json")).unwrap();
     let mut entry: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     entry["handle"] = Value::Null;
     std::fs::write(&file, entry.to_string()).unwrap();
