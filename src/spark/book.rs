@@ -395,9 +395,9 @@ mod tests {
         let seen = book.begin(EngineName::Local, job(2, "a")).expect("begun");
         let cancelled = &mut Entry { end: Some(end(How::Cancelled)), ..seen.clone() };
         let failed = &mut Entry { end: Some(end(How::Failed("it was killed".to_owned()))), ..seen };
-        for entry in [&mut *failed, &mut *cancelled, &mut *failed] {
-            book.write(entry).expect("written");
-        }
+        book.write(failed).expect("written");
+        book.write(cancelled).expect("written");
+        book.write(failed).expect("written");
         assert_eq!(
             (book.find(&failed.id).expect("there").state(), failed.state()),
             ("cancelled", "cancelled")
