@@ -128,14 +128,26 @@ fn recommend(tried: &[Tried]) -> (usize, String) {
     let good = sizes.iter().copied().filter(|k| held_out(*k) >= held_out(best) - spread);
     let recommended = good.min().unwrap_or(best);
     let coherence = mean(recommended, |one| one.coherence_npmi);
+    // Of what was not tried, nothing is known.
+    let is_smallest = sizes.first() == Some(&recommended);
+    let of_those = match sizes.len() {
+        1 => ", the only number that was tried,",
+        _ if is_smallest => ", the smallest number that was tried,",
+        _ => "",
+    };
     let because = if recommended == best {
+        let others = if is_smallest {
+            String::new()
+        } else {
+            format!(", and no smaller number that was tried comes within {spread:.3} of that")
+        };
         format!(
-            "{best} topics tell unseen words best ({:.3} nats a token), and no smaller number comes within {spread:.3} of that; coherence is {coherence:.3}",
+            "{best} topics{of_those} tell unseen words best ({:.3} nats a token){others}; coherence is {coherence:.3}",
             held_out(best)
         )
     } else {
         format!(
-            "{recommended} topics tell unseen words as well ({:.3} nats a token) as {best} do ({:.3}), to within {spread:.3}, which is what the seed alone makes; fewer topics are easier to read, and coherence is {coherence:.3}",
+            "{recommended} topics{of_those} tell unseen words as well ({:.3} nats a token) as {best} do ({:.3}), to within {spread:.3}, which is what the seed alone makes; fewer topics are easier to read, and coherence is {coherence:.3}",
             held_out(recommended),
             held_out(best)
         )
@@ -205,6 +217,30 @@ mod tests {
         let (k, because) = recommend(&[tried(5, -9.0), tried(10, -8.505), tried(20, -8.50), tried(40, -8.7)]);
         assert_eq!(k, 10);
         assert!(because.contains("as well (-8.505 nats a token) as 20 do"), "{because}");
-        assert_eq!(recommend(&[tried(5, -9.0), tried(10, -8.0)]).0, 10);
+        let (k, because) = recommend(&[tried(5, -9.0), tried(10, -8.0)]);
+        assert_eq!(k, 10);
+        assert!(because.contains("10 topics tell unseen words best (-8.000 nats a token), and no smaller number that was tried comes within 0.020"), "{because}");
+    }
+
+    #[test]
+    fn of_numbers_that_were_not_tried_nothing_is_said() {
+        for (tried, says) in [
+            (
+                &[tried(5, -8.0)][..],
+                "5 topics, the only number that was tried, tell unseen words best (-8.000",
+            ),
+            (
+                &[tried(5, -8.0), tried(10, -9.0)],
+                "5 topics, the smallest number that was tried, tell unseen words best (-8.000",
+            ),
+            (
+                &[tried(5, -8.0), tried(10, -7.99)],
+                "5 topics, the smallest number that was tried, tell unseen words as well (-8.000",
+            ),
+        ] {
+            let (k, because) = recommend(tried);
+            assert_eq!(k, 5);
+            assert!(because.starts_with(says) && !because.contains("no smaller"), "{because}");
+        }
     }
 }
