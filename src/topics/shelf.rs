@@ -232,14 +232,9 @@ impl Shelf {
 }
 
 /// The models in a place: its own, if it is one, and that of each folder in it; the newest first, and of equals in the
-/// order of names. One that cannot be read is among them, and says why.
+/// order of names. In what is not there, there are none. One that cannot be read is among them, and says why.
 pub async fn find_models(address: &str, cloud: Option<&Cloud>) -> Result<Vec<Kept>, TopicsError> {
     let place = Place::at(Address::parse(address)?, cloud)?;
-    if let Place::Folder(folder) = &place
-        && !folder.is_dir()
-    {
-        return Err(LakeError::Missing(folder.display().to_string()).into());
-    }
     let mut folders = vec![String::new()];
     let mut pages = place.list("", Depth::Folder);
     while let Some(page) = pages.next().await? {

@@ -72,13 +72,8 @@ pub(super) async fn run(job: Job, rooms: &Rooms, line: &Line) -> Result<Outcome,
     match job {
         Job::Models => {
             let folder = PathBuf::from(rooms.settings.models.as_str());
-            let models = match topics::find_models(rooms.settings.models.as_str(), None).await {
-                Ok(models) => models,
-                // Nobody has fitted one yet.
-                Err(TopicsError::Lake(LakeError::Missing(_))) => Vec::new(),
-                Err(error) => return Err(trouble(&error)),
-            };
-            Ok(Outcome::Models { models, folder })
+            let found = topics::find_models(rooms.settings.models.as_str(), None).await;
+            Ok(Outcome::Models { models: found.map_err(|error| trouble(&error))?, folder })
         }
         Job::FarModels => far_models(rooms, line).await.map(Outcome::FarModels),
         Job::Open(folder) => {
