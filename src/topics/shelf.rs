@@ -165,17 +165,27 @@ impl Shelf {
     }
 
     /// In this order, so that nobody is given parts of two models: tables, of which no model is read; then the old one
-    /// goes; then what a model is read of.
+    /// goes; then what a model is read of. Nothing goes before every file here is known to be readable.
     async fn send_files(&self) -> Result<(), TopicsError> {
         if self.passing.is_none() && self.place.is_local() {
             return Ok(());
         }
-        let failed = |source| TopicsError::File { action: "read", path: self.folder.clone(), source };
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| TopicsError::File { action: "read", path, source }
+        };
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            if entry.file_type().map_err(failed)?.is_file() {
-                names.extend(entry.file_name().into_string());
+        for entry in std::fs::read_dir(&self.folder).map_err(failed(&self.folder))? {
+            let entry = entry.map_err(failed(&self.folder))?;
+            // What is hidden is a lock, or was never finished.
+            let Some(name) = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))
+            else {
+                continue;
+            };
+            let path = entry.path();
+            if std::fs::metadata(&path).map_err(failed(&path))?.is_file() {
+                std::fs::File::open(&path).map_err(failed(&path))?;
+                names.push(name);
             }
         }
         let (mut parts, tables): (Vec<String>, Vec<String>) =
@@ -310,6 +320,31 @@ mod tests {
         assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("new model.json"));
         assert!(!passing.exists() && !place.path().join("folded.csv").exists());
         assert!(!place.path().join(".left").exists());
+    }
+
+    #[tokio::test]
+    async fn nothing_of_the_old_model_goes_before_every_file_of_the_new_one_can_be_read() {
+        let place = tempfile::tempdir().expect("a folder");
+        std::fs::write(place.path().join(DESCRIPTION), "old model.json").expect("written");
+        let shelf = shelf(place.path());
+        let table = shelf.folder().join("predictions.parquet");
+        std::fs::remove_file(&table).expect("removed");
+        std::os::unix::fs::symlink("nowhere", &table).expect("made");
+        std::fs::write(shelf.folder().join(".model.json.5.unfinished"), "left").expect("written");
+        let error = shelf.send().await.expect_err("it cannot be read");
+        let TopicsError::NotSent { folder, .. } = &error else { panic!("{error}") };
+        assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("old model.json"));
+        assert!(!place.path().join("topic_terms.csv").exists(), "nothing was sent either");
+        std::fs::remove_file(folder.join("predictions.parquet")).expect("removed");
+        let again = Shelf {
+            place: Place::Folder(place.path().to_owned()),
+            folder: folder.clone(),
+            passing: Some(tempfile::tempdir().expect("a folder")),
+        };
+        again.send().await.expect("sent");
+        assert_eq!(read(place.path(), DESCRIPTION).as_deref(), Some("new model.json"));
+        assert!(!place.path().join(".model.json.5.unfinished").exists());
+        std::fs::remove_dir_all(folder).expect("removed");
     }
 
     #[tokio::test]
