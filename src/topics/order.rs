@@ -61,19 +61,25 @@ impl Order {
         self.method.unwrap_or(if short { Method::Gsdmm } else { Method::Lda })
     }
 
+    /// Whether its numbers make sense, whatever the documents are.
+    pub fn check_numbers(&self) -> Result<(), TopicsError> {
+        // Methods that are chosen by the documents take the same numbers.
+        match self.method.unwrap_or(Method::Lda) {
+            Method::Lda => self.lda().check_ref().map(drop),
+            Method::LdaTfIdf => self.weighted_lda().check_ref().map(drop),
+            Method::Nmf => self.nmf().check_ref().map(drop),
+            Method::Gsdmm => self.gsdmm().check_ref().map(drop),
+        }
+    }
+
     /// Whether so many topics can be made of these documents.
     pub(super) fn check(&self, corpus: &Corpus) -> Result<(), TopicsError> {
+        self.check_numbers()?;
         match self.method_for(corpus) {
-            Method::Lda => self.lda().check_ref().map(drop)?,
-            Method::LdaTfIdf => self.weighted_lda().check_ref().map(drop)?,
-            Method::Nmf => self.nmf().check_ref().map(drop)?,
             // Surplus topics empty themselves.
-            Method::Gsdmm => {
-                self.gsdmm().check_ref()?;
-                return fit::check_corpus(corpus);
-            }
+            Method::Gsdmm => fit::check_corpus(corpus),
+            _ => fit::check_terms(self.k.unwrap_or(K), corpus),
         }
-        fit::check_terms(self.k.unwrap_or(K), corpus)
     }
 
     /// Fits, judges, and tells the documents' topics.

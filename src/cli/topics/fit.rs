@@ -102,18 +102,25 @@ pub(super) async fn aside<T: Send + 'static>(
 /// How a model is made.
 #[derive(Debug, Clone, Args)]
 pub(super) struct How {
-    /// Method [default: gsdmm for short documents, lda for others]
-    #[arg(long, value_enum)]
-    model: Option<ModelName>,
     /// How many topics; for gsdmm, at most how many [default: 20; gsdmm 100]
     #[arg(long, value_name = "N")]
     k: Option<usize>,
-    /// Passes over all documents [default: until it no longer gains; gsdmm 30]
-    #[arg(long, value_name = "N")]
-    iterations: Option<usize>,
     /// Where chance begins: the same seed gives the same model [default: 88]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    every: HowEvery,
+}
+
+/// How every model of a sweep is made: what is varied there is not among it.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HowEvery {
+    /// Method [default: gsdmm for short documents, lda for others]
+    #[arg(long, value_enum)]
+    model: Option<ModelName>,
+    /// Passes over all documents [default: until it no longer gains; gsdmm 30]
+    #[arg(long, value_name = "N")]
+    iterations: Option<usize>,
     /// Threads; the outcome does not depend on them [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -144,6 +151,13 @@ enum ModelName {
 impl How {
     /// The same as the room takes it.
     pub(super) fn order(&self, watch: Watch) -> Order {
+        Order { k: self.k, seed: self.seed, ..self.every.order(watch) }
+    }
+}
+
+impl HowEvery {
+    /// The same as the room takes it.
+    pub(super) fn order(&self, watch: Watch) -> Order {
         Order {
             method: self.model.map(|model| match model {
                 ModelName::Lda => Method::Lda,
@@ -151,14 +165,13 @@ impl How {
                 ModelName::Gsdmm => Method::Gsdmm,
                 ModelName::Nmf => Method::Nmf,
             }),
-            k: self.k,
             iterations: self.iterations,
-            seed: self.seed,
             threads: self.threads.map(usize::from),
             alpha: self.alpha,
             learn_alpha: self.learn_alpha,
             beta: self.beta,
             watch,
+            ..Order::default()
         }
     }
 }
@@ -170,6 +183,7 @@ impl Fit {
         }
         context.refuse_if_readonly(1)?;
         let order = self.how.order(watch(context));
+        order.check_numbers()?;
         let shelf = shelf_for(context, &self.out).await?;
         let json = context.global.json;
         let stop = context.stop.clone();

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::fit::{From, How, aside, watch};
+use super::fit::{From, HowEvery, aside, watch};
 use super::text::Steps;
 use crate::cli::style::{answer, safe, talk};
 use crate::cli::{CliError, Context, Exit};
+use crate::topics::Order;
 use crate::topics::sweep::sweep;
 
 /// Try several numbers of topics, and recommend one
@@ -23,7 +24,7 @@ pub(super) struct Sweep {
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "1,2,3")]
     seeds: Vec<u64>,
     #[command(flatten)]
-    how: How,
+    how: HowEvery,
     #[command(flatten)]
     text: Steps,
 }
@@ -31,6 +32,9 @@ pub(super) struct Sweep {
 impl Sweep {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let order = self.how.order(watch(context));
+        for k in &self.sizes {
+            Order { k: Some(*k), ..order.clone() }.check_numbers()?;
+        }
         let documents = self.from.documents(context, &self.text).await?;
         let (json, stop) = (context.global.json, context.stop.clone());
         let outcome = aside(move || {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::CliError;
 use crate::topics::{TextCounts, TextSteps, TopicsError};
 
 /// The steps from posts to documents.
@@ -44,7 +45,7 @@ pub(super) struct Steps {
 
 impl Steps {
     /// The same as the room takes them.
-    pub(super) fn steps(&self) -> Result<TextSteps, TopicsError> {
+    pub(super) fn steps(&self) -> Result<TextSteps, CliError> {
         let mut steps = TextSteps { retweets: self.retweets, ascii: self.ascii, ..TextSteps::default() };
         set(&mut steps.longer_than, self.longer_than);
         set(&mut steps.letters, self.letters);
@@ -65,6 +66,8 @@ impl Steps {
                 text.lines().map(|line| line.trim().to_owned()).filter(|word| !word.is_empty()).collect();
         }
         steps.check()?;
+        // Before anything is read: only a language that nobody knows has no words.
+        steps.all_stop_words().map_err(|error| CliError::Usage(error.to_string()))?;
         Ok(steps)
     }
 }
