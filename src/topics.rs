@@ -12,6 +12,7 @@
 //! coherence    how good a model's words are
 //! model        what a fit leaves: words, priors, names; saved and loaded
 //! kept         models in their folders: written whole, named, asked for their posts
+//! writer       one at a time writes into a model's folder
 //! shelf        models wherever they lie, in folders or buckets: listed, brought, sent
 //! predict      topics of documents, seen or not
 //! later        hours that came after the fit, predicted one by one and none twice
@@ -49,6 +50,7 @@ mod store;
 pub mod sweep;
 pub mod text;
 pub mod vocabulary;
+mod writer;
 
 pub use coherence::judge;
 pub use corpus::Corpus;
@@ -64,6 +66,7 @@ pub(crate) use store::DESCRIPTION;
 pub use store::{DescribedTopic, Description, Text, describe, load, make_room, read_text, save, write_text};
 pub use text::{Post, Prepared, TextCounts, TextSteps};
 pub use vocabulary::VocabularyRule;
+pub use writer::Writer;
 
 use std::path::PathBuf;
 
@@ -124,6 +127,16 @@ pub enum TopicsError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// Another process writes there.
+    #[error("another hydrant{} writes a model in {}: wait for it{or_else}", numbered(*.process), folder.display())]
+    BeingWritten {
+        /// Where.
+        folder: PathBuf,
+        /// Its number, if it said so.
+        process: Option<u32>,
+        /// What else can be done.
+        or_else: &'static str,
     },
     /// A model could not be sent to where it was to lie.
     #[error(
@@ -203,6 +216,10 @@ pub enum TopicsError {
     /// linfa's own.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
+}
+
+fn numbered(process: Option<u32>) -> String {
+    process.map_or_else(String::new, |process| format!(" (process {process})"))
 }
 
 impl TopicsError {

@@ -19,8 +19,8 @@ use crate::cloud::Cloud;
 use crate::lake::Place;
 use crate::progress::{Phase, Progress};
 use crate::topics::{
-    Description, Fitted, Method, Model, Quality, RowFile, Seconds, Shelf, TextCounts, TextSteps, describe,
-    make_room, save, write_text, write_words,
+    Description, Fitted, Method, Model, Quality, RowFile, Seconds, Shelf, TextCounts, TextSteps, Writer,
+    describe, make_room, save, write_text, write_words,
 };
 
 pub(super) const SCRIPT: &str = include_str!("../../assets/spark/topics.py");
@@ -200,6 +200,7 @@ pub fn make_way(job: &Job) -> Result<(), SparkError> {
 
 /// Makes the model of what the script left in a folder, and writes its files.
 pub(super) fn finish(out: &Path, steps: Option<&TextSteps>) -> Result<Description, SparkError> {
+    let _writer = Writer::in_turn(out)?;
     let left: Left =
         serde_json::from_str(&read(out, LAST)?).map_err(|error| odd(out, LAST, error.to_string()))?;
     let model = left.model(out)?;

@@ -17,6 +17,7 @@ use super::outputs::write_outputs;
 use super::predictions::write_posts;
 use super::store::{Description, describe, make_room, save, write_described, write_text};
 use super::text::{Post, Prepared, TextCounts, TextSteps};
+use super::writer::Writer;
 use crate::lake::LakeError;
 
 /// Documents to be fitted, and where they came from.
@@ -49,22 +50,18 @@ impl Documents {
     }
 }
 
-/// Fits documents and writes everything into a folder, which is made: the model, its tables, and every post with its
+/// Fits documents and writes everything into the writer's folder: the model, its tables, and every post with its
 /// topics. A model that is there stays until the new one is to be written, and then goes; what is stopped before its
 /// first pass is no model, and takes no other's place. `read` is how many seconds it took to come by the documents.
 pub fn fit_into(
-    folder: &Path,
+    writer: &Writer,
     order: &Order,
     documents: Documents,
     read: f64,
 ) -> Result<Description, TopicsError> {
+    let folder = writer.folder();
     let mut seconds = Seconds::default();
     seconds.note("read", read);
-    std::fs::create_dir_all(folder).map_err(|source| TopicsError::File {
-        action: "make the folder",
-        path: folder.to_owned(),
-        source,
-    })?;
     let mut found = order.fit(documents.corpus)?;
     if found.model.fitted.stopped && found.model.fitted.iterations == 0 {
         return Err(LakeError::Interrupted.into());
@@ -102,8 +99,14 @@ impl Kept {
     }
 }
 
-/// Names a topic of the model in a folder; an empty name takes the name away.
+/// Names a topic of the model in a folder; an empty name takes the name away. Another who writes there is waited for a
+/// little: what he writes is not to be written over.
 pub fn rename(folder: &Path, topic: usize, name: &str) -> Result<Description, TopicsError> {
+    if !folder.is_dir() {
+        // No folder is made where no model is.
+        describe(folder)?;
+    }
+    let _writer = Writer::in_turn(folder)?;
     let mut described = describe(folder)?;
     let last = described.topics.len().saturating_sub(1);
     let place = described.topics.get_mut(topic).ok_or(TopicsError::NoTopic { topic, last })?;
@@ -238,10 +241,14 @@ mod tests {
         TextSteps { longer_than: 2, vocabulary, ..TextSteps::default() }
     }
 
+    fn writer(folder: &Path) -> Writer {
+        Writer::of(folder).expect("nobody else writes")
+    }
+
     fn fit(folder: &Path) -> Description {
         let documents = Documents::of_posts(posts(), steps()).expect("documents");
         let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
-        fit_into(folder, &order, documents, 0.5).expect("a model")
+        fit_into(&writer(folder), &order, documents, 0.5).expect("a model")
     }
 
     async fn list(folder: &Path) -> Vec<Kept> {
@@ -287,12 +294,39 @@ mod tests {
         assert!(matches!(rename(home.path(), 2, "x"), Err(TopicsError::NoTopic { topic: 2, last: 1 })));
     }
 
+    #[test]
+    fn names_that_are_given_at_once_are_all_kept_and_nobody_writes_over_a_fit() {
+        let home = tempfile::tempdir().expect("a folder");
+        let mut described = fit(home.path());
+        let other = writer(home.path());
+        std::thread::scope(|scope| {
+            let naming = scope.spawn(|| rename(home.path(), 1, "ours"));
+            // As long as another writes, nothing is read that he may change.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!naming.is_finished());
+            described.topics[0].name = "theirs".to_owned();
+            write_described(other.folder(), &described).expect("written");
+            drop(other);
+            naming.join().expect("it ended").expect("named");
+        });
+        let names = describe(home.path()).expect("read").topics.into_iter().map(|topic| topic.name);
+        assert_eq!(names.collect::<Vec<_>>(), ["theirs", "ours"]);
+    }
+
+    #[test]
+    fn where_no_model_is_nothing_is_named_and_nothing_made() {
+        let home = tempfile::tempdir().expect("a folder");
+        let none = home.path().join("none");
+        assert!(matches!(rename(&none, 0, "x"), Err(TopicsError::NotAModel { .. })));
+        assert!(!none.exists());
+    }
+
     fn fit_tokens(folder: &Path) -> Result<Description, TopicsError> {
         let tokens = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(tokens.path(), "a b\nb c\nc d\n").expect("written");
         let documents = Documents::of_tokens(tokens.path()).expect("read");
         let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
-        fit_into(folder, &order, documents, 0.0)
+        fit_into(&writer(folder), &order, documents, 0.0)
     }
 
     #[test]
@@ -332,7 +366,7 @@ mod tests {
         let (all, unknown) = (documents.corpus.len(), documents.counts().and_then(|counts| counts.unknown));
         assert_eq!(unknown, Some(1));
         let order = Order { method: Some(Method::Lda), k: Some(2), ..Order::default() };
-        let described = fit_into(home.path(), &order, documents, 0.0).expect("a model");
+        let described = fit_into(&writer(home.path()), &order, documents, 0.0).expect("a model");
         let rows = std::fs::read_to_string(home.path().join("doc_topics.csv")).expect("read");
         assert_eq!(rows.lines().count(), all + 1);
         let asked: Vec<Asked> =
@@ -352,8 +386,8 @@ mod tests {
             let documents = Documents::of_posts(posts(), steps()).expect("documents");
             let watch = Watch::new(stop.clone(), |_| ());
             let order = Order { method: Some(method), k: Some(2), watch, ..Order::default() };
-            let stopped =
-                fit_into(home.path(), &order, documents, 0.0).expect_err("there is nothing to keep");
+            let stopped = fit_into(&writer(home.path()), &order, documents, 0.0);
+            let stopped = stopped.expect_err("there is nothing to keep");
             assert!(matches!(stopped, TopicsError::Lake(LakeError::Interrupted)), "{method:?}: {stopped}");
         }
         assert_eq!(describe(home.path()).expect("read"), old);
@@ -365,7 +399,8 @@ mod tests {
         let home = tempfile::tempdir().expect("a folder");
         fit(home.path());
         // Nothing can be written under this name.
-        std::fs::create_dir(home.path().join("model.parquet.part")).expect("made");
+        std::fs::remove_file(home.path().join("doc_topics.csv")).expect("removed");
+        std::fs::create_dir(home.path().join("doc_topics.csv")).expect("made");
         fit_tokens(home.path()).expect_err("it cannot be written");
         assert!(matches!(describe(home.path()), Err(TopicsError::NotAModel { .. })));
     }

@@ -23,6 +23,8 @@ const TOP_TERMS: usize = 15;
 const ROWS: usize = 4_096;
 /// Shares of documents are whole numbers of this.
 const PARTS: i64 = 1_000_000;
+/// What names of files that are not complete end with, and a dot is what they begin with.
+pub(super) const UNFINISHED: &str = ".unfinished";
 
 /// Writes `topic_terms.csv`, `topic_term_matrix.csv` and `doc_topics.csv` into a folder that is there.
 pub fn write_outputs(folder: &Path, model: &Model, shares: &Array2<f32>) -> Result<(), TopicsError> {
@@ -128,22 +130,42 @@ pub(super) fn csv_of<R: AsRef<[F]>, F: AsRef<[u8]>>(rows: &[R]) -> Result<Vec<u8
     writer.into_inner().map_err(|error| failed(error.into_error()))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all. Until it is whole it has a name that nobody else's has.
 pub(super) fn write(path: &Path, parts: &[impl AsRef<[u8]>]) -> Result<(), TopicsError> {
-    let failed = |source| TopicsError::File { action: "write", path: path.to_owned(), source };
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".part");
-    let mut file = std::fs::File::create(&unfinished).map_err(failed)?;
-    for part in parts {
-        file.write_all(part.as_ref()).map_err(failed)?;
-    }
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&unfinished, path).map_err(failed)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = path.with_file_name(format!(".{name}.{}{UNFINISHED}", uuid::Uuid::new_v4().simple()));
+    let write = || {
+        let mut file = std::fs::File::create_new(&unfinished)?;
+        for part in parts {
+            file.write_all(part.as_ref())?;
+        }
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)
+    };
+    write().map_err(|source| {
+        drop(std::fs::remove_file(&unfinished));
+        TopicsError::File { action: "write", path: path.to_owned(), source }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_leaves_nothing_and_anothers_part_is_not_in_the_way() {
+        let home = tempfile::tempdir().expect("a folder");
+        let path = home.path().join("a.csv");
+        // Nothing can be written under this name.
+        std::fs::create_dir(home.path().join("a.csv.part")).expect("made");
+        write(&path, &["a"]).expect("written");
+        std::fs::create_dir_all(home.path().join("b.csv/c")).expect("made");
+        write(&home.path().join("b.csv"), &["b"]).expect_err("a folder is there");
+        let mut left: Vec<_> =
+            std::fs::read_dir(home.path()).expect("read").flatten().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a.csv", "a.csv.part", "b.csv"]);
+    }
 
     #[test]
     fn shares_are_short_and_make_one() {

@@ -2,7 +2,8 @@
 //! its weight in every topic. Together they load again to the same model.
 //!
 //! Where a model was, another may be written: [`make_room`] takes the old one away first, and what makes a folder a model
-//! before all else, so that whatever happens on the way no folder holds parts of two.
+//! before all else, so that whatever happens on the way no folder holds parts of two. Whoever writes holds the
+//! [`Writer`](super::Writer) of the folder all the while.
 
 use std::fs::File;
 use std::io::ErrorKind;

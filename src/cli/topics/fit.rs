@@ -12,7 +12,7 @@ use crate::cli::style::{answer, safe, strong, talk};
 use crate::cli::{CliError, Context, Exit, style};
 use crate::cloud::Cloud;
 use crate::text::counted;
-use crate::topics::{self, Description, Documents, Method, Order, Post, Shelf, Step, Watch};
+use crate::topics::{self, Description, Documents, Method, Order, Post, Shelf, Step, Watch, Writer};
 
 /// Find the topics of documents
 #[derive(Debug, Args)]
@@ -185,6 +185,7 @@ impl Fit {
         let order = self.how.order(watch(context));
         order.check_numbers()?;
         let shelf = shelf_for(context, &self.out).await?;
+        let writer = Writer::of(shelf.folder())?;
         let json = context.global.json;
         let stop = context.stop.clone();
         let begun = Instant::now();
@@ -195,8 +196,7 @@ impl Fit {
                 talk!("{line}");
             }
         }
-        let folder = shelf.folder().to_owned();
-        let described = aside(move || topics::fit_into(&folder, &order, documents, read)).await??;
+        let described = aside(move || topics::fit_into(&writer, &order, documents, read)).await??;
         shelf.send().await?;
         show(context, &described);
         Ok(if stop.is_cancelled() { Exit::Interrupted } else { Exit::Done })

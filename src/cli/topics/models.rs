@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::fit::{cloud_for, show};
+use super::fit::{aside, cloud_for, show};
 use crate::cli::style::{answer, safe};
 use crate::cli::{CliError, Context, Exit};
 use crate::text::counted;
@@ -109,10 +109,12 @@ impl Name {
         context.refuse_if_readonly(1)?;
         let cloud = cloud_for(context, [&self.folder]).await?;
         let shelf = context.unless_stopped(Shelf::open(&self.folder, cloud.as_ref())).await??;
-        kept::rename(shelf.folder(), self.topic, &self.words)?;
+        context.unless_stopped(shelf.renew_description()).await??;
+        let (folder, topic, words) = (shelf.folder().to_owned(), self.topic, self.words.clone());
+        let described = aside(move || kept::rename(&folder, topic, &words)).await??;
         shelf.send_description().await?;
         if context.global.json {
-            show(context, &topics::describe(shelf.folder())?);
+            show(context, &described);
         }
         Ok(Exit::Done)
     }

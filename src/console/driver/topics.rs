@@ -19,7 +19,7 @@ use crate::topics::kept::{self, Asked};
 use crate::topics::questions::{self, Countries, Predicted};
 use crate::topics::report::Report;
 use crate::topics::sweep::{Tried, sweep};
-use crate::topics::{self, Documents, Kept, Model, Order, Shelf, TopicsError, Watch};
+use crate::topics::{self, Documents, Kept, Model, Order, Shelf, TopicsError, Watch, Writer};
 
 /// Words of a topic that are brought to be read.
 const WORDS: usize = 60;
@@ -202,11 +202,12 @@ async fn fit(wish: &Wish, name: &str, rooms: &Rooms, line: &Line) -> Result<Outc
 }
 
 async fn fit_in(wish: &Wish, folder: &Path, rooms: &Rooms, line: &Line) -> Result<Outcome, Trouble> {
+    let writer = Writer::of(folder).map_err(|error| trouble(&error))?;
     let (documents, seconds) = documents(wish, rooms, line).await?;
-    let (order, folder) = (watched(&wish.order, line), folder.to_owned());
+    let order = watched(&wish.order, line);
     aside(move || {
-        let about = topics::fit_into(&folder, &order, documents, seconds)?;
-        Ok(Outcome::Fitted { folder, about })
+        let about = topics::fit_into(&writer, &order, documents, seconds)?;
+        Ok(Outcome::Fitted { folder: writer.folder().to_owned(), about })
     })
     .await
 }

@@ -98,7 +98,57 @@ async fn what_cannot_be_fitted_is_said_in_a_sentence_with_its_exit_code() {
         let arguments = ["topics", "fit", "--tokens", "tokens.txt", "--model", "lda", "--k", k, "--out", "o"];
         let ran = hydrant(home, &arguments).await.expect(code);
         assert!(ran.err.contains(sentence), "{}", ran.err);
+        assert!(!home.join("o").exists(), "a folder is left of `{sentence}`");
     }
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_before_anything_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (command, sentence) in [
+        ("topics fit --tokens nowhere --k 0 --out o", "0 topics cannot be told apart"),
+        ("topics fit --tokens nowhere --iterations 0 --out o", "the number of iterations is 0"),
+        ("topics fit --input nowhere.csv --language xx --out o", "no stop words for the language `xx`"),
+        ("topics sweep --tokens nowhere --sizes 5,0", "0 topics cannot be told apart"),
+        // What a sweep varies is not to be set.
+        ("topics sweep --tokens nowhere --k 5", "'--k'"),
+        ("topics sweep --tokens nowhere --seed 5", "'--seed'"),
+    ] {
+        let ran = hydrant(home, &command.split(' ').collect::<Vec<_>>()).await.expect(2);
+        assert!(ran.err.contains(sentence), "{command}: {}", ran.err);
+    }
+    assert!(!home.join("o").exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn where_another_writes_a_model_no_fit_begins() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    std::fs::write(home.join("tokens.txt"), lines()).unwrap();
+    let fit = "topics fit --tokens tokens.txt --model lda --k 3 --out model";
+    let fit: Vec<&str> = fit.split(' ').collect();
+    let other = hydrant::topics::Writer::of(&home.join("model")).unwrap();
+    let refused = hydrant(home, &fit).await.expect(1);
+    let says = format!(
+        "another hydrant (process {}) writes a model in model: wait for it, or give another --out",
+        std::process::id()
+    );
+    assert!(refused.err.contains(&says), "{}", refused.err);
+    drop(other);
+    assert!(!home.join("model").exists());
+    hydrant(home, &fit).await.expect(0);
+    let files = std::fs::read_dir(home.join("model")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(files.into_iter().all(|name| !name.to_string_lossy().starts_with('.')), "a lock is left");
+}
+
+#[tokio::test]
+async fn before_the_first_fit_there_are_no_models_and_a_hint() {
+    let home = tempfile::tempdir().unwrap();
+    let listed = hydrant(home.path(), &["topics", "list", "models"]).await.expect(0);
+    assert_eq!(listed.out.trim(), "no models in models: make one with `hydrant topics fit`");
+    let listed = hydrant(home.path(), &["topics", "list", "models", "--json"]).await.expect(0);
+    assert_eq!(listed.json(), serde_json::json!([]));
 }
 
 #[tokio::test]
