@@ -31,15 +31,16 @@ enum What {
     #[command(after_help = "Example: hydrant jobs list --json")]
     List,
     /// Go along with a job to its end, and bring its results
+    #[command(after_help = "Example: hydrant jobs follow 3f9a")]
     Follow(One),
     /// End a job where it runs
+    #[command(after_help = "Example: hydrant jobs cancel 3f9a")]
     Cancel(One),
     /// Show the log of a job
     Logs(Logs),
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: hydrant jobs follow 3f9a")]
 struct One {
     /// The job's id, or a part of it that no other has
     #[arg(value_name = "ID")]

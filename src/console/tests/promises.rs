@@ -478,8 +478,9 @@ fn a_run_is_told_line_by_line_and_ends_on_its_proof() {
     };
     given.came(Slot::Run, Outcome::Ran(ran));
     assert!(given.shows("Nothing is left"));
+    given.seconds_later(1);
     given.press("esc");
-    assert!(given.shows("nothing of the stack is there"));
+    assert!(given.app.overlays.is_empty() && given.shows("nothing of the stack is there"));
 }
 
 #[test]

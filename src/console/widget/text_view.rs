@@ -88,8 +88,10 @@ impl TextState {
 pub fn draw(canvas: &mut Canvas<'_>, text: &str, state: &TextState) {
     let lines = lines(text, state, usize::from(canvas.width()));
     let wanted = state.search.to_lowercase();
-    // Where there is room for more than is left from there on, the end stands at the bottom.
-    let top = state.top.min(lines.len().saturating_sub(usize::from(canvas.height())));
+    // Where there is room for more than is left from there on, the end stands at the bottom; but what was looked for
+    // stands at the top wherever it is.
+    let last = lines.len().saturating_sub(usize::from(canvas.height()));
+    let top = if wanted.is_empty() { state.top.min(last) } else { state.top };
     for (y, line) in (0..canvas.height()).zip(lines.iter().skip(top)) {
         let shown: String = if state.wrap { line.clone() } else { skip(line, state.left) };
         let found = !wanted.is_empty() && line.to_lowercase().contains(&wanted);
