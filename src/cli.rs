@@ -190,7 +190,7 @@ pub(crate) struct Global {
     /// Do not ask before what cannot be undone
     #[arg(long, global = true)]
     pub(crate) yes: bool,
-    /// Only look: change nothing in AWS, at X or on the host, and make no results here (downloads are)
+    /// Change nothing in AWS, at X or on the host; make no results here
     #[arg(long, global = true)]
     readonly: bool,
     /// More talk: causes of errors and calls made; twice, every call

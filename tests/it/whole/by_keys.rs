@@ -138,7 +138,7 @@ fn down(terminal: &mut Terminal) {
     terminal.press("2D");
     terminal.until("Type default to go on");
     terminal.press("\t ");
-    terminal.until("neither can the data in the bucket");
+    terminal.until("neither can the data in");
     terminal.press("default\r");
     terminal.until("Nothing is left");
     terminal.escape("Nothing is left");
